@@ -1,0 +1,60 @@
+# Every command there is. Each target installs what it needs from the package registries; nothing is to be done by hand.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+# Test processes; one shared control plane serves them all.
+JOBS ?= auto
+CLUSTER ?= own
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check fix test demo bench generate requirements clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Keywright needs Python 3.11 or newer; name one: make PYTHON=python3.13" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/uv.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: .venv/ready ## Make the virtual environment in .venv
+
+check: setup ## Format, lint, types, layers, generated files, security: seconds
+	@test ! -e operator/__init__.py || { echo "operator/__init__.py must not exist: it would shadow the standard library's operator" >&2; exit 1; }
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m keywright.generate --check
+	$(BIN)/bandit --quiet -ll --recursive operator --configfile pyproject.toml
+
+fix: setup ## Format, mend what can be mended, and write the generated files
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m keywright.generate
+
+test: setup ## All tests, against real servers: make test ARGS="-k vault"
+	$(BIN)/python -m controlplane build
+	$(BIN)/pytest --numprocesses $(JOBS) $(ARGS)
+
+demo: setup ## The main job in a terminal: make demo, or CLUSTER=current for the cluster of your kube context
+	@$(BIN)/python -m demo --cluster $(CLUSTER) $(ARGS)
+
+bench: setup ## Measure against the raw limit in the same run; writes bench/results
+	$(BIN)/python -m bench $(ARGS)
+
+generate: setup ## Write what is generated: CRDs, reference pages
+	$(BIN)/python -m keywright.generate
+
+requirements: setup ## Pin the newest allowed versions, with hashes
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --output-file requirements/run.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml --output-file requirements/dev.txt
+	echo uv | $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11 - --output-file requirements/uv.txt
+
+clean: ## Remove what the targets made here; the cache of built servers stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,1 @@
+"""The story of one key, played on real servers: ``python -m demo``."""

@@ -1,0 +1,142 @@
+"""Where the story plays: a control plane of its own, or the current kube context; with OpenBao and the operator.
+
+Whatever is started or made here ends here, in whatever way the story ends.
+
+Does not belong here: the story.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import yaml
+
+import installation
+from controlplane import ControlPlane, OpenBao
+from installation import OperatorProcess
+from keywright import crd
+
+from .telling import Broken
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """A cluster that the demo may use.
+
+    Attributes:
+        context: of the kubeconfig; None: its current one.
+        system: the operator's namespace.
+        plane: the control plane, if it is the demo's own.
+        operator_kubeconfig: how the operator reaches it.
+        flags: the operator's flags.
+    """
+
+    kubeconfig: str
+    context: str | None
+    namespace: str
+    system: str
+    operator_kubeconfig: str
+    flags: tuple[str, ...] = ()
+    plane: ControlPlane | None = None
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run kubectl and return what it printed.
+
+        Raises:
+            Broken: it failed.
+        """
+        command = [str(installation.KUBECTL), f"--kubeconfig={self.kubeconfig}"]
+        command += [f"--context={self.context}"] if self.context else []
+        done = subprocess.run(
+            [*command, *arguments], input=stdin, capture_output=True, text=True, check=False, start_new_session=True
+        )
+        if done.returncode:
+            raise Broken(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """All that the story needs."""
+
+    cluster: Cluster
+    bao: OpenBao
+    operator: OperatorProcess
+
+
+@contextlib.contextmanager
+def own_cluster(folder: pathlib.Path) -> Iterator[Cluster]:
+    """Start a control plane with Keywright installed."""
+    with ControlPlane.start(folder / "kubernetes", crd.manifests()) as plane:
+        kubeconfig = installation.install(plane, "keywright-system")
+        installation.create(plane, "/api/v1/namespaces", {"metadata": {"name": "team-a"}})
+        yield Cluster(str(plane.kubeconfig), None, "team-a", "keywright-system", str(kubeconfig), plane=plane)
+
+
+def current_cluster() -> Cluster:
+    """Return the cluster of the current kube context, with names for namespaces that are not there yet.
+
+    Raises:
+        Broken: there is no current context.
+    """
+    kubeconfig = os.environ.get("KUBECONFIG") or str(pathlib.Path.home() / ".kube" / "config")
+    name = f"keywright-demo-{secrets.token_hex(3)}"
+    found = Cluster(kubeconfig, None, name, f"{name}-system", kubeconfig)
+    context = found.kubectl("config", "current-context").strip()
+    flags = (f"--context={context}", f"--watch-namespace={name}")
+    return dataclasses.replace(found, context=context, flags=flags)
+
+
+@contextlib.contextmanager
+def borrowed(cluster: Cluster) -> Iterator[Cluster]:
+    """Make what the demo needs in somebody's cluster, and remove it in the end."""
+    missing = [each for each in crd.manifests() if not _has(cluster, each["metadata"]["name"])]
+    names = [each["metadata"]["name"] for each in missing]
+    try:
+        for each in missing:
+            cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(each))
+        if names:
+            cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *(f"crd/{each}" for each in names))
+        for namespace in (cluster.namespace, cluster.system):
+            cluster.kubectl("create", "namespace", namespace)
+        yield cluster
+    finally:
+        with _undisturbed():
+            gone = ["delete", "--ignore-not-found", "--wait", "--timeout=120s"]
+            cluster.kubectl(*gone, "namespace", cluster.namespace, cluster.system)
+            if names:
+                cluster.kubectl(*gone, "crd", *names)
+
+
+@contextlib.contextmanager
+def furnished(cluster: Cluster, folder: pathlib.Path) -> Iterator[Place]:
+    """Start OpenBao, with TLS as in earnest, and the operator."""
+    with OpenBao.start_raft(folder / "openbao") as bao:
+        operator = OperatorProcess(cluster.operator_kubeconfig, cluster.system, folder, *cluster.flags)
+        try:
+            operator.wait()
+            yield Place(cluster, bao, operator)
+        finally:
+            with _undisturbed():
+                operator.stop()
+
+
+def _has(cluster: Cluster, name: str) -> bool:
+    return bool(cluster.kubectl("get", "crd", name, "--ignore-not-found", "-o", "name"))
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Clean up to the end, whatever is pressed meanwhile."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

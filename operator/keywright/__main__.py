@@ -1,0 +1,5 @@
+"""``python -m keywright``."""
+
+from .cli import main
+
+main()

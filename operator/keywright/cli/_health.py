@@ -1,0 +1,47 @@
+"""How an object or a store is, as its conditions tell.
+
+Does not belong here: how it is printed (``_output``), what conditions there are (``decide/report.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..decide import report
+
+if TYPE_CHECKING:
+    from ..cluster import Json
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Health:
+    """How an object is.
+
+    Attributes:
+        ready: status of the condition `Ready`; ``Unknown`` where it is about another generation.
+        since: when that became so, RFC 3339.
+    """
+
+    ready: str
+    reason: str = "-"
+    message: str = ""
+    since: str | None = None
+
+
+def of(item: Json) -> Health:
+    """Return how an object of ours is."""
+    status = item.get("status") or {}
+    conditions = status.get("conditions") or []
+    suspended, ready = report.find(conditions, "Suspended"), report.find(conditions, "Ready")
+    if status.get("observedGeneration") != item["metadata"].get("generation"):
+        return Health("Unknown", message="The operator has not looked at it yet in its present form.")
+    told = suspended if suspended.get("status") == "True" else ready
+    if not told:
+        return Health("Unknown", message="The operator has not said yet how it is.")
+    return Health(
+        str(ready.get("status", "Unknown")),
+        str(told.get("reason", "-")),
+        str(told.get("message", "")),
+        told.get("lastTransitionTime"),
+    )

@@ -1,0 +1,168 @@
+"""``keywright operator``: one process of the operator, from start to stop.
+
+Does not belong here: what it does while it leads (``engine/app.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import errors, logs, settings
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from .. import cluster, lease
+    from ..engine.app import App
+
+log = logging.getLogger(__name__)
+
+#: Seconds that ending may take before the process goes anyway.
+ENDING = 10.0
+
+
+@click.command("operator")
+@click.option("--namespace", help="Namespace of the operator. Default: the pod's, else keywright-system.")
+@click.option("--kubeconfig", type=click.Path(), envvar="KUBECONFIG", help="File that says how to reach the cluster.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option("--listen", help="Address of /healthz, /readyz and /metrics. Default: 127.0.0.1:8080; '' = none.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: info.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), help="Objects worked on at the same time. Default: 64.")
+@click.option(
+    "--lease-seconds", type=click.FloatRange(1, 120), help="How long a vanished leader is waited for. Default: 15."
+)
+@click.option(
+    "--watch-namespace", "watch_namespaces", multiple=True, help="Namespace to serve; repeatable. Default: all."
+)
+@click.option("--allow-loopback-stores", is_flag=True, default=None, help="Let stores be on loopback (development).")
+@click.option(
+    "--allow-store-network",
+    "store_networks",
+    multiple=True,
+    metavar="CIDR",
+    help="Private network that KeyStores may reach; repeatable.",
+)
+@click.option(
+    "--metrics-detail", type=click.Choice(["namespace", "object"]), help="Grain of age metrics. Default: namespace."
+)
+@click.option(
+    "--ghost-check-seconds",
+    type=click.FloatRange(1, 86400),
+    help="How often to list for missed deletions. Default: 600.",
+)
+def command(**flags: object) -> None:
+    """Run the operator."""
+    try:
+        chosen = settings.from_environment(flags)
+    except ValueError:
+        raise click.BadParameter("a network is written like 10.0.0.0/8", param_hint="--allow-store-network") from None
+    logs.configure(chosen.log_level)
+    with asyncio.Runner() as runner:
+        code = runner.run(_run(chosen))
+        # Kopf would now wait seconds for tasks of ours; nothing is left that needs an ending.
+        logging.shutdown()
+        os._exit(code)
+
+
+async def _run(chosen: Settings) -> int:
+    """Run until stopped, or until the Lease is lost; return the exit code."""
+    from .. import cluster, health, lease
+    from ..engine.app import App
+
+    logs.watch_loop(asyncio.get_running_loop())
+    api = await cluster.Cluster.connect(chosen)
+    held = lease.Lease(api, chosen.namespace, chosen.identity, chosen.lease_seconds)
+    app = App(chosen, api, held)
+    probes = health.Health(lambda: not held.held or app.ready.is_set())
+    beat = asyncio.create_task(probes.beat())
+    runner = await probes.serve(chosen.listen) if chosen.listen else None
+    stop = asyncio.Event()
+    _on_signals(stop)
+    stopping: asyncio.Task[object] = asyncio.create_task(stop.wait())
+    try:
+        acquiring = asyncio.create_task(held.acquire())
+        if await _first(stopping, acquiring) is stopping:
+            return 0
+        acquiring.result()
+        api.fence = held.fence
+        code = await _lead(chosen, api, held, app, stopping, stop)
+        await app.stop()
+        return code
+    finally:
+        beat.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ENDING):
+                await held.release()
+                if runner:
+                    await runner.cleanup()
+
+
+async def _lead(
+    chosen: Settings,
+    api: cluster.Cluster,
+    held: lease.Lease,
+    app: App,
+    stopping: asyncio.Task[object],
+    stop: asyncio.Event,
+) -> int:
+    """Do the work of a leader until that ends; return the exit code."""
+    from .. import handlers
+
+    working, keeping = asyncio.create_task(app.run()), asyncio.create_task(held.keep())
+    ended = await _first(stopping, working, keeping, asyncio.create_task(app.ready.wait()))
+    if app.ready.is_set():
+        # What is loaded now stays: looking through it again and again is wasted time.
+        gc.collect()
+        gc.freeze()
+        started = asyncio.Event()
+        listening = asyncio.create_task(handlers.run(app, api, chosen.watch_namespaces, started))
+        await _first(asyncio.create_task(started.wait()), listening)
+        # Kopf takes the signals at its start; they are ours.
+        _on_signals(stop)
+        ended = await _first(stopping, working, keeping, listening)
+    if ended is stopping or stop.is_set():
+        return 0
+    return _explain(ended, lost=ended is keeping)
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """End in order on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+
+
+async def _first(*tasks: asyncio.Task[object]) -> asyncio.Task[object]:
+    """Return the task that ended first."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    return next(task for task in tasks if task in done)
+
+
+def _explain(ended: asyncio.Task[object], *, lost: bool) -> int:
+    """Log why the operator ends by itself."""
+    if lost:
+        log.error("the Lease was lost: ending, so that nothing is written beside the new leader")
+        return 1
+    for error in _leaves(ended.exception()):
+        if isinstance(error, errors.Error):
+            log.error("%s: %s. %s", error.reason, error.message, error.hint)
+        else:
+            log.error("ending unexpectedly", exc_info=error)
+    return 1
+
+
+def _leaves(error: BaseException | None) -> Iterator[BaseException | None]:
+    """Yield what a group of exceptions is made of."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

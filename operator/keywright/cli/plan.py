@@ -1,0 +1,269 @@
+"""``keywright plan``: what the operator would do to one Secret, by the operator's own functions, without a write.
+
+Does not belong here: what is decided (``decide/sync.py``, ``engine/reconcile.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import errors, settings
+from ..errors import Reason
+from ..secret import FingerprintKey, SecretValue
+from . import _connection, _output
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+    from ..engine.catalog import Catalog
+    from ..engine.reconcile import Forecast
+    from ..engine.records import Record
+
+_WHY = {
+    "missing": "it is not there",
+    "entries_differ": "its entries are not what the stores say",
+    "dressing_differs": "its labels, annotations, owner or entries that were given up are not as the object says",
+    "in_order": "it is as it should be",
+    "suspended": "spec.suspend is true",
+}
+_ACTS = {"create": "would be created", "update": "would be updated", "nothing": "stays as it is"}
+_KEYS = {
+    "install": "Fingerprints are under the install's key, as in status.versions.",
+    "run": "Fingerprints are under a key made for this run; they compare within it only.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the Secret: fingerprints, never values."""
+
+    key: str
+    store: str | None
+    path: str | None
+    version: str | None
+    state: str
+    present: str | None
+    wanted: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done.
+
+    Attributes:
+        act: ``create``, ``update``, ``nothing``, or ``refused``.
+        why: name of the check that decided; the reason where it is refused.
+        message: the same as a sentence.
+        deletes: name of the Secret that would be deleted because it no longer is the target.
+        fingerprints: whose key they are made with: ``install`` or ``run``.
+    """
+
+    object: str
+    secret: str
+    act: str
+    why: str
+    message: str
+    entries: tuple[Entry, ...] = ()
+    deletes: str | None = None
+    fingerprints: str = "run"
+
+    @property
+    def code(self) -> int:
+        """Exit code."""
+        if self.act == "refused":
+            return 1
+        return 0 if self.act == "nothing" and not self.deletes else _connection.CHANGES
+
+
+@click.command("plan")
+@click.argument("name")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@_connection.connects
+def command(place: _connection.Place, name: str, output: str) -> None:
+    """Show what the operator would write for an ApiKeySecret, and write nothing.
+
+    The stores are read from this machine, with your own rights in the cluster, so you need those that the operator
+    needs: to read the Secret, the store and its credentials. As it is your machine, stores may be at any private or
+    loopback address. Values never appear; fingerprints tell equal from different.
+
+    Exit code: 0 if nothing would change, 4 if something would, 1 if it would be refused or could not be found out.
+    """
+
+    async def work(api: Cluster) -> int:
+        plan = await _plan(api, place, name)
+        if output == "json":
+            _output.structured("json", dataclasses.asdict(plan))
+        else:
+            _show(plan)
+        return plan.code
+
+    _connection.run(place, work)
+
+
+async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
+    from ..engine import records
+    from ..engine.reconcile import API_KEY_SECRETS
+
+    namespace = place.namespace_in(api)
+    record = records.read(await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name))
+    record.working = record.generation
+    secret = name
+    try:
+        spec = record.spec_model()
+        secret = spec.target_name(name)
+        if spec.suspend:
+            return Plan(str(record.key), secret, "nothing", "suspended", _sentence(secret, "nothing", "suspended"))
+        return await _forecast(api, place.operator_namespace, record)
+    except errors.Error as error:
+        if _ours(error):
+            raise
+        return Plan(str(record.key), secret, "refused", str(error.reason), _refusal(error))
+
+
+def _ours(error: errors.Error) -> bool:
+    """Whether an error is about this machine's way to the cluster, not about the object."""
+    from ..cluster import Refused
+
+    return isinstance(error, Refused) or error.reason is Reason.KUBERNETES_UNAVAILABLE
+
+
+async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Plan:
+    """Run the operator's own decision, with everything it rests on read now."""
+    from ..cluster import NAMESPACES
+    from ..engine.catalog import StoreRecord
+    from ..engine.credentials import ClusterCredentials
+    from ..engine.fetch import Fetcher
+    from ..engine.gather import Gatherer
+    from ..engine.reconcile import Reconciler
+
+    loop = asyncio.get_running_loop()
+    meta = (await _connection.read(api, NAMESPACES, "Namespace", None, record.key.namespace))["metadata"]
+    install = await _install_key(api, operator_namespace)
+    keys = install or FingerprintKey("run", SecretValue(os.urandom(32)))
+
+    def credentials(store: StoreRecord, namespace: str) -> ClusterCredentials:
+        return ClusterCredentials(api, loop, namespace, store.namespace or operator_namespace)
+
+    catalog = await _catalog(api, record, meta.get("labels") or {})
+    try:
+        gatherer = Gatherer(catalog, Fetcher(lambda *_: None, lambda _: None), credentials)
+        reconciler = Reconciler(api, keys, gatherer, {}, lambda _: "deletionTimestamp" in meta, operator_namespace)
+        found = await reconciler.forecast(record)
+        plan = _told(record, found, _entries(record, catalog, found, keys))
+    finally:
+        catalog.close()
+    return dataclasses.replace(plan, fingerprints="install" if install else "run")
+
+
+async def _install_key(api: Cluster, namespace: str) -> FingerprintKey | None:
+    """Return the install's key, if whoever asks may read it."""
+    from ..cluster import Refused
+    from ..engine import installkeys
+
+    try:
+        return await installkeys.find(api, namespace)
+    except Refused as refused:
+        if refused.status != 403:
+            raise
+        return None
+
+
+async def _catalog(api: Cluster, record: Record, labels: dict[str, str]) -> Catalog:
+    """Return the stores that an object names, as they are now."""
+    from ..engine import catalog
+    from ..engine.reporter import STORE_RESOURCES
+
+    everywhere = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+    chosen = settings.Settings(allow_loopback_stores=True, store_networks=everywhere)
+    stores = catalog.Catalog(chosen, lambda _: labels)
+    spec = record.spec_model()
+    for ref in [entry.store_ref or spec.store_ref for entry in spec.data]:
+        kind = ref.kind if ref else catalog.CLUSTER_KIND
+        namespace = None if kind == catalog.CLUSTER_KIND else record.key.namespace
+        if ref is None:
+            found = [item async for page in api.pages(STORE_RESOURCES[kind]) for item in page["items"]]
+        else:
+            one = await api.get(STORE_RESOURCES[kind], namespace, ref.name)
+            found = [one] if one else []
+        for item in found:
+            stores.put(catalog.read(kind, item))
+    return stores
+
+
+def _entries(record: Record, stores: Catalog, found: Forecast, keys: FingerprintKey) -> tuple[Entry, ...]:
+    spec = record.spec_model()
+    present = found.found.entries if found.found else {}
+    wanted, versions = found.gathered.entries, found.gathered.versions
+
+    def mark(name: str, value: SecretValue | None) -> str | None:
+        return None if value is None else keys.fingerprint(f"{record.key}/{name}", value)
+
+    rows = []
+    for entry in spec.data:
+        name, ref = entry.key, entry.remote_ref
+        use = stores.use(record.key.namespace, entry.store_ref or spec.store_ref, ref.path, ref.version)
+        old, new = present.get(name), wanted.get(name)
+        state = _state(old, new)
+        title = use.record.title
+        rows.append(Entry(name, title, use.ref.path, versions.get(name), state, mark(name, old), mark(name, new)))
+    given_up = sorted(found.own - wanted.keys())
+    rows += [Entry(name, None, None, None, "removed", mark(name, present.get(name)), None) for name in given_up]
+    return tuple(rows)
+
+
+def _state(present: SecretValue | None, wanted: SecretValue | None) -> str:
+    if wanted is None:
+        return "absent"
+    if present is None:
+        return "new"
+    return "unchanged" if present == wanted else "changed"
+
+
+def _told(record: Record, found: Forecast, entries: tuple[Entry, ...]) -> Plan:
+    secret = record.spec_model().target_name(record.key.name)
+    verdict = found.verdict
+    if isinstance(verdict, errors.Error):
+        return Plan(str(record.key), secret, "refused", str(verdict.reason), _refusal(verdict), entries)
+    message = _sentence(secret, verdict.act, verdict.why)
+    return Plan(str(record.key), secret, verdict.act, verdict.why, message, entries, found.former)
+
+
+def _sentence(secret: str, act: str, why: str) -> str:
+    return f"Secret {secret} {_ACTS[act]}: {_WHY[why]}."
+
+
+def _refusal(error: errors.Error) -> str:
+    """Say why nothing would be written; where a right is missing, it is the reader's, not the operator's."""
+    hint = error.hint
+    if "answered 403" in error.message and error.reason in (Reason.TARGET_DENIED, Reason.CREDENTIAL_MISSING):
+        hint = "A plan is made with your own rights in the cluster; this one you do not have"
+    return f"{error.message}." + (f" {hint}." if hint else "")
+
+
+def _show(plan: Plan) -> None:
+    page = _output.Page()
+    if plan.act == "refused":
+        page.line(f"ApiKeySecret {plan.object}: Secret {plan.secret} would not be written ({plan.why}).")
+        page.below(plan.message)
+    else:
+        page.line(f"ApiKeySecret {plan.object}: {plan.message}")
+    if plan.deletes:
+        page.line(f"Secret {plan.deletes} would be deleted: it is no longer the target.")
+    if not plan.entries:
+        return
+    page.line()
+    page.table(
+        ["KEY", "STORE", "PATH", "VERSION", "STATE", "IN THE SECRET", "IN THE STORE"],
+        [
+            [cell or "-" for cell in (each.key, each.store, each.path, each.version, each.state)]
+            + [each.present or "-", each.wanted or "-"]
+            for each in plan.entries
+        ],
+    )
+    page.line()
+    page.line(_KEYS[plan.fingerprints])

@@ -1,0 +1,148 @@
+"""``keywright status``: who leads, how each ApiKeySecret is, and the stores that are used.
+
+Does not belong here: how things come to be so (``engine/``), how it is printed (``_output``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import _connection, _health, _leader, _output
+from ._output import lasting, seconds_since
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster, Json
+
+Row = dict[str, Any]
+
+_HOW = "Create a KeyStore and an ApiKeySecret: `kubectl explain apikeysecret.spec` tells what goes into them."
+
+
+@click.command("status")
+@click.argument("name", required=False)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Show the objects of all namespaces.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
+@_connection.connects
+def command(place: _connection.Place, name: str | None, all_namespaces: bool, output: str) -> None:
+    """Show who leads, how each ApiKeySecret is, and the stores that are used.
+
+    Exit code: 0 if all ApiKeySecrets that are shown are Ready, 3 if some are not, 1 if that could not be found out.
+    """
+    if all_namespaces and (name or place.namespace):
+        raise click.UsageError("-A shows all namespaces: it goes neither with NAME nor with -n.")
+
+    async def work(api: Cluster) -> int:
+        namespace = None if all_namespaces else place.namespace_in(api)
+        leader = await _leader.find(api, place.operator_namespace)
+        items = await _objects(api, namespace, name)
+        objects, stores = [_object(each) for each in items], await _stores(api, namespace, items)
+        if output == "table":
+            _show(leader.told, objects, stores, namespace)
+        else:
+            told = {"leader": dataclasses.asdict(leader), "apiKeySecrets": objects, "stores": stores}
+            _output.structured(output, told)
+        return 0 if all(each["ready"] == "True" for each in objects) else _connection.NOT_READY
+
+    _connection.run(place, work)
+
+
+async def _objects(api: Cluster, namespace: str | None, name: str | None) -> list[Json]:
+    from ..engine.reconcile import API_KEY_SECRETS
+
+    if name:
+        return [await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name)]
+    return [item async for page in api.pages(API_KEY_SECRETS, namespace) for item in page["items"]]
+
+
+def _object(item: Json) -> Row:
+    meta, status = item["metadata"], item.get("status") or {}
+    return {
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        **dataclasses.asdict(_health.of(item)),
+        "store": status.get("store"),
+        "keys": status.get("keys"),
+        "lastChanged": status.get("lastChanged"),
+        "created": meta["creationTimestamp"],
+    }
+
+
+async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json]) -> list[Row]:
+    """Return how the stores are that objects name; those that cannot be seen are told so."""
+    from ..cluster import Refused
+    from ..engine.catalog import CLUSTER_KIND, DEFAULT_STORE, identifier
+    from ..engine.reporter import STORE_RESOURCES
+
+    named = {name for item in items for name in _named(item)}
+    rows: dict[str, Row] = {}
+    for kind, resource in STORE_RESOURCES.items():
+        ours = {name for name in named if name.startswith(f"{kind}/")}
+        if not ours:
+            continue
+        unseen = "It does not exist."
+        try:
+            async for page in api.pages(resource, None if kind == CLUSTER_KIND else namespace):
+                for item in page["items"]:
+                    meta = item["metadata"]
+                    name = identifier(kind, meta.get("namespace", ""), meta["name"])
+                    if name in ours or (DEFAULT_STORE in ours and item["spec"].get("default")):
+                        rows[name] = {"store": name, **dataclasses.asdict(_health.of(item))}
+        except Refused as refused:
+            if refused.status != 403:
+                raise
+            unseen = f"You may not read {resource.plural}."
+        for name in ours - rows.keys() - {DEFAULT_STORE}:
+            rows[name] = {"store": name, **dataclasses.asdict(_health.Health("Unknown", message=unseen))}
+    return [rows[name] for name in sorted(rows)]
+
+
+def _named(item: Json) -> set[str]:
+    """Return the identifiers of the stores that an object names."""
+    from ..engine.catalog import DEFAULT_STORE, identifier
+
+    spec = item["spec"]
+    refs = [entry.get("storeRef") or spec.get("storeRef") for entry in spec["data"]]
+    namespace = item["metadata"]["namespace"]
+    return {identifier(ref.get("kind", "KeyStore"), namespace, ref["name"]) if ref else DEFAULT_STORE for ref in refs}
+
+
+def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace: str | None) -> None:
+    page = _output.Page()
+    page.line(leader)
+    page.line()
+    if not objects:
+        page.line(f"No ApiKeySecrets in namespace {namespace}; -A shows all." if namespace else "No ApiKeySecrets.")
+        page.line(_HOW)
+        return
+    lead = [] if namespace else ["NAMESPACE"]
+    page.table(
+        [*lead, "NAME", "READY", "REASON", "STORE", "KEYS", "LAST CHANGE", "AGE"],
+        [
+            [
+                *([] if namespace else [each["namespace"]]),
+                *(each["name"], each["ready"], each["reason"], each["store"] or "-", each["keys"] or "-"),
+                *(lasting(seconds_since(each[when])) for when in ("lastChanged", "created")),
+            ]
+            for each in objects
+        ],
+    )
+    _explain(page, {f"{each['namespace']}/{each['name']}": each for each in objects})
+    page.line()
+    page.table(
+        ["STORE", "READY", "REASON", "SINCE"],
+        [[each["store"], each["ready"], each["reason"], lasting(seconds_since(each["since"]))] for each in stores],
+    )
+    _explain(page, {each["store"]: each for each in stores})
+
+
+def _explain(page: _output.Page, rows: dict[str, Row]) -> None:
+    """Print the message of each that is not Ready."""
+    for name, row in rows.items():
+        if row["ready"] != "True":
+            page.line()
+            page.line(name)
+            page.below(row["message"])

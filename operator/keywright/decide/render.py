@@ -1,0 +1,234 @@
+"""What an entry's value is, out of what a store answered; and where a key is, out of what an object says. Pure.
+
+Messages name entries and properties as the object writes them, never a value and never what else is in the key.
+
+Does not belong here: reading (``stores/``), writing (``engine/reconcile.py``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Literal
+
+import jmespath
+
+from .. import errors
+from ..errors import Reason
+from ..secret import SecretMap, SecretValue
+from ..stores.base import Fetched
+
+#: What all values of a Secret together may measure (bytes); Kubernetes counts the same.
+MAX_SECRET = 1024 * 1024
+
+#: Characters of a path, with its prefix.
+MAX_PATH = 1024
+
+Decode = Literal["None", "Base64", "Base64URL"]
+
+
+def entry_value(
+    fetched: Fetched,
+    *,
+    property: str | None = None,  # noqa: A002 - the field's name
+    jmes_path: str | None = None,
+    decode: Decode = "None",
+    allow_empty: bool = False,
+    where: str,
+) -> SecretValue:
+    """Return the value of one entry.
+
+    Strings are taken as they are; numbers, booleans, lists and maps become their JSON text; null is empty.
+
+    Args:
+        property: a literal key of the map, else segments joined by dots; None for the whole.
+        jmes_path: an expression that chooses, instead of a property.
+        decode: how the value is encoded in the store.
+        where: the entry and its key, as messages begin.
+
+    Raises:
+        errors.Stalled: ``PropertyNotFound``, ``DecodeFailed``, ``ValueEmpty``, ``InvalidSpec`` (the expression).
+    """
+    with errors.boundary(lambda _: _failed(Reason.DECODE_FAILED, f"{where} is not text that can be read")):
+        raw = _chosen(fetched, property, jmes_path, where)
+    with errors.boundary(lambda _: _failed(Reason.DECODE_FAILED, f"{where} is not {decode}")):
+        decoded = _decoded(raw, decode)
+    if not decoded and not allow_empty:
+        raise _failed(Reason.VALUE_EMPTY, f"{where} is empty")
+    return SecretValue(decoded)
+
+
+def check_size(entries: SecretMap) -> None:
+    """Raise ``Stalled(ValueTooLarge)`` if the values together are more than a Secret holds."""
+    sizes = {name: len(value.reveal()) for name, value in entries.items()}
+    if sum(sizes.values()) > MAX_SECRET:
+        largest = ", ".join(sorted(sizes, key=lambda name: (-sizes[name], name))[:3])
+        said = f"the values together are larger than a Secret may be (1 MiB); the largest are {largest}"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the entries over several ApiKeySecrets")
+
+
+def canonical(path: str) -> str:
+    """Return the path if it is in the one form that paths have; nothing is repaired.
+
+    Raises:
+        errors.Stalled: ``PathOutsidePrefix``.
+    """
+    segments = path.split("/")
+    wrong = next(
+        (
+            said
+            for fails, said in (
+                (len(path) > MAX_PATH, f"is longer than {MAX_PATH} characters"),
+                (not path.isprintable(), "has characters that cannot be printed"),
+                ("%" in path or "\\" in path, "has a % or a backslash"),
+                ("" in segments, "is empty, begins or ends with a slash, or has two in a row"),
+                ("." in segments or ".." in segments, "has a segment . or .."),
+            )
+            if fails
+        ),
+        None,
+    )
+    if wrong:
+        shown = ascii(path[:120])
+        raise errors.Stalled(
+            Reason.PATH_OUTSIDE_PREFIX, f"path {shown} {wrong}", "Write it as team/name, without these"
+        )
+    return path
+
+
+def effective_path(path: str, prefix: str, namespace: str) -> str:
+    """Return where a key is in its store: the prefix, filled in, and the path below it.
+
+    What an object writes cannot leave the prefix, as it is canonical by itself.
+
+    Args:
+        prefix: of the ClusterKeyStore, such as ``teams/{namespace}/``; may be empty. It ends a segment, with or
+            without the slash at its end: ``teams/a`` does not open ``teams/ab``.
+
+    Raises:
+        errors.Stalled: ``PathOutsidePrefix``.
+    """
+    filled = prefix.replace("{namespace}", namespace).removesuffix("/")
+    below = canonical(path)
+    return canonical(f"{filled}/{below}") if filled else below
+
+
+def _chosen(fetched: Fetched, name: str | None, expression: str | None, where: str) -> bytes:
+    whole = fetched.value.reveal()
+    if name is None and expression is None:
+        return b"" if fetched.is_map and whole == b"{}" else whole
+    if not fetched.is_map:
+        raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} is text, not a map to choose from")
+    values = json.loads(whole)
+    return _text(_property(values, name, where) if name is not None else _found(values, expression or "", where))
+
+
+def _property(values: dict[str, Any], name: str, where: str) -> Any:
+    if name in values:
+        return values[name]
+    at: Any = values
+    for segment in name.split("."):
+        if not isinstance(at, dict) or segment not in at:
+            raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} has no property {name}")
+        at = at[segment]
+    return at
+
+
+#: What an expression may be made of. Without lists made on the spot and functions that join, its cost is bounded by its
+#: length times the size of the key: ``[@, @][] | [@, @][] | …`` would double at each step.
+_NODES = frozenset(
+    (
+        "field",
+        "subexpression",
+        "index",
+        "index_expression",
+        "slice",
+        "projection",
+        "value_projection",
+        "filter_projection",
+        "flatten",
+        "comparator",
+        "literal",
+        "current",
+        "identity",
+        "pipe",
+        "and_expression",
+        "or_expression",
+        "not_expression",
+        "function_expression",
+        "expref",
+    )
+)
+_FUNCTIONS = frozenset(
+    (
+        "contains",
+        "ends_with",
+        "keys",
+        "length",
+        "max_by",
+        "min_by",
+        "not_null",
+        "sort_by",
+        "starts_with",
+        "values",
+    )
+)
+
+
+def _found(values: dict[str, Any], text: str, where: str) -> Any:
+    with errors.boundary(lambda _: _failed(Reason.INVALID_SPEC, f"{where} has a jmesPath that cannot be parsed")):
+        expression = jmespath.compile(text)
+        allowed = _bounded(expression.parsed)
+    if not allowed:
+        raise _failed(Reason.INVALID_SPEC, f"{where} has a jmesPath that makes lists or maps, or calls what it may not")
+    with errors.boundary(lambda _: _failed(Reason.PROPERTY_NOT_FOUND, f"{where} does not fit jmesPath {text}")):
+        found = expression.search(values)
+    if found is None:
+        raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} has nothing at jmesPath {text}")
+    return found
+
+
+def _bounded(node: Any) -> bool:
+    """Whether an expression is made of what is allowed."""
+    kind, value = node["type"], node.get("value")
+    if kind == "function_expression" and value not in _FUNCTIONS:
+        return False
+    if kind == "literal" and isinstance(value, list | dict):
+        return False
+    return kind in _NODES and all(_bounded(each) for each in node["children"] if isinstance(each, dict))
+
+
+def _text(value: Any) -> bytes:
+    if value is None:
+        return b""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _decoded(raw: bytes, decode: Decode) -> bytes:
+    """Undo the encoding. Only what encoding would give back counts: no white space, no stray bits, right padding."""
+    match decode:
+        case "None":
+            return raw
+        case "Base64":
+            decoded = base64.b64decode(raw)
+            same = base64.b64encode(decoded) == raw
+        case "Base64URL":
+            decoded = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+            encoded = base64.urlsafe_b64encode(decoded)
+            same = raw in (encoded, encoded.rstrip(b"="))
+    if not same:
+        raise ValueError("not what encoding gives")
+    return decoded
+
+
+_HINTS = {
+    Reason.PROPERTY_NOT_FOUND: "Check the names in the key",
+    Reason.DECODE_FAILED: "Check decode, and the value for white space and a line break at its end",
+    Reason.VALUE_EMPTY: "Write the value into the store, or set allowEmpty: true",
+    Reason.INVALID_SPEC: "Correct jmesPath",
+}
+
+
+def _failed(reason: Reason, said: str) -> errors.Stalled:
+    return errors.Stalled(reason, said, _HINTS[reason])

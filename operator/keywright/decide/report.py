@@ -1,0 +1,101 @@
+"""What to tell people: the conditions of an object, and the Event of a transition. Pure; the time is an argument.
+
+Messages have one shape: who answered what for which path, what is kept, when it is tried again, what to check.
+
+Does not belong here: writing status or Events.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .. import errors
+from ..errors import Reason
+
+Conditions = list[dict[str, Any]]
+
+#: Request ids differ from try to try; a condition is not written again for them alone.
+_VOLATILE = re.compile(r"request [-0-9A-Za-z]+")
+
+AGAIN = "It is tried again with growing pauses, at most 5 minutes."
+
+
+def in_order(message: str) -> Conditions:
+    """Return the conditions of an object that is as it should be."""
+    return [_condition("Ready", "True", Reason.SYNCED, message)]
+
+
+def troubled(error: errors.Error, kept: str, since: str) -> Conditions:
+    """Return the conditions of an object that is not as it should be.
+
+    kstatus reads them as: Stalled = failed, a person is needed; Reconciling = in progress, time will tell.
+
+    Args:
+        kept: what the target holds meanwhile, as a sentence.
+        since: time of the first failure, as in ``03:12 UTC``.
+    """
+    message = explain(error, kept, since)
+    second = "Stalled" if isinstance(error, errors.Stalled) else "Reconciling"
+    return [_condition("Ready", "False", error.reason, message), _condition(second, "True", error.reason, message)]
+
+
+def explain(error: errors.Error, kept: str, since: str = "") -> str:
+    """Return the whole message for a person."""
+    what = error.message[:1].upper() + error.message[1:]
+    when = f", since {since}" if since else ""
+    return " ".join(part for part in (f"{what}{when}.", kept, AGAIN, f"{error.hint}." if error.hint else "") if part)
+
+
+def _condition(kind: str, status: str, reason: Reason, message: str) -> dict[str, Any]:
+    return {"type": kind, "status": status, "reason": str(reason), "message": message[:2048]}
+
+
+def merged(before: Conditions, after: Conditions, generation: int, now: str) -> Conditions:
+    """Return the new conditions, each with the time of its last transition, taking over old texts that say the same.
+
+    Args:
+        now: RFC 3339.
+    """
+    known = {each.get("type"): each for each in before}
+    result: Conditions = []
+    for each in after:
+        old = known.get(each["type"], {})
+        same = old.get("status") == each["status"]
+        at = old["lastTransitionTime"] if same and "lastTransitionTime" in old else now
+        message = old["message"] if same and alike(old, each) else each["message"]
+        result.append({**each, "message": message, "lastTransitionTime": at, "observedGeneration": generation})
+    return result
+
+
+def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two conditions say the same, but for request ids."""
+    texts = [_VOLATILE.sub("", str(each.get("message"))) for each in (one, other)]
+    return texts[0] == texts[1] and one.get("reason") == other.get("reason")
+
+
+def find(conditions: Conditions, kind: str) -> dict[str, Any]:
+    """Return the condition of a type; empty if there is none."""
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def needs_write(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that turns one status into another; empty if nothing differs.
+
+    Args:
+        before: the status as the API server has it.
+        after: the status as it should be; what it does not name is removed.
+    """
+    patch: dict[str, Any] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if old != value:
+            # A merge patch merges objects: what is gone from one must be named in it.
+            both = isinstance(old, dict) and isinstance(value, dict)
+            patch[name] = needs_write(old or {}, value) if both else value
+    return patch
+
+
+def clock(rfc3339: str) -> str:
+    """Return the time of day of a time stamp for a message: ``03:12 UTC``."""
+    return f"{rfc3339[11:16]} UTC"

@@ -1,0 +1,262 @@
+"""What to do about one target Secret, from what was observed: an ordered list of named checks, the first answer wins.
+
+Does not belong here: gathering the observation and doing what was decided (``engine/reconcile.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, Literal
+
+from .. import errors
+from ..errors import Reason
+
+#: Label by which our Secrets are found, annotation that names the ApiKeySecret they belong to.
+MANAGED_BY = {"app.kubernetes.io/managed-by": "keywright"}
+OWNER = "keywright.dev/api-key-secret"
+
+#: Secret types that hold keys. Others get their content from Kubernetes or mean something to other controllers.
+ALLOWED_TYPES = frozenset(
+    {
+        "Opaque",
+        "kubernetes.io/basic-auth",
+        "kubernetes.io/ssh-auth",
+        "kubernetes.io/tls",
+        "kubernetes.io/dockerconfigjson",
+    }
+)
+
+Adopt = Literal["Never", "IfEqual", "Always"]
+
+
+def field_manager(owner: str) -> str:
+    """Return the field manager of one ApiKeySecret, so that two of them in one Secret keep their own entries.
+
+    Args:
+        owner: namespace/name of the ApiKeySecret.
+    """
+    return f"keywright-{hashlib.sha256(owner.encode()).hexdigest()[:12]}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Applied:
+    """What we last wrote, as far as we remember: a hint, checked before anything rests on it."""
+
+    uid: str
+    resource_version: str
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """A Secret as its metadata shows it."""
+
+    uid: str
+    resource_version: str
+    owner: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Content:
+    """What a look into the Secret found, compared with what it should be; no values."""
+
+    entries_equal: bool
+    dressing_equal: bool
+    type_equal: bool
+    immutable: bool
+    ours: bool = False
+    """Our own field manager wrote entries of it, whatever its annotation says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that the decision rests on.
+
+    Attributes:
+        owner: namespace/name of the ApiKeySecret.
+        fingerprint: of the entries as the stores say, or of those that were applied when no store was asked.
+        spec_changed: the object says something else than when it was last applied.
+        applied: what we wrote last, None if we do not know.
+        seen: the Secret in the target's place, None if there is none.
+        content: what a look into it found, None before a look.
+    """
+
+    owner: str
+    adopt: Adopt
+    fingerprint: str
+    spec_changed: bool
+    applied: Applied | None
+    seen: Seen | None
+    content: Content | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: nothing, look into the Secret first, or write it.
+
+    Attributes:
+        act: ``create`` (only if absent), ``update`` (only at ``resource_version``), ``look``, ``nothing``.
+        why: name of the check that decided.
+        repair: somebody else had changed the Secret.
+    """
+
+    act: Literal["create", "update", "look", "nothing"]
+    why: str
+    resource_version: str | None = None
+    repair: bool = False
+
+
+Check = Callable[[Observed], Plan | None]
+
+
+def missing(o: Observed) -> Plan | None:
+    """Create where nothing is, and only if that is still so."""
+    if o.seen is not None:
+        return None
+    lost = o.applied is not None and not o.spec_changed
+    return Plan("create", "missing", repair=lost)
+
+
+def owned_elsewhere(o: Observed) -> Plan | None:
+    """Leave alone what another ApiKeySecret wrote."""
+    assert o.seen  # noqa: S101 - missing() has answered
+    if o.seen.owner in (None, o.owner):
+        return None
+    raise errors.Stalled(
+        Reason.TARGET_OWNED_ELSEWHERE,
+        f"is written by ApiKeySecret {o.seen.owner}",
+        "Choose another target.name, or remove the other object",
+    )
+
+
+def foreign(o: Observed) -> Plan | None:
+    """Leave alone what is nobody's that we know, unless `adopt` says to take it."""
+    assert o.seen  # noqa: S101
+    if o.seen.owner == o.owner or o.adopt == "Always" or (o.content and o.content.ours):
+        return None
+    stripped = o.applied is not None and o.applied.uid == o.seen.uid
+    if (stripped or o.adopt == "IfEqual") and o.content is None:
+        return Plan("look", "foreign")
+    if o.adopt == "IfEqual" and o.content and o.content.entries_equal:
+        return None
+    hint = "Choose another target.name, delete the Secret, or set target.adopt"
+    raise errors.Stalled(Reason.TARGET_EXISTS, "is there already and is not ours", hint)
+
+
+def unseen(o: Observed) -> Plan | None:
+    """Look before deciding where the version is not the one we wrote."""
+    assert o.seen  # noqa: S101
+    known = o.applied and (o.applied.uid, o.applied.resource_version) == (o.seen.uid, o.seen.resource_version)
+    return None if known or o.content else Plan("look", "unseen")
+
+
+def unwritable(o: Observed) -> Plan | None:
+    """Say so where a look has shown that no update can succeed."""
+    if o.content is None or (o.content.entries_equal and o.content.dressing_equal and o.content.type_equal):
+        return None
+    if not o.content.type_equal:
+        hint = "Set target.type to the Secret's type, or delete the Secret to have it made anew"
+        raise errors.Stalled(Reason.TARGET_TYPE_DIFFERS, "has another type than target.type", hint)
+    if o.content.immutable:
+        hint = "Delete the Secret to have it made anew"
+        raise errors.Stalled(Reason.TARGET_IMMUTABLE, "is immutable and differs", hint)
+    return None
+
+
+def entries_differ(o: Observed) -> Plan | None:
+    """Write where the stores say something else than what is there."""
+    assert o.seen  # noqa: S101
+    if o.content is not None:
+        if o.content.entries_equal:
+            return None
+        meant = o.applied is not None and o.applied.fingerprint == o.fingerprint and not o.spec_changed
+        return Plan("update", "entries_differ", o.seen.resource_version, repair=meant)
+    if o.applied and o.applied.fingerprint == o.fingerprint:
+        return None
+    return Plan("update", "entries_differ", o.seen.resource_version)
+
+
+def dressing_differs(o: Observed) -> Plan | None:
+    """Write where labels, annotations, owner or left-over entries are not as the object says."""
+    assert o.seen  # noqa: S101
+    if o.content is not None:
+        if o.content.dressing_equal:
+            return None
+        return Plan(
+            "update", "dressing_differs", o.seen.resource_version, repair=not o.spec_changed and bool(o.applied)
+        )
+    return Plan("update", "spec_changed", o.seen.resource_version) if o.spec_changed else None
+
+
+#: First answer wins. Reads as: why would we touch the target?
+CHECKS: tuple[Check, ...] = (
+    missing,
+    owned_elsewhere,
+    foreign,
+    unseen,
+    unwritable,
+    entries_differ,
+    dressing_differs,
+)
+
+NOTHING = Plan("nothing", "in_order")
+
+
+def decide(observed: Observed) -> Plan:
+    """Say what to do about the target. Pure: same input, same plan.
+
+    Raises:
+        errors.Stalled: the target must not, or cannot, be written; who catches it puts the Secret's name in front.
+    """
+    return next((plan for check in CHECKS if (plan := check(observed))), NOTHING)
+
+
+def metadata(owner: str, uid: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, owned: bool) -> Any:
+    """Return the target's metadata as we apply it, without name and version.
+
+    Args:
+        owned: whether the Secret goes with the ApiKeySecret (ownerReference), or is kept.
+    """
+    body: dict[str, Any] = {
+        "labels": {**labels, **MANAGED_BY},
+        "annotations": {**annotations, OWNER: owner},
+    }
+    if owned:
+        reference = {"apiVersion": "keywright.dev/v1alpha1", "kind": "ApiKeySecret"}
+        body["ownerReferences"] = [{**reference, "name": owner.partition("/")[2], "uid": uid, "controller": True}]
+    return body
+
+
+def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a Secret's metadata holds everything that we apply to it, and no owner of ours that is gone."""
+    maps = ("labels", "annotations")
+    present = all(wanted[part].items() <= (actual.get(part) or {}).items() for part in maps)
+    ours = [each for each in actual.get("ownerReferences") or [] if each.get("kind") == "ApiKeySecret"]
+    meant = wanted.get("ownerReferences", [])
+    same = [each.get("uid") for each in ours] == [each["uid"] for each in meant]
+    return present and same
+
+
+def own_entries(managed_fields: list[dict[str, Any]], manager: str) -> AbstractSet[str]:
+    """Return the entries that a field manager owns in a Secret, from its ``metadata.managedFields``."""
+    owned: set[str] = set()
+    for each in managed_fields:
+        if each.get("manager") == manager and each.get("operation") == "Apply":
+            data = (each.get("fieldsV1") or {}).get("f:data") or {}
+            owned |= {name.removeprefix("f:") for name in data if name.startswith("f:")}
+    return owned
+
+
+def others(managed_fields: list[dict[str, Any]], manager: str) -> str:
+    """Name who else writes entries of a Secret, newest first, for a person."""
+    named = [
+        re.sub(r"[^-\w./]", "?", str(each.get("manager")))[:60]
+        for each in sorted(managed_fields, key=lambda each: str(each.get("time")), reverse=True)
+        # Whoever applies stringData is said to own that, not the data that it becomes.
+        if each.get("manager") != manager and not {"f:data", "f:stringData"}.isdisjoint(each.get("fieldsV1") or {})
+    ]
+    return ", ".join(dict.fromkeys(named)) or "somebody"

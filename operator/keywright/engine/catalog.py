@@ -1,0 +1,206 @@
+"""The stores that exist, who may use them, and their opened form.
+
+Rules are applied at every use, not once: a namespace that loses its label, or a store that changes its selector, counts
+from the next reconcile on.
+
+Does not belong here: reading (``fetch``), telling how a store is (``health``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import errors, kinds
+from ..decide import render
+from ..errors import Reason
+from ..settings import Settings
+from ..stores.base import Ref, Store
+from . import egress
+from .opened import OpenedStore
+
+CLUSTER_KIND = "ClusterKeyStore"
+#: Stands for "the default store" in the index of who uses what.
+DEFAULT_STORE = f"{CLUSTER_KIND}/"
+
+
+@dataclasses.dataclass(slots=True)
+class StoreRecord:
+    """One KeyStore or ClusterKeyStore as the API server has it."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    spec: kinds.KeyStoreSpec
+    conditions: list[dict[str, object]]
+    opened: OpenedStore | None = None
+
+    @property
+    def title(self) -> str:
+        """How people know it; the same name in two namespaces is told apart by where it is said."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def identifier(self) -> str:
+        """Names it uniquely."""
+        return identifier(self.kind, self.namespace, self.name)
+
+
+def read(kind: str, item: dict[str, Any]) -> StoreRecord:
+    """Make a record out of a store as the API server gives it.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``.
+    """
+    meta = item["metadata"]
+    return StoreRecord(
+        kind,
+        meta.get("namespace", ""),
+        meta["name"],
+        meta["uid"],
+        int(meta.get("generation", 1)),
+        meta["resourceVersion"],
+        kinds.KINDS[kind].read_spec(item.get("spec") or {}),
+        (item.get("status") or {}).get("conditions") or [],
+    )
+
+
+def identifier(kind: str, namespace: str, name: str) -> str:
+    """Name a store uniquely; the namespace counts for namespaced kinds only."""
+    return f"{kind}/{name}" if kind == CLUSTER_KIND else f"{kind}/{namespace}/{name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """A store that an object may use, and the key it may read there."""
+
+    record: StoreRecord
+    opened: OpenedStore
+    identity: str
+    ref: Ref
+
+
+class Catalog:
+    """All stores.
+
+    Args:
+        labels: labels of a namespace; None if it is not known.
+    """
+
+    def __init__(self, settings: Settings, labels: Callable[[str], Mapping[str, str] | None]) -> None:
+        self._settings, self._labels = settings, labels
+        self._records: dict[str, StoreRecord] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def find(self, opened: OpenedStore) -> StoreRecord | None:
+        """Return the store object of an opened store, if that is still the present one."""
+        return next((each for each in self._records.values() if each.opened is opened), None)
+
+    def put(self, record: StoreRecord) -> bool:
+        """Take note of a store; True if it says something new, so that its users must look again."""
+        old = self._records.get(record.identifier)
+        if old and (old.uid, old.generation) == (record.uid, record.generation):
+            old.resource_version, old.conditions = record.resource_version, record.conditions
+            return False
+        self._close(old)
+        self._records[record.identifier] = record
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Forget a store by its identifier; True if it was known."""
+        old = self._records.pop(name, None)
+        self._close(old)
+        return old is not None
+
+    def names(self) -> set[str]:
+        """Return the identifiers of all stores."""
+        return set(self._records)
+
+    def close(self) -> None:
+        """Close all stores."""
+        for record in self._records.values():
+            self._close(record)
+
+    def use(self, namespace: str, ref: kinds.StoreRef | None, path: str, version: str | None) -> Use:
+        """Return what an object of a namespace may read, or say why not.
+
+        Raises:
+            errors.Stalled: no such store, not for this namespace, not this path.
+        """
+        record = self._resolve(namespace, ref)
+        spec = record.spec
+        prefix = ""
+        if isinstance(spec, kinds.ClusterKeyStoreSpec):
+            if not spec.namespace_selector.matches(self._labels(namespace) or {}):
+                raise errors.Stalled(
+                    Reason.NAMESPACE_NOT_SELECTED,
+                    f"{record.title} does not serve namespace {namespace}",
+                    "Label the namespace as the store's namespaceSelector wants, or widen the selector",
+                )
+            prefix = spec.path_prefix or ""
+        kind, config = spec.store()
+        opened = record.opened or self._open(record, kind, config)
+        effective = render.effective_path(path, prefix, namespace)
+        return Use(record, opened, kind.identity(config, namespace), Ref(effective, version))
+
+    def _resolve(self, namespace: str, ref: kinds.StoreRef | None) -> StoreRecord:
+        if ref is None:
+            return self._default(namespace)
+        record = self._records.get(identifier(ref.kind, namespace, ref.name))
+        if record is None:
+            raise errors.Stalled(
+                Reason.STORE_NOT_FOUND,
+                f"{ref.kind}/{ref.name} does not exist" + ("" if ref.kind == CLUSTER_KIND else f" in {namespace}"),
+                "Create it, or correct storeRef",
+            )
+        return record
+
+    def _default(self, namespace: str) -> StoreRecord:
+        """Return the one default store that serves a namespace; stores that do not serve it do not count."""
+        labels = self._labels(namespace) or {}
+        chosen = [
+            each
+            for each in self._records.values()
+            if isinstance(each.spec, kinds.ClusterKeyStoreSpec)
+            and each.spec.default
+            and each.spec.namespace_selector.matches(labels)
+        ]
+        if len(chosen) == 1:
+            return chosen[0]
+        names = " and ".join(sorted(each.title for each in chosen))
+        found = f"{names} serve namespace {namespace} by default" if chosen else f"no default store serves {namespace}"
+        raise errors.Stalled(
+            Reason.NO_DEFAULT_STORE,
+            f"there is no storeRef, and {found}",
+            "Name a store in storeRef, or make one ClusterKeyStore the default",
+        )
+
+    def _open(self, record: StoreRecord, kind: type[Store], config: object) -> OpenedStore:
+        limits = record.spec.limits
+        scope = egress.Scope(
+            private=record.kind == CLUSTER_KIND,
+            networks=self._settings.store_networks,
+            loopback=self._settings.allow_loopback_stores,
+        )
+        record.opened = OpenedStore(
+            record.title,
+            kind,
+            config,
+            timeout=limits.timeout_seconds,
+            rate=limits.requests_per_second,
+            scope=scope,
+            label=record.identifier,
+        )
+        return record.opened
+
+    @staticmethod
+    def _close(record: StoreRecord | None) -> None:
+        if record and record.opened:
+            record.opened.close()
+            record.opened = None

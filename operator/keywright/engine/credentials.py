@@ -1,0 +1,98 @@
+"""What a store may ask of the cluster to log in, for one object and one store object.
+
+Runs in a store's thread and asks the event loop. A KeyStore's references resolve in its own namespace, a
+ClusterKeyStore's in the operator's, and a ServiceAccount always in the namespace of the object that is read for, so
+that the store itself tells namespaces apart. No reference can name a namespace.
+
+Does not belong here: what the credentials are used for (``stores/``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import dataclasses
+
+from .. import cluster, errors
+from ..errors import Reason
+from ..schema import CaProvider, SecretKeyRef, ServiceAccountRef
+from ..secret import SecretValue
+
+#: Seconds that a request to the API server may take when a store's thread waits for it.
+DEADLINE = 10.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClusterCredentials:
+    """Credentials out of the cluster.
+
+    Attributes:
+        namespace: of the object that is read for.
+        home: where Secrets and ConfigMaps of the store are.
+    """
+
+    api: cluster.Cluster
+    loop: asyncio.AbstractEventLoop
+    namespace: str
+    home: str
+
+    def secret(self, ref: SecretKeyRef) -> SecretValue:
+        """Return one entry of a Secret of the store's home."""
+        return SecretValue(self._entry(cluster.SECRETS, "Secret", ref.name, ref.key))
+
+    def ca(self, provider: CaProvider) -> str:
+        """Return CA certificates as PEM."""
+        resource = cluster.CONFIG_MAPS if provider.kind == "ConfigMap" else cluster.SECRETS
+        return self._entry(resource, provider.kind, provider.name, provider.key).decode("ascii", "replace")
+
+    def service_account_token(self, ref: ServiceAccountRef, audience: str, seconds: int) -> SecretValue:
+        """Return a token of a ServiceAccount of the object's namespace."""
+        spec = {"audiences": [audience], "expirationSeconds": max(600, seconds)}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        what = f"ServiceAccount {self.namespace}/{ref.name}"
+        answer = self._ask(what, "POST", cluster.SERVICE_ACCOUNTS, self.namespace, ref.name, "token", body)
+        if answer is None:
+            raise _missing(f"needs {what}, which does not exist", "Create it")
+        return SecretValue(str(answer["status"]["token"]))
+
+    def _entry(self, resource: cluster.Resource, kind: str, name: str, key: str) -> bytes:
+        what = f"{kind} {self.home}/{name}"
+        found = self._ask(what, "GET", resource, self.home, name)
+        if found is None:
+            raise _missing(f"needs {what}, which does not exist", "Create it")
+        if kind == "ConfigMap" and key in (found.get("data") or {}):
+            return str(found["data"][key]).encode()
+        encoded = (found.get("data" if kind == "Secret" else "binaryData") or {}).get(key)
+        if encoded is None:
+            raise _missing(f"needs entry {key} of {what}, which is not there", f"Add {key} to it")
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise _missing(f"cannot read entry {key} of {what}", f"Write {key} anew") from None
+
+    def _ask(
+        self,
+        what: str,
+        method: str,
+        resource: cluster.Resource,
+        namespace: str,
+        name: str,
+        subresource: str | None = None,
+        body: cluster.Json | None = None,
+    ) -> cluster.Json | None:
+        """Send a request through the loop; None if the object does not exist."""
+        request = self.api.call(method, resource, namespace, name, subresource, body=body, deadline=DEADLINE)
+        try:
+            return asyncio.run_coroutine_threadsafe(request, self.loop).result(DEADLINE + 2)
+        except cluster.Refused as refused:
+            if refused.status == 404:
+                return None
+            status = refused.status
+        except TimeoutError:
+            raise cluster.unavailable(what) from None
+        raise _missing(f"may not read {what}: the API server answered {status}", "Grant the operator's role that right")
+
+
+def _missing(message: str, hint: str) -> errors.Stalled:
+    return errors.Stalled(Reason.CREDENTIAL_MISSING, message, hint)

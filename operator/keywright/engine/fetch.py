@@ -1,0 +1,190 @@
+"""One read per key, not per object: reads of the same key under the same login are shared.
+
+A read may serve everybody who asked before it began. That keeps the promise that a value is at least as new as the
+moment it was asked for, without a time to live that would sometimes be too long: 500 objects that are due at the same
+moment are served by one read, and an object created after a key was changed sees the change.
+
+Who asks has been checked already (namespace selector, path prefix): nobody gets an answer because somebody else may.
+
+Does not belong here: threads, logins and limits of a store (``opened``), what is done with a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import errors
+from ..errors import Reason
+from ..stores.base import Credentials, Fetched, Ref
+from .opened import OpenedStore, chance
+
+#: Seconds for which an answer waits for others who asked before the read began, and how many answers are kept at most.
+KEPT_SECONDS, KEPT_ANSWERS = 10.0, 1_000
+#: Who may wait for one store at the same time; a fraction of all who work, so that others go on when it hangs.
+WAITING = 24
+#: Errors that happen before a store has been asked: they say nothing about it.
+UNHEARD = frozenset(
+    {
+        Reason.CREDENTIAL_MISSING,
+        Reason.KUBERNETES_UNAVAILABLE,
+        Reason.ENDPOINT_FORBIDDEN,
+        Reason.INTERNAL_ERROR,
+        Reason.CONFLICT,
+    }
+)
+
+
+class Parked(errors.Retry):
+    """The store cannot take this read now: it is paused, or its waiting room is full. Ask again when it calls."""
+
+    def __init__(self, store: OpenedStore, cause: errors.Error | None) -> None:
+        reason = cause.reason if cause else Reason.STORE_BUSY
+        message = cause.message if cause else "has many reads waiting; this one queues"
+        super().__init__(reason, message, cause.hint if cause else "")
+        self.store = store
+        #: The outage for which the store is paused; None when it is only busy.
+        self.cause = cause
+
+
+class Question(NamedTuple):
+    """What is read: the same question has the same answer for everybody."""
+
+    store: OpenedStore
+    identity: str
+    ref: Ref
+
+
+class _Answer(NamedTuple):
+    started: float
+    result: Fetched | errors.Error
+
+
+class _Flight:
+    """A read on its way. ``started`` is None until it has really begun; a probe is let through to a paused store."""
+
+    __slots__ = ("probe", "started", "task")
+
+    def __init__(self, *, probe: bool) -> None:
+        self.probe = probe
+        self.started: float | None = None
+        self.task: asyncio.Task[Fetched] | None = None
+
+
+class Fetcher:
+    """Shares reads.
+
+    Args:
+        answered: called after each read with the question and its error, None if there was an answer.
+        left: called whenever somebody no longer waits for a store, so that another may.
+    """
+
+    def __init__(
+        self, answered: Callable[[Question, errors.Error | None], None], left: Callable[[OpenedStore], None]
+    ) -> None:
+        self._answered, self._left = answered, left
+        self._flights: dict[Question, _Flight] = {}
+        self._answers: collections.OrderedDict[Question, _Answer] = collections.OrderedDict()
+
+    async def read(
+        self, question: Question, since: float, namespace: str, credentials: Callable[[], Credentials]
+    ) -> Fetched:
+        """Return what the store says, as of some moment after ``since``.
+
+        Args:
+            since: clock reading (monotonic seconds): an answer whose read began before is too old.
+            namespace: who asks; it has a share of the store's threads.
+            credentials: made only if this becomes a read of its own.
+
+        Raises:
+            Parked: the store cannot take the read now.
+            errors.Error: what the store said.
+        """
+        store = question.store
+        kept = self._answers.get(question)
+        if kept and since <= kept.started:
+            self._left(store)
+            if isinstance(kept.result, errors.Error):
+                raise kept.result.with_traceback(None)
+            return kept.result
+        # Counted before anything is waited for, and whoever shares a read counts too: a store that hangs must not
+        # hold everybody who works.
+        if store.waiting >= WAITING:
+            raise Parked(store, None)
+        store.waiting += 1
+        try:
+            flight = self._flights.get(question)
+            if flight is None or (flight.started is not None and flight.started < since):
+                flight = self._depart(question, namespace, credentials)
+            assert flight.task  # noqa: S101 - set in the same step as the flight
+            return await asyncio.shield(flight.task)
+        finally:
+            store.waiting -= 1
+            self._left(store)
+
+    def _depart(self, question: Question, namespace: str, credentials: Callable[[], Credentials]) -> _Flight:
+        """Send a read on its way, unless the store is paused."""
+        breaker = question.store.breaker
+        probe = breaker.error is not None
+        if not breaker.allow(time.monotonic()):
+            raise Parked(question.store, breaker.error)
+        flight = self._flights[question] = _Flight(probe=probe)
+        flight.task = asyncio.create_task(self._fly(question, flight, namespace, credentials))
+        # Whoever asked may have been cancelled; nobody is told of an error twice.
+        flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return flight
+
+    async def _fly(
+        self, question: Question, flight: _Flight, namespace: str, credentials: Callable[[], Credentials]
+    ) -> Fetched:
+        store = question.store
+        result: Fetched | errors.Error
+        try:
+            async with store.turn(namespace):
+                if store.breaker.error and not flight.probe:
+                    # It was paused while this one waited for its turn.
+                    raise Parked(store, store.breaker.error)
+                flight.started = time.monotonic()
+                try:
+                    result = await store.fetch(question.ref, question.identity, credentials)
+                except errors.Error as error:
+                    result = error.about(store.name)
+        finally:
+            if self._flights.get(question) is flight:
+                del self._flights[question]
+        self._keep(question, _Answer(flight.started, result))
+        self._learn(question, result)
+        if isinstance(result, errors.Error):
+            raise result
+        return result
+
+    def _learn(self, question: Question, result: Fetched | errors.Error) -> None:
+        """Tell the breaker and whoever minds the store's health."""
+        breaker, now = question.store.breaker, time.monotonic()
+        if isinstance(result, errors.Outage):
+            breaker.failed(result, now, chance())
+        elif isinstance(result, errors.Error) and result.reason in UNHEARD:
+            breaker.unheard(now)
+        else:
+            breaker.succeeded()
+        self._answered(question, result if isinstance(result, errors.Error) else None)
+
+    def _keep(self, question: Question, answer: _Answer) -> None:
+        """Keep an answer for a moment; drop those whose moment has passed."""
+        self._answers[question] = answer
+        self._answers.move_to_end(question)
+        horizon = time.monotonic() - KEPT_SECONDS
+        while self._answers:
+            oldest = next(iter(self._answers))
+            if self._answers[oldest].started >= horizon and len(self._answers) <= KEPT_ANSWERS:
+                break
+            del self._answers[oldest]
+
+    def sweep(self) -> None:
+        """Drop answers whose moment has passed; called now and then, so that none outlives it in a quiet hour."""
+        horizon = time.monotonic() - KEPT_SECONDS
+        for question in [each for each, answer in self._answers.items() if answer.started < horizon]:
+            del self._answers[question]

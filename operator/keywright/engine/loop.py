@@ -1,0 +1,362 @@
+"""The loop: every trigger becomes a key in the queue, workers reconcile, the outcome says when to look again.
+
+Does not belong here: what one reconcile does (``reconcile``), Kopf (``handlers``), processes and signals (``cli``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import time
+
+from .. import cluster, errors, metrics, pacing
+from ..decide import report
+from ..errors import Reason
+from . import records
+from .catalog import DEFAULT_STORE
+from .fetch import Parked
+from .opened import THREADS, OpenedStore, chance
+from .queue import Key, Priority, Queue
+from .reconcile import Leaving, Outcome, Reconciler
+from .records import Record
+from .reporter import Reporter
+from .schedule import Schedule
+
+log = logging.getLogger(__name__)
+
+
+#: What is told only when it still holds at the second try: objects that were applied together arrive in any order.
+NOT_YET = frozenset({Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED})
+
+
+#: Reports that may wait while others work.
+HELD_BACK = 500
+
+
+class Loop:
+    """Decides which object is worked on when.
+
+    Args:
+        concurrency: objects worked on at the same time.
+        alive_before: Unix time until which somebody is known to have refreshed objects.
+    """
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        reporter: Reporter,
+        *,
+        concurrency: int,
+        alive_before: float,
+    ) -> None:
+        self._reconciler, self._reporter, self._calm = reconciler, reporter, reconciler.calm
+        self._alive_before = alive_before
+        self._slots = asyncio.Semaphore(concurrency)
+        self._tasks = asyncio.Semaphore(concurrency + HELD_BACK)
+        self._parked: dict[OpenedStore, collections.OrderedDict[Key, None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        #: Keys that are worked on, and whether their Secret was seen to change meanwhile.
+        self._busy: dict[Key, bool] = {}
+        self.records: dict[Key, Record] = {}
+        self.queue = Queue()
+        self.schedule = Schedule(self._slot_has_come)
+
+    # Triggers.
+
+    def observe(self, item: cluster.Json) -> None:
+        """Take note of an ApiKeySecret as the API server has it, and look at it if it says something new."""
+        new = records.read(item)
+        old = self.records.get(new.key)
+        if item["metadata"].get("deletionTimestamp"):
+            if old:
+                self._leave(old)
+            return
+        if old and old.uid == new.uid:
+            status_only = old.generation == new.generation and old.refresh == new.refresh
+            old.resource_version, old.status = new.resource_version, new.status
+            if status_only:
+                return
+            old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
+            self._enqueue(old, Priority.CHANGE)
+            return
+        self.records[new.key] = new
+        if not self._settled(new):
+            self._enqueue(new, Priority.NEW)
+
+    def _leave(self, record: Record) -> None:
+        """Leave alone what belongs to an object that is being deleted: its Secret's fate is decided by then."""
+        record.leaving = True
+        self.queue.discard(record.key)
+        self.schedule.discard(record.key)
+
+    def forget(self, key: Key, uid: str | None = None) -> None:
+        """Forget an ApiKeySecret that is gone."""
+        record = self.records.get(key)
+        if record is None or (uid and record.uid != uid):
+            return
+        del self.records[key]
+        self.queue.discard(key)
+        self.schedule.discard(key)
+        target = record.status_json().get("target") or {}
+        if target:
+            self._reporter.gone(record, str(target.get("name")))
+
+    def target_changed(self, owner: str | None) -> None:
+        """Take note of a Secret of ours that was changed, or is gone. Our own writes come by here too.
+
+        Args:
+            owner: namespace/name of the ApiKeySecret that it belongs to.
+        """
+        namespace, _, name = (owner or "").partition("/")
+        record = self.records.get(Key(namespace, name))
+        if record is None:
+            return
+        if record.key in self._busy:
+            # Most likely our own write, whose answer is still on its way: looked at when the work is done.
+            self._busy[record.key] = True
+        elif not self._reconciler.as_written(record):
+            self._enqueue(record, Priority.NEW, ask=False)
+
+    def store_changed(self, identifier: str) -> None:
+        """Look at every object that uses a store, because it is new, changed or gone."""
+        for record in self.records.values():
+            default = DEFAULT_STORE in record.uses and identifier.startswith(DEFAULT_STORE)
+            if identifier in record.uses or default:
+                self._enqueue(record, Priority.CHANGE)
+
+    def namespace_changed(self, namespace: str) -> None:
+        """Look at the objects of a namespace that are in trouble: its labels may have been why."""
+        for record in self.records.values():
+            if record.key.namespace == namespace and record.failures:
+                self._enqueue(record, Priority.CHANGE)
+
+    def store_has_room(self, opened: OpenedStore) -> None:
+        """Let objects that wait for a store go on: two for each that left, so that one that is back is not flooded."""
+        if opened in self._parked and opened.breaker.error is None:
+            self._release(opened, 2)
+
+    def again(self, key: Key) -> None:
+        """Look at an object once more, because what was known of it turned out to be old."""
+        if record := self.records.get(key):
+            self._enqueue(record, Priority.CHANGE)
+
+    def _slot_has_come(self, key: Key) -> None:
+        record = self.records.get(key)
+        if record:
+            self._enqueue(record, Priority.CHANGE if record.failures else Priority.REFRESH)
+
+    def _enqueue(self, record: Record, priority: Priority, *, ask: bool = True) -> None:
+        if record.leaving:
+            return
+        now = time.monotonic()
+        if ask:
+            record.ask, record.since = True, now
+        self.queue.add(record.key, priority, now)
+        self._calm.queued(self.queue.urgent)
+        metrics.QUEUE_DEPTH.set(len(self.queue))
+
+    # Work.
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.schedule.run())
+            tasks.create_task(self._dispatch())
+
+    async def _dispatch(self) -> None:
+        while True:
+            await self._tasks.acquire()
+            await self._slots.acquire()
+            key, priority, since = await self.queue.get()
+            self._calm.queued(self.queue.urgent)
+            metrics.QUEUE_SECONDS.labels(priority.name.lower()).observe(time.monotonic() - since)
+            metrics.QUEUE_DEPTH.set(len(self.queue))
+            task = asyncio.create_task(self._work(key))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _work(self, key: Key) -> None:
+        """Work on one key: first its target, then, once no other target is waited for, what there is to tell."""
+        started, record = time.monotonic(), self.records.get(key)
+        self._busy[key] = False
+        try:
+            since = record.since if record else 0.0
+            result = await self._attempt(record) if record else None
+            if record:
+                await self._calm.wait()
+                await self._follow(record, result, since)
+        except Exception as foreign:  # noqa: BLE001 - a bug in reporting must not end the worker
+            # Reporting failed: the API server is in trouble, or we no longer lead. Once more, later.
+            error = foreign if isinstance(foreign, errors.Error) else _bug(key, foreign)
+            log.warning("%s: could not be reported on (%s): %s", key, error.reason, error)
+            if record := self.records.get(key):
+                # A look at the target alone would find nothing to tell.
+                record.ask = True
+                record.failures += 1
+                self.schedule.set(key, time.time() + pacing.backoff(record.failures, chance()))
+        finally:
+            metrics.SYNC_SECONDS.observe(time.monotonic() - started)
+            if record:
+                record.parsed = None
+            touched, record = self._busy.pop(key), self.records.get(key)
+            if touched and record and not self._reconciler.as_written(record):
+                self._enqueue(record, Priority.NEW, ask=False)
+            self.queue.done(key)
+            self._tasks.release()
+
+    async def _attempt(self, record: Record) -> Outcome | errors.Error | None:
+        """Reconcile one object; return what came of it, an error too."""
+        record.working = record.generation
+        try:
+            record.parsed = record.spec_model()
+            return await self._reconciler.reconcile(record)
+        except errors.Error as error:
+            return error
+        except Exception as bug:  # noqa: BLE001 - one object's bug must not stop the others
+            return _bug(record.key, bug)
+        finally:
+            self._slots.release()
+
+    async def _follow(self, record: Record, result: Outcome | errors.Error | None, since: float) -> None:
+        """See to what follows a reconcile."""
+        if isinstance(result, Leaving):
+            self._leave(record)
+        elif isinstance(result, Parked):
+            await self._park(record, result)
+        elif isinstance(result, errors.Error):
+            await self._failed(record, result)
+        else:
+            await self._done(record, result, since)
+
+    async def _done(self, record: Record, outcome: Outcome | None, since: float) -> None:
+        """See to what follows a reconcile that went well."""
+        metrics.SYNCS.labels("nothing" if outcome is None else "success").inc()
+        record.failures = 0
+        if outcome is not None:
+            if outcome.gathered is not None:
+                record.checked_at = time.time()
+            if record.since == since:
+                record.ask = False
+            await self._reporter.in_order(record, outcome)
+            if outcome.suspended:
+                self.schedule.discard(record.key)
+                return
+        self._plan_refresh(record, time.time())
+
+    async def _failed(self, record: Record, error: errors.Error) -> None:
+        """See to what follows an error: tell it, unless the store tells it for all, and try again later."""
+        metrics.SYNCS.labels(str(error.reason)).inc()
+        record.failures += 1
+        record.ask = True
+        after = error.after if isinstance(error, errors.Retry) else None
+        pause = min(after, pacing.LONGEST_PAUSE) if after else pacing.backoff(record.failures, chance())
+        self.schedule.set(record.key, time.time() + pause)
+        log.info("%s: %s: %s", record.key, error.reason, error)
+        if record.failures > 1 or error.reason not in NOT_YET:
+            await self._tell(record, error, quiet=False)
+
+    async def _park(self, record: Record, parked: Parked) -> None:
+        """Keep an object aside until its store can take its read."""
+        record.ask = True
+        if parked.store not in self._parked:
+            self._parked[parked.store] = collections.OrderedDict()
+            self._knock_later(parked.store)
+        self._parked[parked.store][record.key] = None
+        if parked.cause:
+            record.failures += 1
+            await self._tell(record, parked, quiet=True)
+
+    async def _tell(self, record: Record, error: errors.Error, *, quiet: bool) -> None:
+        """Report trouble. An object whose target is right stays Ready through an outage, until it is stale."""
+        outage = isinstance(error, errors.Outage | Parked)
+        old = report.find(record.status_json().get("conditions") or [], "Ready")
+        ready = old.get("status") == "True"
+        if outage and (ready or old.get("reason") in (Reason.STALE, Reason.SECRET_MISSING)):
+            fresh = await self._stale_or_missing(record, error)
+            if fresh is None and ready:
+                return
+            error = fresh or error
+        await self._reporter.troubled(record, error, quiet=quiet or outage)
+
+    async def _stale_or_missing(self, record: Record, error: errors.Error) -> errors.Error | None:
+        """Return what an outage means for an object that was in order: None while it still is."""
+        spec = record.spec_model()
+        if self._reconciler.missing(record, spec):
+            return errors.Retry(
+                Reason.SECRET_MISSING,
+                f"Secret {spec.target_name(record.key.name)} was deleted while {error.message}",
+                "It is written again as soon as the store answers",
+            )
+        interval = spec.refresh_seconds
+        stale_at = (record.checked_at or self._alive_before) + 2 * interval
+        if not interval or time.time() < stale_at:
+            if interval:
+                self.schedule.set(record.key, min(stale_at, self.schedule.at(record.key) or stale_at))
+            return None
+        return errors.Retry(Reason.STALE, f"not confirmed for more than {2 * interval:g} s, because {error.message}")
+
+    def _knock_later(self, opened: OpenedStore) -> None:
+        """Ask for a store again when its pause is over; without a pause soon, in case nobody's answer does."""
+        pause = opened.breaker.pause(time.monotonic()) if opened.breaker.error else 1.0
+        asyncio.get_running_loop().call_later(max(pause, 0.05), self._knock, opened)
+
+    def _knock(self, opened: OpenedStore) -> None:
+        """Send waiting objects to a store: one to a store that was paused, some to one that was busy."""
+        if opened in self._parked:
+            self._release(opened, 1 if opened.breaker.error else THREADS)
+        if opened in self._parked:
+            self._knock_later(opened)
+
+    def _release(self, opened: OpenedStore, count: int) -> None:
+        """Put waiting objects back into the queue."""
+        parked = self._parked[opened]
+        for _ in range(min(count, len(parked))):
+            key, _none = parked.popitem(last=False)
+            if record := self.records.get(key):
+                if record.failures:
+                    # What is known of the outage is old by now.
+                    record.since = time.monotonic()
+                self.queue.add(key, Priority.CHANGE, time.monotonic())
+        if not parked:
+            del self._parked[opened]
+
+    # When to look again.
+
+    def _settled(self, record: Record) -> bool:
+        """Whether an object that was just listed is in order, so that it only has to wait for its next slot."""
+        status = record.status_json()
+        ready = report.find(status.get("conditions") or [], "Ready").get("status") == "True"
+        handled = status.get("observedGeneration") == record.generation
+        refreshed = status.get("lastHandledRefresh", "") == record.refresh[:256]
+        if not (ready and handled and refreshed and self._reconciler.as_written(record)):
+            return False
+        record.ask = False
+        self._plan_refresh(record, self._alive_before)
+        return True
+
+    def _plan_refresh(self, record: Record, after: float) -> None:
+        """Make an object due at its first slot after a moment; slots that have passed meanwhile are spread."""
+        spec = record.spec_model()
+        interval = spec.refresh_seconds
+        if not interval:
+            self.schedule.discard(record.key)
+            return
+        # Objects on one key share their slots, so that one read serves them.
+        first = spec.data[0]
+        ref = first.store_ref or spec.store_ref
+        phase = pacing.fraction(f"{ref.kind}/{ref.name}/{first.remote_ref.path}" if ref else first.remote_ref.path)
+        at, now = pacing.next_slot(after, interval, phase), time.time()
+        if at < now:
+            at = now + phase * min(60.0, interval)
+        self.schedule.set(record.key, at)
+
+
+def _bug(key: Key, foreign: Exception) -> errors.Error:
+    """Say where a bug is, without its text."""
+    place, frame = "?", foreign.__traceback__
+    while frame:
+        place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    log.error("%s: a bug: %s at %s", key, type(foreign).__name__, place)
+    return errors.Retry(Reason.INTERNAL_ERROR, f"Keywright failed on this object ({type(foreign).__name__} at {place})")

@@ -1,0 +1,103 @@
+"""What exists, by metadata only: a list kept current by a watch, with the deletions that a watch may have missed.
+
+After every relist (the watch broke, or its version is too old) the list is compared with what was known, and what is no
+longer there is reported as gone. Values never arrive here: the server is asked for metadata.
+
+Does not belong here: our own kinds, which come through Kopf; they only use ``names`` to find ghosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from .. import cluster, errors, pacing
+from .queue import Key
+
+log = logging.getLogger(__name__)
+
+Meta = TypeVar("Meta")
+
+
+class Mirror(Generic[Meta]):
+    """The metadata of one resource.
+
+    Args:
+        read: makes the record to keep out of an object's ``metadata``.
+        changed: called with the key, the old and the new record; None where there was none, or is none any more.
+        selector: label selector.
+        namespace: only this one; None for all.
+    """
+
+    def __init__(
+        self,
+        api: cluster.Cluster,
+        resource: cluster.Resource,
+        read: Callable[[dict[str, Any]], Meta],
+        changed: Callable[[Key, Meta | None, Meta | None], None],
+        selector: str = "",
+        namespace: str | None = None,
+    ) -> None:
+        self._api, self._resource, self._selector, self._namespace = api, resource, selector, namespace
+        self._read, self._changed = read, changed
+        self._version: str | None = None
+        self.known: dict[Key, Meta] = {}
+        #: Set once the first list is complete.
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep the mirror current, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                if self._version is None:
+                    self._version = await self._relist()
+                failures = 0
+                await self._follow(self._version)
+            except cluster.Gone:
+                log.info("the watch of %s is too old: listing again", self._resource.plural)
+                self._version = None
+            except errors.Error as error:
+                failures += 1
+                log.warning("the mirror of %s broke off (%s): %s", self._resource.plural, error.reason, error)
+                await asyncio.sleep(pacing.backoff(failures, random.random(), longest=15.0))  # noqa: S311
+
+    async def _relist(self) -> str:
+        """List everything, report differences, and return the version to watch from."""
+        found: set[Key] = set()
+        version = ""
+        async for page in self._api.pages(self._resource, self._namespace, selector=self._selector, metadata_only=True):
+            version = page["metadata"]["resourceVersion"]
+            for item in page["items"]:
+                found.add(self._take(item["metadata"]))
+        for key in self.known.keys() - found:
+            self._drop(key)
+        self.ready.set()
+        return version
+
+    async def _follow(self, version: str) -> None:
+        """Apply watch events until the stream ends, remembering where to go on."""
+        events = self._api.watch(self._resource, version, self._namespace, selector=self._selector, metadata_only=True)
+        async for event in events:
+            meta = event["object"]["metadata"]
+            if event["type"] == "DELETED":
+                self._drop(Key(meta.get("namespace", ""), meta["name"]))
+            elif event["type"] != "BOOKMARK":
+                self._take(meta)
+            self._version = meta["resourceVersion"]
+
+    def _take(self, meta: dict[str, Any]) -> Key:
+        key = Key(meta.get("namespace", ""), meta["name"])
+        old, new = self.known.get(key), self._read(meta)
+        if old != new:
+            self.known[key] = new
+            self._changed(key, old, new)
+        return key
+
+    def _drop(self, key: Key) -> None:
+        old = self.known.pop(key, None)
+        if old is not None:
+            self._changed(key, old, None)

@@ -1,0 +1,242 @@
+"""A store at work: its threads, its logins, its limits and its breaker, for one generation of one store object.
+
+Stores are synchronous; this is the one place that runs them in threads. A store that hangs holds its own threads only.
+
+Does not belong here: sharing answers between objects (``fetch``), what a store does (``stores/``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from .. import errors, metrics, pacing
+from ..errors import Reason
+from ..stores.base import Credentials, Fetched, Ref, Store
+from . import egress
+from .breaker import Breaker
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Threads of one store, and how many of them one namespace may hold.
+THREADS, PER_NAMESPACE = 16, 8
+#: Seconds between two logins that a refused read may cause.
+LOGIN_PAUSE = 30.0
+#: Share of a login's time after which it is renewed.
+RENEW_AT = 2 / 3
+#: Seconds beyond a store's own deadline after which a thread is given up.
+GRACE = 5.0
+
+
+class Login:
+    """One login of a store, shared by all objects with the same identity."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.lock = asyncio.Lock()
+        self.at: float | None = None
+        self.ends = float("inf")
+        self.due = float("inf")
+        #: When the last attempt began and why it failed, if it did.
+        self.failed: tuple[float, errors.Error] | None = None
+        self.failures = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds after a failed attempt in which there is no other."""
+        return min(LOGIN_PAUSE, 2.0**self.failures / 2) if self.failures else 0.0
+
+    def took(self, held: float | None, now: float) -> None:
+        """Take note of a login or renewal that holds for so many seconds."""
+        self.at, self.failed, self.failures = now, None, 0
+        self.ends = now + held if held else float("inf")
+        self.due = now + held * RENEW_AT if held else float("inf")
+
+
+class _Share:
+    """What one namespace holds of a store's threads, and how many wait for it."""
+
+    __slots__ = ("slots", "users")
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(PER_NAMESPACE)
+        self.users = 0
+
+
+class OpenedStore:
+    """One store object, opened.
+
+    Args:
+        name: how people know it: ``ClusterKeyStore/vault``.
+        kind: the class of the store.
+        config: its part of the store object.
+        timeout: seconds that one call may take.
+        rate: calls a second.
+        label: what metrics call it, unique in the cluster.
+        scope: what addresses it may reach.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: type[Store],
+        config: Any,
+        *,
+        timeout: float,
+        rate: float,
+        scope: egress.Scope,
+        label: str = "",
+    ) -> None:
+        self.name, self.kind, self.config = name, kind, config
+        self.breaker = Breaker()
+        self._timeout, self._scope = timeout, scope
+        self.label = label or name
+        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+        self._slots = asyncio.Semaphore(THREADS)
+        self._bucket = pacing.TokenBucket(rate, max(1.0, rate), time.monotonic())
+        self._logins: dict[str, Login] = {}
+        self._shares: dict[str, _Share] = {}
+        self._closed = False
+        #: How many wait for an answer; kept by ``fetch``.
+        self.waiting = 0
+
+    async def fetch(self, ref: Ref, identity: str, credentials: Callable[[], Credentials]) -> Fetched:
+        """Read one key, logging in first where needed and once more where the store no longer takes the login.
+
+        Raises:
+            errors.Error: but never ``LoginExpired``.
+        """
+        asked = time.monotonic()
+        login = self._logins.get(identity)
+        if login is None:
+            with errors.boundary(_bug):
+                login = self._logins[identity] = Login(self.kind(self.config, credentials(), self._timeout))
+        await self._ready(login, asked)
+        used = login.at
+        try:
+            return await self._run("fetch", lambda: login.store.fetch(ref))
+        except errors.LoginExpired as expired:
+            refusal = expired
+        if await self._again(login, used):
+            try:
+                return await self._run("fetch", lambda: login.store.fetch(ref))
+            except errors.LoginExpired as expired:
+                refusal = expired
+        raise _final(refusal)
+
+    def close(self) -> None:
+        """Close all logins; what runs ends by its own deadline, what waits is told to ask again."""
+        self._closed = True
+        for login in self._logins.values():
+            with contextlib.suppress(Exception):
+                login.store.close()
+        self._threads.shutdown(wait=False)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, namespace: str) -> AsyncIterator[None]:
+        """Wait for a thread, out of the namespace's share, and for the store's pace."""
+        share = self._shares.setdefault(namespace, _Share())
+        share.users += 1
+        try:
+            async with share.slots, self._slots:
+                pause = self._bucket.take(time.monotonic())
+                if pause:
+                    await asyncio.sleep(pause)
+                yield
+        finally:
+            share.users -= 1
+            if not share.users:
+                del self._shares[namespace]
+
+    async def _ready(self, login: Login, asked: float) -> None:
+        """Log in if that has not happened, renew when it is time."""
+        if login.at is not None and time.monotonic() < login.due:
+            return
+        async with login.lock:
+            now = time.monotonic()
+            if login.at is None or now >= login.ends:
+                await self._login(login, asked)
+            elif now >= login.due:
+                try:
+                    login.took(await self._run("renew", login.store.renew), time.monotonic())
+                except errors.Error as error:
+                    # What is held still works; try again soon, and log in anew once it has ended.
+                    log.warning("%s: renewing the login failed (%s)", self.name, error.reason)
+                    login.due = min(login.ends, now + LOGIN_PAUSE)
+
+    async def _again(self, login: Login, used: float | None) -> bool:
+        """Log in again after a refusal, unless that has just been done.
+
+        Args:
+            used: ``login.at`` of the login that was refused; by now somebody else may have logged in again.
+        """
+        asked = time.monotonic()
+        async with login.lock:
+            if login.at is not None and login.at != used:
+                return True
+            if login.at is not None and time.monotonic() - login.at < LOGIN_PAUSE:
+                return False
+            await self._login(login, asked)
+            return True
+
+    async def _login(self, login: Login, asked: float) -> None:
+        """Log in. A failure is shared by all who ask in the pause after it: no burst of attempts locks an account."""
+        if login.failed and min(asked, time.monotonic() - login.pause) <= login.failed[0]:
+            raise login.failed[1].with_traceback(None)
+        login.at, began = None, time.monotonic()
+        try:
+            login.took(await self._run("login", login.store.login), time.monotonic())
+        except errors.Error as error:
+            login.failed, login.failures = (began, error), login.failures + 1
+            raise
+
+    async def _run(self, operation: str, call: Callable[[], T]) -> T:
+        """Run a call of the store in one of its threads, inside the boundary, with a deadline."""
+        if self._closed:
+            raise errors.Retry(Reason.CONFLICT, "was changed while it was read")
+        started, outcome = time.monotonic(), "Success"
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout + GRACE):
+                return await loop.run_in_executor(self._threads, self._bounded, call)
+        except TimeoutError:
+            outcome = Reason.STORE_TIMEOUT
+        except errors.Error as error:
+            outcome = error.reason
+            raise
+        finally:
+            metrics.STORE_CALLS.labels(self.label, operation, outcome).inc()
+            metrics.STORE_SECONDS.labels(self.label, operation).observe(time.monotonic() - started)
+        raise errors.Outage(Reason.STORE_TIMEOUT, f"did not answer within {self._timeout:g} s")
+
+    def _bounded(self, call: Callable[[], T]) -> T:
+        with egress.confined(self._scope), errors.boundary(_bug):
+            return call()
+
+
+def _bug(foreign: Exception) -> errors.Error:
+    """Turn what a store should have translated itself into an error without its text."""
+    where = foreign.__traceback__
+    while where and where.tb_next:
+        where = where.tb_next
+    place = f"{where.tb_frame.f_code.co_filename.rpartition('/')[2]}:{where.tb_lineno}" if where else "?"
+    log.error("a store failed in an unforeseen way: %s at %s", type(foreign).__name__, place)
+    return errors.Retry(Reason.INTERNAL_ERROR, "failed in a way that Keywright does not know; its log says where")
+
+
+def _final(refusal: errors.LoginExpired) -> errors.Stalled:
+    """Turn a refusal that a new login did not cure into what it is."""
+    return errors.Stalled(refusal.reason, refusal.message, refusal.hint)
+
+
+def chance() -> float:
+    """Return a number in [0, 1) that spreads pauses."""
+    return random.random()  # noqa: S311

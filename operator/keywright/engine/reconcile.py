@@ -1,0 +1,304 @@
+"""One reconcile for every trigger: re-read, decide, act, report. Level-triggered and idempotent.
+
+Does not belong here: what to do (``decide/``), where values come from (``gather``), the Secret itself (``target``),
+conditions and Events (``reporter``), when to look again (``loop``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+
+from .. import cluster, errors, kinds, settings
+from ..decide import sync
+from ..errors import Reason
+from ..events import EventReason
+from ..secret import FingerprintKey
+from .calm import Calm
+from .gather import Gathered, Gatherer
+from .queue import Key
+from .records import Record
+from .target import Found, Target
+
+#: So many repairs within so many seconds mean that somebody keeps changing the target back.
+REPAIRS, REPAIR_SECONDS = 3, 600.0
+#: Times that a write may lose against somebody else's before the object is queued again.
+ROUNDS = 4
+
+
+API_KEY_SECRETS = cluster.Resource(kinds.GROUP, kinds.VERSION, "apikeysecrets")
+
+
+class Leaving(errors.Retry):
+    """The object is being deleted; its watch will tell."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reconcile has found or done.
+
+    Attributes:
+        acts: what happened to Secrets, each as a clause for people.
+        versions: the store's version of each entry; None when no store was asked.
+        keys: number of entries that the target holds.
+        suspended: nothing was done because the object says so.
+        checked: the stores were asked.
+    """
+
+    acts: tuple[tuple[EventReason, str], ...] = ()
+    gathered: Gathered | None = None
+    fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    suspended: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a reconcile would do.
+
+    Attributes:
+        gathered: the entries as the stores say.
+        found: the Secret in the target's place, None if there is none.
+        own: names of the entries in it that the object wrote.
+        verdict: what would be done to it, or why nothing may be.
+        former: name of the Secret that would be deleted because it no longer is the target.
+    """
+
+    gathered: Gathered
+    found: Found | None
+    own: AbstractSet[str]
+    verdict: sync.Plan | errors.Error
+    former: str | None
+
+
+class Reconciler:
+    """Brings the target of one object into order.
+
+    Args:
+        seen: the metadata of our Secrets.
+        terminating: whether a namespace is being deleted.
+    """
+
+    def __init__(
+        self,
+        api: cluster.Cluster,
+        keys: FingerprintKey,
+        gatherer: Gatherer,
+        seen: Mapping[Key, sync.Seen],
+        terminating: Callable[[str], bool],
+        own_namespace: str,
+    ) -> None:
+        self._api, self._keys, self._gatherer = api, keys, gatherer
+        self._seen, self._terminating = seen, terminating
+        self._forbidden = settings.SYSTEM_NAMESPACES | {own_namespace}
+        self.calm = Calm()
+
+    async def reconcile(self, record: Record) -> Outcome | None:
+        """Bring one object's target into order; None if nothing needed to be asked or done.
+
+        Raises:
+            errors.Error: why it is not in order; what the target holds has not been touched.
+        """
+        spec = record.spec_model()
+        if spec.suspend:
+            return Outcome(suspended=True)
+        self._allowed(record, spec)
+        target = Target(self._api, self._keys, record, spec)
+        if not record.ask and await self._still_right(record, target):
+            return None
+        gathered = await self._gatherer.gather(record, spec)
+        with self.calm.writing():
+            acts = await self._bring_into_order(record, spec, target, gathered)
+        acts += await self._remove_former(record, spec, target)
+        prints = {
+            name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.entries.items()
+        }
+        return Outcome(tuple(acts), gathered, prints)
+
+    async def forecast(self, record: Record) -> Forecast:
+        """Say what a reconcile that asks the stores would do now, and write nothing.
+
+        Raises:
+            errors.Error: nothing may be written there, or the stores do not give what is wanted.
+        """
+        spec = record.spec_model()
+        self._allowed(record, spec)
+        target = Target(self._api, self._keys, record, spec)
+        gathered = await self._gatherer.gather(record, spec)
+        found = await target.look()
+        observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)
+        verdict: sync.Plan | errors.Error
+        try:
+            verdict = sync.decide(observed)
+        except errors.Error as error:
+            verdict = error.about(f"Secret {record.key.namespace}/{target.name}")
+        former = _former(record, spec, target)
+        return Forecast(
+            gathered,
+            found,
+            target.own(found) if found else frozenset(),
+            verdict,
+            former if former and await target.owned(former) else None,
+        )
+
+    def as_written(self, record: Record) -> bool:
+        """Whether the target is there in the version that we wrote, as far as its metadata tells."""
+        name = (record.status_json().get("target") or {}).get("name")
+        seen = self._seen.get(Key(record.key.namespace, str(name)))
+        known = record.applied
+        return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
+
+    def missing(self, record: Record, spec: kinds.ApiKeySecretSpec) -> bool:
+        """Whether the target was there and no longer is."""
+        target = Key(record.key.namespace, spec.target_name(record.key.name))
+        return record.applied is not None and target not in self._seen
+
+    def _allowed(self, record: Record, spec: kinds.ApiKeySecretSpec) -> None:
+        """Refuse what must not be written whatever the stores say."""
+        namespace = record.key.namespace
+        if namespace in self._forbidden:
+            raise errors.Stalled(
+                Reason.FORBIDDEN_NAMESPACE,
+                f"no Secret is written into namespace {namespace}, which belongs to the cluster or to Keywright",
+                "Put the object into the namespace of the workload",
+            )
+        if spec.target.type not in sync.ALLOWED_TYPES:
+            raise errors.Stalled(
+                Reason.FORBIDDEN_TYPE,
+                f"no Secret of type {spec.target.type} is written",
+                f"Use one of {', '.join(sorted(sync.ALLOWED_TYPES))}",
+            )
+        if self._terminating(namespace):
+            raise errors.Retry(Reason.NAMESPACE_TERMINATING, f"namespace {namespace} is being deleted")
+
+    async def _still_right(self, record: Record, target: Target) -> bool:
+        """Whether the target is as we left it, looking into it only if its version is not the one we wrote."""
+        seen = self._seen.get(Key(record.key.namespace, target.name))
+        if seen is None or record.applied is None:
+            return False
+        if (seen.uid, seen.resource_version) == (record.applied.uid, record.applied.resource_version):
+            return True
+        found = await target.look()
+        if found is None or not target.untouched(found, record.applied.fingerprint):
+            return False
+        record.applied = dataclasses.replace(
+            record.applied, uid=found.seen.uid, resource_version=found.seen.resource_version
+        )
+        return True
+
+    async def _bring_into_order(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
+    ) -> list[tuple[EventReason, str]]:
+        """Decide and write until the target is right or somebody else keeps being faster."""
+        observed = self._observed(record, spec, target, gathered)
+        found: Found | None = None
+        refused: tuple[sync.Plan, Found | None] | None = None
+        for _ in range(ROUNDS):
+            try:
+                plan = sync.decide(observed)
+            except errors.Error as error:
+                raise error.about(f"Secret {record.key.namespace}/{target.name}") from None
+            if plan.act == "nothing":
+                right = _as_found(observed)
+                if refused:
+                    # What was to be written is there: the answer to a first try was lost.
+                    return self._wrote(record, target, *refused, right)
+                record.applied = right
+                return []
+            if plan.act != "look":
+                self._contested(record, plan, target, found)
+                if plan.repair:
+                    await self._alive(record)
+                written = await target.write(gathered.entries, plan.resource_version)
+                if written:
+                    return self._wrote(record, target, plan, found, written)
+                refused = (plan, found)
+            found = await target.look()
+            observed = _looked(observed, target, found, gathered)
+        raise errors.Retry(Reason.CONFLICT, f"Secret {target.name} keeps being changed while it is written")
+
+    async def _alive(self, record: Record) -> None:
+        """See that the object still is there before its Secret is: Kubernetes removes both, in either order.
+
+        Raises:
+            Leaving: it is not.
+        """
+        found = await self._api.get(API_KEY_SECRETS, record.key.namespace, record.key.name)
+        if found is None or found["metadata"]["uid"] != record.uid or "deletionTimestamp" in found["metadata"]:
+            raise Leaving(Reason.CONFLICT, f"ApiKeySecret {record.key} is being deleted")
+
+    def _observed(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
+    ) -> sync.Observed:
+        """Return what is known of the target without a look into it."""
+        status = record.status_json()
+        return sync.Observed(
+            owner=target.owner,
+            adopt=spec.target.adopt,
+            fingerprint=target.fingerprint(gathered.entries),
+            spec_changed=status.get("observedGeneration") != record.working,
+            applied=record.applied if (status.get("target") or {}).get("name") == target.name else None,
+            seen=self._seen.get(Key(record.key.namespace, target.name)),
+        )
+
+    def _contested(self, record: Record, plan: sync.Plan, target: Target, found: Found | None) -> None:
+        """Stop repairing for a while what somebody else keeps changing."""
+        now = time.monotonic()
+        record.repairs = tuple(at for at in record.repairs if now - at < REPAIR_SECONDS)
+        if not plan.repair:
+            return
+        if len(record.repairs) >= REPAIRS:
+            who = target.contenders(found) if found else "somebody"
+            raise errors.Retry(
+                Reason.DRIFT_CONTESTED,
+                f"Secret {target.name} was repaired {REPAIRS} times within {REPAIR_SECONDS / 60:g} minutes"
+                f" and changed again by {who}",
+                "Find out who writes it and make it stop, or choose another target.name",
+                after=REPAIR_SECONDS / 2,
+            )
+        record.repairs += (now,)
+
+    @staticmethod
+    def _wrote(
+        record: Record, target: Target, plan: sync.Plan, found: Found | None, written: sync.Applied
+    ) -> list[tuple[EventReason, str]]:
+        """Take note of what was written. An apply that changed nothing leaves the version as it was: no act."""
+        before = record.applied
+        record.applied = written
+        if before and before.resource_version == written.resource_version:
+            return []
+        if plan.repair and found:
+            who = target.contenders(found)
+            return [(EventReason.REPAIRED, f"Secret {target.name} had been changed by {who} and was put right")]
+        if plan.repair:
+            return [(EventReason.REPAIRED, f"Secret {target.name} had been deleted and was written again")]
+        if plan.act == "create":
+            return [(EventReason.CREATED, f"Secret {target.name} was created")]
+        return [(EventReason.UPDATED, f"Secret {target.name} was updated")]
+
+    async def _remove_former(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target
+    ) -> list[tuple[EventReason, str]]:
+        """After a rename of the target: remove the Secret under the old name, unless it is to be kept."""
+        former = _former(record, spec, target)
+        removed = former is not None and await target.remove(former)
+        return [(EventReason.DELETED, f"Secret {former} is no longer the target and was deleted")] if removed else []
+
+
+def _as_found(observed: sync.Observed) -> sync.Applied:
+    """Return what to remember of a target that is right as it is."""
+    assert observed.seen  # noqa: S101 - a missing target is never in order
+    return sync.Applied(observed.seen.uid, observed.seen.resource_version, observed.fingerprint)
+
+
+def _looked(observed: sync.Observed, target: Target, found: Found | None, gathered: Gathered) -> sync.Observed:
+    """Add to an observation what a look into the target has found."""
+    content = target.compare(found, gathered.entries) if found else None
+    return dataclasses.replace(observed, seen=found.seen if found else None, content=content)
+
+
+def _former(record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> str | None:
+    """Return the name of the target before it was renamed; None if it was not, or if that Secret is to be kept."""
+    former = (record.status_json().get("target") or {}).get("name")
+    return None if not former or former == target.name or spec.target.on_delete == "Retain" else str(former)

@@ -1,0 +1,109 @@
+"""What the engine remembers of each ApiKeySecret: the object as compact JSON, and what happened lately. No values.
+
+Does not belong here: what follows from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from .. import events, kinds
+from ..decide import sync
+from .queue import Key
+
+#: Annotation whose change asks for a refresh.
+REFRESH = "keywright.dev/refresh"
+
+
+@dataclasses.dataclass(slots=True)
+class Record:
+    """One ApiKeySecret.
+
+    Attributes:
+        spec: its spec as JSON text, so that thousands cost little memory.
+        status: its status as JSON text, as the API server last gave it.
+        refresh: value of the refresh annotation.
+        working: the generation that is worked on: what is reported is about it, whatever arrives meanwhile.
+        parsed: the spec in that generation, while it is worked on.
+        since: clock reading of the newest reason to ask the stores: older answers do not do.
+        ask: whether the stores must be asked, or a look at the target is enough.
+        applied: what we wrote last, as far as we know.
+        checked_at: Unix time at which the stores last confirmed the target.
+        failures: failures in a row.
+        repairs: clock readings of repairs within the last minutes.
+        leaving: the object is being deleted.
+        uses: identifiers of the stores that it names, whether they exist or not.
+        stores: the stores it reads, for people.
+    """
+
+    key: Key
+    uid: str
+    resource_version: str
+    generation: int
+    spec: bytes
+    status: bytes
+    refresh: str
+    working: int = 0
+    parsed: kinds.ApiKeySecretSpec | None = None
+    since: float = 0.0
+    ask: bool = True
+    applied: sync.Applied | None = None
+    checked_at: float | None = None
+    failures: int = 0
+    repairs: tuple[float, ...] = ()
+    leaving: bool = False
+    uses: frozenset[str] = frozenset()
+    stores: str = ""
+
+    @property
+    def regarding(self) -> events.Regarding:
+        """The object as Events name it."""
+        return events.Regarding("ApiKeySecret", self.key.namespace, self.key.name, self.uid)
+
+    def spec_model(self) -> kinds.ApiKeySecretSpec:
+        """Parse the spec.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``.
+        """
+        return self.parsed or kinds.ApiKeySecret.read_spec(self.spec)
+
+    def status_json(self) -> dict[str, Any]:
+        """Parse the status."""
+        parsed = json.loads(self.status)
+        return parsed if isinstance(parsed, dict) else {}
+
+    def took_status(self, status: dict[str, Any], resource_version: str) -> None:
+        """Remember the status that the API server has now."""
+        self.status, self.resource_version = compact(status), resource_version
+
+
+def read(item: dict[str, Any]) -> Record:
+    """Make a record out of an object as the API server gives it."""
+    meta = item["metadata"]
+    status = item.get("status") or {}
+    record = Record(
+        key=Key(meta["namespace"], meta["name"]),
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        generation=int(meta.get("generation", 1)),
+        spec=compact(item.get("spec") or {}),
+        status=compact(status),
+        refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
+    )
+    record.applied = applied(status)
+    return record
+
+
+def applied(status: dict[str, Any]) -> sync.Applied | None:
+    """Return what a status says was written last."""
+    target = status.get("target") or {}
+    parts = [target.get(name) for name in ("uid", "resourceVersion", "fingerprint")]
+    return sync.Applied(*map(str, parts)) if all(parts) else None
+
+
+def compact(value: dict[str, Any]) -> bytes:
+    """Return JSON as short as it gets."""
+    return json.dumps(value, separators=(",", ":")).encode()

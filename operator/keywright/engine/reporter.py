@@ -1,0 +1,243 @@
+"""What is told: the status of objects and stores, one Event for each transition, and nothing that says nothing new.
+
+Does not belong here: the wording (``decide/report.py``), how Events are written (``events``).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .. import cluster, errors, kinds
+from ..decide import report
+from ..errors import Reason
+from ..events import EventReason, Recorder, Regarding
+from .catalog import StoreRecord
+from .reconcile import API_KEY_SECRETS, Outcome
+from .records import Record
+
+STORE_RESOURCES = {
+    "KeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "keystores"),
+    "ClusterKeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "clusterkeystores"),
+}
+
+#: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
+SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})
+
+#: Why a target holds what somebody else says.
+NOT_OURS = frozenset({Reason.DRIFT_CONTESTED, Reason.TARGET_EXISTS, Reason.TARGET_OWNED_ELSEWHERE})
+
+
+class Reporter:
+    """Tells people.
+
+    Args:
+        changed: called with an object as the API server has it now, when it turned out to be another than we knew;
+            None and its record when it is gone.
+    """
+
+    def __init__(
+        self,
+        api: cluster.Cluster,
+        recorder: Recorder,
+        changed: Callable[[Record, cluster.Json | None], None],
+    ) -> None:
+        self._api, self._recorder, self._changed = api, recorder, changed
+
+    async def in_order(self, record: Record, outcome: Outcome) -> None:
+        """Report that an object is in order."""
+        before = record.status_json()
+        spec = record.spec_model()
+        if outcome.suspended:
+            await self._suspended(record, before)
+            return
+        assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
+        assert record.applied  # noqa: S101 - set by whatever brought the target into order
+        held, total, name = len(outcome.gathered.entries), len(spec.data), spec.target_name(record.key.name)
+        store = record.stores
+        now = rfc3339()
+        message = f"Secret {name} holds {held} of {total} keys from {store}."
+        after = self._base(record, before) | {
+            "conditions": report.merged(before.get("conditions") or [], report.in_order(message), record.working, now),
+            "store": store[:2048],
+            "keys": f"{held}/{total}",
+            "target": {
+                "name": name,
+                "uid": record.applied.uid,
+                "resourceVersion": record.applied.resource_version,
+                "fingerprint": record.applied.fingerprint,
+            },
+            "versions": [
+                {"key": key, "fingerprint": mark} | _version(outcome.gathered.versions.get(key))
+                for key, mark in outcome.fingerprints.items()
+            ],
+            "lastChanged": now if outcome.acts else before.get("lastChanged", now),
+        }
+        old = report.find(before.get("conditions") or [], "Ready")
+        recovered = old.get("status") == "False" and old.get("reason") not in SAID_BY_STORE
+        self._say_acts(record, outcome, message, recovered=recovered)
+        await self._write(record, before, after)
+
+    async def troubled(self, record: Record, error: errors.Error, *, quiet: bool) -> None:
+        """Report that an object is not in order.
+
+        Args:
+            quiet: without an Event: the store has said it for all its objects.
+        """
+        before = record.status_json()
+        conditions = before.get("conditions") or []
+        old = report.find(conditions, "Ready")
+        now = rfc3339()
+        since = old["lastTransitionTime"] if old.get("status") == "False" and "lastTransitionTime" in old else now
+        kept = "" if error.reason is Reason.SECRET_MISSING else _kept(record, error.reason)
+        after = (
+            dict(before)
+            | self._base(record, before)
+            | _expected(record, before)
+            | {
+                "conditions": report.merged(
+                    conditions, report.troubled(error, kept, report.clock(since)), record.working, now
+                ),
+            }
+        )
+        news = old.get("status") != "False" or old.get("reason") != str(error.reason)
+        if news and not quiet:
+            said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
+            self._recorder.say(record.regarding, said, "Sync", f"{error.reason}: {report.explain(error, kept)}")
+        await self._write(record, before, after)
+
+    def gone(self, record: Record, secret: str) -> None:
+        """Say that an object was deleted."""
+        kept = record.spec_model().target.on_delete == "Retain"
+        fate = "stays" if kept else "goes with it"
+        note = f"ApiKeySecret {record.key} was deleted; its Secret {secret} {fate}."
+        self._recorder.say(record.regarding, EventReason.DELETED, "Delete", note)
+
+    async def store(self, record: StoreRecord, error: errors.Error | None) -> None:
+        """Report how a store is, if that is news."""
+        subject = record.title
+        if error is None:
+            conditions = [_ready("True", Reason.VALID, f"{subject} answers and accepts the login.")]
+        else:
+            kept = "Secrets keep what they hold."
+            conditions = [_ready("False", error.reason, report.explain(error, kept))]
+        old = report.find(record.conditions, "Ready")
+        if old and (old.get("status"), old.get("reason")) == (conditions[0]["status"], conditions[0]["reason"]):
+            return
+        after = report.merged(record.conditions, conditions, record.generation, rfc3339())
+        body = {"status": {"observedGeneration": record.generation, "conditions": after}}
+        record.conditions = after
+        self._say_store(record, old, error, str(conditions[0]["message"]))
+        namespace = record.namespace or None
+        await self._api.call(
+            "PATCH",
+            STORE_RESOURCES[record.kind],
+            namespace,
+            record.name,
+            "status",
+            body=body,
+            content_type=cluster.MERGE,
+        )
+
+    def _say_store(self, record: StoreRecord, old: dict[str, Any], error: errors.Error | None, message: str) -> None:
+        if error is None and old.get("status") != "False":
+            return
+        said = EventReason.RECOVERED
+        if error is not None:
+            said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
+        regarding = Regarding(record.kind, record.namespace or None, record.name, record.uid)
+        self._recorder.say(regarding, said, "Check", message)
+
+    async def _suspended(self, record: Record, before: dict[str, Any]) -> None:
+        """Report that an object is left alone; what was known of it stays."""
+        conditions = [each for each in before.get("conditions") or [] if each.get("type") != "Suspended"]
+        told = {
+            "type": "Suspended",
+            "status": "True",
+            "reason": str(Reason.SUSPENDED),
+            "message": "spec.suspend is true: nothing is read or written.",
+        }
+        merged = report.merged(before.get("conditions") or [], [told], record.working, rfc3339())
+        await self._write(
+            record, before, dict(before) | self._base(record, before) | {"conditions": conditions + merged}
+        )
+
+    @staticmethod
+    def _base(record: Record, before: dict[str, Any]) -> dict[str, Any]:
+        """Return what every report says."""
+        base: dict[str, Any] = {"observedGeneration": record.working}
+        if record.refresh:
+            base["lastHandledRefresh"] = record.refresh[:256]
+        return base
+
+    def _say_acts(self, record: Record, outcome: Outcome, message: str, *, recovered: bool) -> None:
+        """Say what was done: one Event for the target, which also says that trouble is over."""
+        for act, said in outcome.acts:
+            if act is EventReason.DELETED:
+                self._recorder.say(record.regarding, act, "Sync", f"{said}.")
+        done = [each for each in outcome.acts if each[0] is not EventReason.DELETED]
+        if recovered:
+            self._recorder.say(record.regarding, EventReason.RECOVERED, "Sync", message)
+        elif done:
+            act, said = done[0]
+            self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}")
+
+    async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Patch the status at the version it was decided on; a version that is too old is read anew, once."""
+        patch = report.needs_write(before, after)
+        if not patch:
+            return
+        body = {"metadata": {"resourceVersion": record.resource_version}, "status": patch}
+        namespace, name = record.key
+        try:
+            answer = await self._api.call(
+                "PATCH",
+                API_KEY_SECRETS,
+                namespace,
+                name,
+                "status",
+                body=body,
+                content_type=cluster.MERGE,
+                accept=cluster.METADATA,
+            )
+        except cluster.Refused as refused:
+            if refused.status not in (404, 409):
+                raise
+            self._changed(record, await self._api.get(API_KEY_SECRETS, namespace, name))
+            return
+        record.took_status(after, answer["metadata"]["resourceVersion"])
+
+
+def rfc3339() -> str:
+    """Return the time as objects carry it."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ready(status: str, reason: Reason, message: str) -> dict[str, Any]:
+    return {"type": "Ready", "status": status, "reason": str(reason), "message": message}
+
+
+def _version(version: str | None) -> dict[str, str]:
+    return {"version": version[:128]} if version else {}
+
+
+def _kept(record: Record, reason: Reason) -> str:
+    """Say what the target holds meanwhile."""
+    target = record.status_json().get("target") or {}
+    if reason in NOT_OURS:
+        return ""
+    if not target:
+        return "Its Secret is not written yet."
+    versions = sorted({each.get("version", "") for each in record.status_json().get("versions", [])} - {""})
+    held = f"version {versions[0]}" if len(versions) == 1 else "what it holds"
+    return f"Secret {target.get('name')} keeps {held}."
+
+
+def _expected(record: Record, before: dict[str, Any]) -> dict[str, Any]:
+    """Return what an object that was never in order can say of itself: its stores, and that nothing is written."""
+    told: dict[str, Any] = {"store": record.stores[:2048]} if record.stores else {}
+    if "target" not in before:
+        told["keys"] = f"0/{len(json.loads(record.spec).get('data') or [])}"
+    return told

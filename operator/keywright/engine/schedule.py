@@ -1,0 +1,82 @@
+"""When an object is due: one heap and one task, whatever the number of objects.
+
+Does not belong here: how due times are chosen (``pacing``, ``reconcile``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+
+from .queue import Key
+
+
+class Schedule:
+    """Calls back when a key is due. A key has one due time; setting it anew replaces it.
+
+    Args:
+        due: called in the loop with each key whose time has come.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, due: Callable[[Key], None], clock: Callable[[], float] = time.time) -> None:
+        self._due, self._clock = due, clock
+        self._times: dict[Key, float] = {}
+        self._heap: list[tuple[float, Key]] = []
+        self._sooner = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def set(self, key: Key, at: float) -> None:
+        """Make a key due at a Unix time."""
+        if self._times.get(key) == at:
+            return
+        self._times[key] = at
+        if not self._heap or at < self._heap[0][0]:
+            self._sooner.set()
+        heapq.heappush(self._heap, (at, key))
+        if len(self._heap) > 64 + 2 * len(self._times):
+            self._compact()
+
+    def discard(self, key: Key) -> None:
+        """Make a key never due."""
+        self._times.pop(key, None)
+
+    def at(self, key: Key) -> float | None:
+        """Return when a key is due."""
+        return self._times.get(key)
+
+    async def run(self) -> None:
+        """Call back, until cancelled."""
+        while True:
+            self._sooner.clear()
+            pause = self.fire()
+            try:
+                # The wall clock may jump: look again at least every half minute.
+                async with asyncio.timeout(min(pause, 30.0)):
+                    await self._sooner.wait()
+            except TimeoutError:
+                continue
+
+    def fire(self) -> float:
+        """Call back for every key whose time has come; return the seconds until the next one (infinite if none)."""
+        now = self._clock()
+        while self._heap:
+            at, key = self._heap[0]
+            if self._times.get(key) != at:
+                heapq.heappop(self._heap)
+            elif at <= now:
+                heapq.heappop(self._heap)
+                del self._times[key]
+                self._due(key)
+            else:
+                return at - now
+        return float("inf")
+
+    def _compact(self) -> None:
+        """Drop entries that were replaced."""
+        self._heap = [(at, key) for key, at in self._times.items()]
+        heapq.heapify(self._heap)

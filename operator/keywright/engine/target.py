@@ -1,0 +1,207 @@
+"""The target Secret: looking at it, writing it, removing one that an object no longer names.
+
+Every write rests on the version it was decided on; what a look finds is compared here and leaves as yes or no.
+
+Does not belong here: whether to write (``decide/sync.py``), what (``gather``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from .. import cluster, errors, kinds
+from ..decide import sync
+from ..errors import Reason
+from ..secret import FingerprintKey, SecretMap, SecretValue
+from .records import Record
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """A Secret that was looked into."""
+
+    seen: sync.Seen
+    meta: dict[str, Any]
+    entries: Mapping[str, SecretValue]
+    type: str
+    immutable: bool
+
+
+class Target:
+    """The target Secret of one ApiKeySecret.
+
+    Args:
+        record: the ApiKeySecret.
+        spec: its spec.
+    """
+
+    def __init__(
+        self, api: cluster.Cluster, keys: FingerprintKey, record: Record, spec: kinds.ApiKeySecretSpec
+    ) -> None:
+        self._api, self._keys = api, keys
+        self._namespace, self.owner = record.key.namespace, str(record.key)
+        self.name = spec.target_name(record.key.name)
+        self._manager = sync.field_manager(self.owner)
+        self._type = spec.target.type
+        self._metadata = sync.metadata(
+            self.owner,
+            record.uid,
+            spec.target.labels,
+            spec.target.annotations,
+            owned=spec.target.on_delete == "Delete",
+        )
+
+    def fingerprint(self, entries: SecretMap) -> str:
+        """Return the fingerprint of entries as this object's."""
+        return self._keys.of_entries(self.owner, entries)
+
+    async def look(self) -> Found | None:
+        """Read the Secret; None if there is none."""
+        try:
+            secret = await self._api.get(cluster.SECRETS, self._namespace, self.name)
+        except cluster.Refused as refused:
+            raise refusal(refused, self._namespace, self.name) from None
+        if secret is None:
+            return None
+        meta = secret["metadata"]
+        entries = {name: _decoded(text) for name, text in (secret.get("data") or {}).items()}
+        return Found(seen(meta), meta, entries, secret.get("type", "Opaque"), bool(secret.get("immutable")))
+
+    def compare(self, found: Found, entries: SecretMap) -> sync.Content:
+        """Compare what was found with what should be there."""
+        own = self.own(found)
+        return sync.Content(
+            entries_equal=all(found.entries.get(name) == value for name, value in entries.items()),
+            dressing_equal=sync.dressed(found.meta, self._metadata) and not own - entries.keys(),
+            type_equal=found.type == self._type,
+            immutable=found.immutable,
+            ours=bool(own),
+        )
+
+    def untouched(self, found: Found, fingerprint: str) -> bool:
+        """Whether our own entries and dressing are as we left them, without asking a store what they should be."""
+        own = self.own(found)
+        entries = {name: value for name, value in found.entries.items() if name in own}
+        return self.fingerprint(entries) == fingerprint and sync.dressed(found.meta, self._metadata)
+
+    def own(self, found: Found) -> AbstractSet[str]:
+        """Return the names of the entries that this object wrote."""
+        return sync.own_entries(found.meta.get("managedFields") or [], self._manager)
+
+    def contenders(self, found: Found) -> str:
+        """Name who else writes the Secret's entries."""
+        return sync.others(found.meta.get("managedFields") or [], self._manager)
+
+    async def write(self, entries: SecretMap, resource_version: str | None) -> sync.Applied | None:
+        """Apply the Secret: at this version, or only if there is none; None if that no longer holds.
+
+        Raises:
+            errors.Error: the API server refuses it.
+        """
+        # "1": create only. An apply without it would take over a Secret that is already there.
+        meta = {"name": self.name, "namespace": self._namespace, "resourceVersion": resource_version or "1"}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {**meta, **self._metadata},
+            "type": self._type,
+            "data": {name: base64.b64encode(value.reveal()).decode() for name, value in entries.items()},
+        }
+        try:
+            answer = await self._api.call(
+                "PATCH",
+                cluster.SECRETS,
+                self._namespace,
+                self.name,
+                body=body,
+                content_type=cluster.APPLY,
+                query={"fieldManager": self._manager, "force": "true"},
+                accept=cluster.METADATA,
+                verb="apply",
+            )
+        except cluster.Refused as refused:
+            if refused.status == 409:
+                return None
+            raise refusal(refused, self._namespace, self.name) from None
+        written = answer["metadata"]
+        return sync.Applied(written["uid"], written["resourceVersion"], self.fingerprint(entries))
+
+    async def owned(self, name: str) -> Mapping[str, Any] | None:
+        """Return the metadata of a Secret of another name, if it is there and the object's."""
+        found = await self._api.get(cluster.SECRETS, self._namespace, name)
+        return found["metadata"] if found and seen(found["metadata"]).owner == self.owner else None
+
+    async def remove(self, name: str) -> bool:
+        """Delete a Secret that the object no longer names, if it is still the object's; True if it was deleted."""
+        meta = await self.owned(name)
+        if meta is None:
+            return False
+        body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
+        try:
+            await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
+        except cluster.Refused as refused:
+            if refused.status in (404, 409):
+                return False
+            raise refusal(refused, self._namespace, name) from None
+        return True
+
+
+def seen(meta: Mapping[str, Any]) -> sync.Seen:
+    """Return what a Secret's metadata shows."""
+    owner = (meta.get("annotations") or {}).get(sync.OWNER)
+    return sync.Seen(meta["uid"], meta["resourceVersion"], owner)
+
+
+def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error:
+    """Say in our words why the API server does not take a Secret."""
+    where = f"Secret {namespace}/{name}"
+    if refused.cause == "NamespaceTerminating" or refused.status == 404:
+        return errors.Retry(Reason.NAMESPACE_TERMINATING, f"namespace {namespace} is being deleted")
+    if refused.cause == "QuotaExceeded":
+        hint = "Raise the namespace's ResourceQuota for Secrets, or remove some"
+        return errors.Stalled(Reason.TARGET_REFUSED, f"the quota of namespace {namespace} does not allow {where}", hint)
+    if refused.status == 403:
+        return errors.Stalled(
+            Reason.TARGET_DENIED,
+            f"the API server answered 403 for {where}",
+            "Grant the operator's ServiceAccount the right to write Secrets there, or see which policy says no",
+        )
+    return _invalid(refused, where)
+
+
+def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
+    """Say in our words what is wrong with a Secret, by the fields that the API server names."""
+    if "type" in refused.fields:
+        return errors.Stalled(
+            Reason.TARGET_TYPE_DIFFERS,
+            f"{where} has another type than target.type",
+            "Set target.type to the Secret's type, or delete the Secret to have it made anew",
+        )
+    if "data" in refused.fields and refused.cause == "FieldValueForbidden":
+        return errors.Stalled(
+            Reason.TARGET_IMMUTABLE, f"{where} is immutable and differs", "Delete the Secret to have it made anew"
+        )
+    if any(field.startswith("metadata.ownerReferences") for field in refused.fields):
+        return errors.Stalled(
+            Reason.TARGET_OWNED_ELSEWHERE,
+            f"{where} has another controller as its owner",
+            "Remove its ownerReference (External Secrets: creationPolicy Orphan), or choose another target.name",
+        )
+    fields = f" ({', '.join(dict.fromkeys(refused.fields))})" if refused.fields else ""
+    return errors.Stalled(
+        Reason.TARGET_REFUSED,
+        f"the API server answered {refused.status} {refused.cause} for {where}{fields}",
+        "Check target.type, labels and annotations",
+    )
+
+
+def _decoded(text: str) -> SecretValue:
+    try:
+        return SecretValue(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return SecretValue(b"")

@@ -1,0 +1,207 @@
+"""What can go wrong, as types; the class says what happens next, the reason says why.
+
+    Error                      reason (closed list) and a message for a person
+    ├── Stalled                a person must change something; tried again slowly
+    └── Retry                  time will fix it; tried again by backoff, or ``after`` seconds
+
+Messages say what, where and what to do, and carry no text from outside: no vendor's answer, no exception text, no
+value. The boundary that turns a foreign exception into one of these raises ``from None``.
+
+Does not belong here: conditions and requeueing (``decide/report.py``), tables of a store's own errors (its file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Iterator
+from typing import Self
+
+
+class Reason(enum.StrEnum):
+    """Why an object is as it is: the reasons that conditions and Events may carry. The list is closed."""
+
+    SYNCED = "Synced"
+    """The target holds what the stores say."""
+    VALID = "Valid"
+    """The store answers and accepts the login."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true: nothing is read or written."""
+
+    INVALID_SPEC = "InvalidSpec"
+    """The object cannot be read; its CRD should have refused it."""
+    STORE_NOT_FOUND = "StoreNotFound"
+    """The store that is named does not exist."""
+    NO_DEFAULT_STORE = "NoDefaultStore"
+    """No `storeRef`, and no ClusterKeyStore, or more than one, has `default: true`."""
+    NAMESPACE_NOT_SELECTED = "NamespaceNotSelected"
+    """The ClusterKeyStore does not serve this namespace."""
+    PATH_OUTSIDE_PREFIX = "PathOutsidePrefix"
+    """The path is not below the ClusterKeyStore's `pathPrefix`, or is not in canonical form."""
+    FORBIDDEN_NAMESPACE = "ForbiddenNamespace"
+    """Keywright writes no Secrets into this namespace."""
+    FORBIDDEN_TYPE = "ForbiddenType"
+    """Keywright writes no Secrets of this type."""
+
+    MOUNT_NOT_FOUND = "MountNotFound"
+    """The store shows nothing where its keys should be: the engine is not mounted, or the login may not see it."""
+    NOT_FOUND = "NotFound"
+    """The store says that nothing is at this path."""
+    VERSION_DELETED = "VersionDeleted"
+    """The store says that this version was deleted or destroyed."""
+    PROPERTY_NOT_FOUND = "PropertyNotFound"
+    """The key was read, but has no such property."""
+    VALUE_EMPTY = "ValueEmpty"
+    """The value is empty and the entry does not say `allowEmpty: true`."""
+    VALUE_TOO_LARGE = "ValueTooLarge"
+    """The values together are larger than a Secret may be (1 MiB)."""
+    DECODE_FAILED = "DecodeFailed"
+    """The value is not what the entry's `decode` says."""
+    INVALID_SECRET_KEY = "InvalidSecretKey"
+    """The entry's name cannot be a key of a Secret."""
+    ACCESS_DENIED = "AccessDenied"
+    """The store refuses this path to the identity that was used."""
+    AUTH_FAILED = "AuthFailed"
+    """The store refuses the login."""
+    CREDENTIAL_MISSING = "CredentialMissing"
+    """A Secret, ConfigMap or ServiceAccount that the store's login needs is not there."""
+    UNSUPPORTED = "Unsupported"
+    """The store cannot do what was asked."""
+    ENDPOINT_FORBIDDEN = "EndpointForbidden"
+    """The store's address is one that Keywright does not connect to."""
+
+    TARGET_EXISTS = "TargetExists"
+    """A Secret of that name is there, is not ours, and `adopt` does not allow taking it."""
+    TARGET_OWNED_ELSEWHERE = "TargetOwnedElsewhere"
+    """Another ApiKeySecret writes this Secret."""
+    TARGET_IMMUTABLE = "TargetImmutable"
+    """The Secret is immutable, so it cannot be updated."""
+    TARGET_TYPE_DIFFERS = "TargetTypeDiffers"
+    """The Secret has another type, and a Secret's type cannot change."""
+    TARGET_REFUSED = "TargetRefused"
+    """The API server refuses the Secret: quota, admission or validation."""
+    TARGET_DENIED = "TargetDenied"
+    """Keywright has no right to write Secrets in this namespace."""
+    DRIFT_CONTESTED = "DriftContested"
+    """Somebody keeps changing the Secret back; repairs are slowed down."""
+
+    STORE_UNREACHABLE = "StoreUnreachable"
+    """The store's address does not answer."""
+    STORE_TIMEOUT = "StoreTimeout"
+    """The store did not answer in time."""
+    STORE_TLS_FAILED = "StoreTLSFailed"
+    """The store's certificate is not trusted, or the handshake failed."""
+    STORE_SEALED = "StoreSealed"
+    """The store is sealed or not initialised."""
+    STORE_STANDBY = "StoreStandby"
+    """The node is a standby that has not caught up."""
+    STORE_ERROR = "StoreError"
+    """The store answered with an error of its own (5xx)."""
+    STORE_ANSWER_INVALID = "StoreAnswerInvalid"
+    """The store's answer is not what its protocol says: empty, not JSON, too large, redirected."""
+    STORE_RATE_LIMITED = "StoreRateLimited"
+    """The store asks to slow down (429)."""
+    STORE_BUSY = "StoreBusy"
+    """Too many reads of this store are waiting already; this one queues."""
+    STORE_PAUSED = "StorePaused"
+    """The store failed repeatedly and is left alone for a moment."""
+
+    SECRET_MISSING = "SecretMissing"
+    """The Secret was deleted while its store is down; it comes back with the store."""
+    STALE = "Stale"
+    """The store has not been read successfully for more than twice the refresh interval."""
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    """The namespace is being deleted."""
+    KUBERNETES_UNAVAILABLE = "KubernetesUnavailable"
+    """The API server does not answer, or answers with an error of its own."""
+    CONFLICT = "Conflict"
+    """Somebody else changed the object at the same moment."""
+    NOT_LEADER = "NotLeader"
+    """This replica does not hold the Lease, so it writes nothing."""
+    INTERNAL_ERROR = "InternalError"
+    """A bug in Keywright; the log has its place, without values."""
+
+
+#: Trouble of a store as a whole, not of one key in it.
+STORE_TROUBLE = (
+    Reason.STORE_UNREACHABLE,
+    Reason.STORE_TIMEOUT,
+    Reason.STORE_TLS_FAILED,
+    Reason.STORE_SEALED,
+    Reason.STORE_STANDBY,
+    Reason.STORE_ERROR,
+    Reason.STORE_ANSWER_INVALID,
+    Reason.STORE_RATE_LIMITED,
+    Reason.STORE_BUSY,
+    Reason.STORE_PAUSED,
+)
+
+
+class Error(Exception):
+    """Base of all errors of Keywright.
+
+    Args:
+        reason: appears verbatim in conditions, Events and metrics.
+        message: who answered what for which path, as a clause without a full stop and without any text or value from
+            outside. A store's own errors begin with the verb (``answered 403 for team-a/llm``): the engine puts the
+            store's name in front, see ``about``.
+        hint: what to check, as an imperative without a full stop; may be empty.
+    """
+
+    def __init__(self, reason: Reason, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.hint = hint
+
+    def about(self, subject: str) -> Self:
+        """Return the same error with the subject of its message put in front: ``KeyStore/vault answered 403 …``."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self), message=f"{subject} {self.message}")
+        other.args = (other.message,)
+        return other
+
+
+class Stalled(Error):
+    """A person must change something: the spec, a right, a path."""
+
+
+class Retry(Error):
+    """Time will fix it.
+
+    Args:
+        after: seconds that the other side asked us to wait, if it did.
+    """
+
+    def __init__(self, reason: Reason, message: str, hint: str = "", *, after: float | None = None) -> None:
+        super().__init__(reason, message, hint)
+        self.after = after
+
+
+class Outage(Retry):
+    """The store as a whole is in trouble, not one key; counts for its breaker and its `Ready` condition."""
+
+
+class LoginExpired(Retry):
+    """The store no longer accepts the login; a new login may help. Never leaves ``engine/fetch.py``."""
+
+
+@contextlib.contextmanager
+def boundary(translate: Callable[[Exception], Error]) -> Iterator[None]:
+    """Let only our own errors out: every foreign exception becomes what ``translate`` makes of it.
+
+    What comes out has no ``__context__`` and no ``__cause__`` through which a traceback, a debugger or an error
+    reporter could reach a foreign exception and the values in it.
+    """
+    try:
+        yield
+        return
+    except Error as own:
+        ours = own
+    except Exception as foreign:  # noqa: BLE001 - that is the point
+        ours = translate(foreign)
+    try:
+        raise ours
+    finally:
+        # To Python the foreign exception is still being handled, by the with statement: it has just become the context.
+        ours.__context__ = ours.__cause__ = None

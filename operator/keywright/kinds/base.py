@@ -1,0 +1,114 @@
+"""What a kind of ours is: its names, its columns, its spec and status models, and how a spec is read.
+
+Does not belong here: the CRD's form (``crd.py``), any one kind.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Any, ClassVar, Literal, TypeVar
+
+import pydantic
+
+from .. import errors, schema
+from ..errors import Reason
+
+GROUP = "keywright.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+SpecT = TypeVar("SpecT", bound=schema.Spec)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column that ``kubectl get`` prints.
+
+    Attributes:
+        path: JSONPath in the object.
+        wide: printed with ``-o wide`` only.
+    """
+
+    name: str
+    path: str
+    type: Literal["string", "date", "integer"] = "string"
+    wide: bool = False
+
+
+def _condition(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+READY = Column("Ready", _condition("status"))
+REASON = Column("Reason", _condition("reason"))
+MESSAGE = Column("Message", _condition("message"), wide=True)
+AGE = Column("Age", ".metadata.creationTimestamp", "date")
+
+
+class Kind(abc.ABC):
+    """One kind of the API, named as its class. Subclasses describe; they are never instantiated.
+
+    Class keywords, in the subclass statement:
+        plural: as in URLs.
+        short_name: for ``kubectl get``.
+        namespaced: whether its objects live in namespaces.
+        columns: what ``kubectl get`` prints.
+        selectable: fields by which ``--field-selector`` may select, as JSONPath.
+
+    Attributes:
+        kind: as in manifests.
+        Spec: model of the spec.
+        Status: model of the status.
+        example: a manifest that the docs begin with.
+    """
+
+    kind: ClassVar[str]
+    plural: ClassVar[str]
+    short_name: ClassVar[str]
+    namespaced: ClassVar[bool]
+    columns: ClassVar[tuple[Column, ...]]
+    selectable: ClassVar[tuple[str, ...]]
+    Spec: ClassVar[type[schema.Spec]]
+    Status: ClassVar[type[schema.Spec]]
+    example: ClassVar[str]
+
+    def __init_subclass__(
+        cls,
+        *,
+        plural: str,
+        short_name: str,
+        namespaced: bool = True,
+        columns: tuple[Column, ...] = (READY, REASON, AGE, MESSAGE),
+        selectable: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.kind, cls.plural, cls.short_name = cls.__name__, plural, short_name
+        cls.namespaced, cls.columns, cls.selectable = namespaced, columns, selectable
+
+    @classmethod
+    @abc.abstractmethod
+    def read_spec(cls, spec: dict[str, Any] | bytes) -> Any:
+        """Read a spec as it stands in an object, parsed or as JSON text.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``.
+        """
+
+    @classmethod
+    def parse(cls, model: type[SpecT], spec: dict[str, Any] | bytes) -> SpecT:
+        """Read a spec as a model of this kind.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``, naming the fields and never their content.
+        """
+        try:
+            return model.model_validate_json(spec) if isinstance(spec, bytes) else model.model_validate(spec)
+        except pydantic.ValidationError as invalid:
+            wrong = schema.problems(invalid)
+        raise errors.Stalled(
+            Reason.INVALID_SPEC,
+            f"the spec of this {cls.kind} cannot be read ({wrong})",
+            "Correct these fields, and check that the CRDs in the cluster are those of this version",
+        )

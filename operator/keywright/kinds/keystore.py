@@ -1,0 +1,199 @@
+"""``KeyStore`` and ``ClusterKeyStore``: how to reach one store. Which stores there are, ``stores/`` says.
+
+Does not belong here: any store's own fields (its file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+import pydantic
+from pydantic import alias_generators
+
+from .. import schema
+from ..schema import Cel, Condition, Duration, LabelKey, LabelValue, ListMap, OneOf, Renamed, Spec
+from ..stores import STORES
+from ..stores.base import Store
+from .base import Kind
+
+ModelT = TypeVar("ModelT", bound=Spec)
+
+#: The stores by the field of the model that holds their configuration.
+_FIELDS: Mapping[str, type[Store]] = {alias_generators.to_snake(name): store for name, store in STORES.items()}
+
+_SEGMENT = r"([a-zA-Z0-9_]|\{namespace\})([-_.a-zA-Z0-9]|\{namespace\})*"
+
+
+class Limits(Spec):
+    """How hard the store may be used by everything that reads it."""
+
+    requests_per_second: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 50
+    """Calls a second, all objects together."""
+    timeout: Annotated[
+        Duration, Cel("self >= duration('100ms') && self <= duration('60s')", "must be between 100ms and 60s")
+    ] = "10s"
+    """How long one call may take in all."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Seconds that one call may take."""
+        return schema.seconds(self.timeout)
+
+
+class LabelRequirement(Spec):
+    """One requirement on labels."""
+
+    cel = (
+        Cel(
+            "self.operator in ['In', 'NotIn'] ? has(self.values) && self.values.size() > 0"
+            " : !has(self.values) || self.values.size() == 0",
+            "In and NotIn need values, Exists and DoesNotExist have none",
+        ),
+    )
+
+    key: LabelKey
+    """Label that it is about."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label is compared with the values."""
+    values: Annotated[list[LabelValue], pydantic.Field(max_length=64)] = pydantic.Field(default_factory=list)
+    """Values, for `In` and `NotIn`."""
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels meet the requirement."""
+        match self.operator:
+            case "In":
+                return labels.get(self.key) in self.values
+            case "NotIn":
+                return labels.get(self.key) not in self.values
+            case "Exists":
+                return self.key in labels
+            case "DoesNotExist":
+                return self.key not in labels
+
+
+class LabelSelector(Spec):
+    """Selects by labels, as everywhere in Kubernetes; `{}` selects everything."""
+
+    match_labels: Annotated[dict[str, LabelValue], pydantic.Field(max_length=64)] = pydantic.Field(default_factory=dict)
+    """Labels that must have these values."""
+    match_expressions: Annotated[list[LabelRequirement], pydantic.Field(max_length=64)] = pydantic.Field(
+        default_factory=list
+    )
+    """Requirements that must all be met."""
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels are selected."""
+        plain = all(labels.get(key) == value for key, value in self.match_labels.items())
+        return plain and all(each.matches(labels) for each in self.match_expressions)
+
+
+def _with_stores(model: type[ModelT]) -> type[ModelT]:
+    """Add an optional field for each store."""
+    fields: dict[str, Any] = {
+        name: (store.Config | None, pydantic.Field(default=None, description=store.Config.__doc__))
+        for name, store in _FIELDS.items()
+    }
+    return pydantic.create_model(
+        model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields
+    )
+
+
+@_with_stores
+class KeyStoreSpec(Spec):
+    """How to reach a store: one field for each there is, of which exactly one is set."""
+
+    cel = (OneOf(tuple(_FIELDS)),)
+    renamed: ClassVar[tuple[Renamed, ...]] = (Renamed("provider", "the store directly in spec, as in spec.vault"),)
+
+    environment: LabelValue | None = None
+    """Environment that the keys belong to, for people and policies, for example `production`."""
+    limits: Limits = Limits()
+    """How hard the store may be used."""
+
+    def store(self) -> tuple[type[Store], Any]:
+        """Return the class of the store and its configuration."""
+        return next((kind, config) for name, kind in _FIELDS.items() if (config := getattr(self, name)) is not None)
+
+
+class ClusterKeyStoreSpec(KeyStoreSpec):
+    """How to reach a store, and which namespaces may: one field for each store, of which exactly one is set."""
+
+    renamed = (*KeyStoreSpec.renamed, Renamed("conditions", "namespaceSelector"))
+
+    default: bool = False
+    """Whether it serves objects that name no store."""
+    namespace_selector: LabelSelector
+    """Namespaces that may use it, by their labels; `{}` = all."""
+    path_prefix: Annotated[
+        str, pydantic.StringConstraints(max_length=512, pattern=rf"^({_SEGMENT}(/{_SEGMENT})*/?)?$")
+    ] = ""
+    """Put in front of every path, so that namespaces stay among themselves, for example `teams/{namespace}/`."""
+
+
+class StoreStatus(Spec):
+    """How the store was when it was last used."""
+
+    observed_generation: int | None = None
+    """Generation of the object that this was said about; -1 until it was first used."""
+    conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
+    """`Ready`: whether the store answers and accepts the login, learnt from real use; written when it changes."""
+
+
+class KeyStore(Kind, plural="keystores", short_name="kst"):
+    """How the ApiKeySecrets of one namespace reach a store."""
+
+    Spec = KeyStoreSpec
+    Status = StoreStatus
+    example = """\
+apiVersion: keywright.dev/v1alpha1
+kind: KeyStore
+metadata:
+  name: vault
+spec:
+  vault:
+    server: https://vault.example.com:8200
+    mount: kv
+    auth:
+      appRole:
+        roleId: 3f9c1a52-team-a
+        secretIdRef: {name: vault-approle, key: secret-id}
+"""
+
+    @classmethod
+    def read_spec(cls, spec: dict[str, Any] | bytes) -> KeyStoreSpec:
+        """Read a spec; see ``Kind.read_spec``."""
+        return cls.parse(KeyStoreSpec, spec)
+
+
+class ClusterKeyStore(Kind, plural="clusterkeystores", short_name="ckst", namespaced=False):
+    """How the ApiKeySecrets of many namespaces reach a store."""
+
+    Spec = ClusterKeyStoreSpec
+    Status = StoreStatus
+    example = """\
+apiVersion: keywright.dev/v1alpha1
+kind: ClusterKeyStore
+metadata:
+  name: vault
+spec:
+  default: true
+  environment: production
+  namespaceSelector:
+    matchLabels: {environment: production}
+  pathPrefix: teams/{namespace}/
+  limits: {requestsPerSecond: 50, timeout: 10s}
+  vault:
+    server: https://vault.example.com:8200
+    mount: kv
+    caProvider: {kind: ConfigMap, name: vault-ca, key: ca.crt}
+    auth:
+      kubernetes:
+        role: keywright-{namespace}
+        serviceAccountRef: {name: keywright-auth}
+"""
+
+    @classmethod
+    def read_spec(cls, spec: dict[str, Any] | bytes) -> ClusterKeyStoreSpec:
+        """Read a spec; see ``Kind.read_spec``."""
+        return cls.parse(ClusterKeyStoreSpec, spec)

@@ -1,0 +1,174 @@
+"""One leader at a time: a ``coordination.k8s.io`` Lease, and the deadline after which a former leader starts no effect.
+
+The Lease alone does not keep two leaders apart (clocks stop, packets wait): every write also carries the
+resourceVersion it was decided on. Loss of the Lease ends the process; the next one starts clean.
+
+Does not belong here: what a leader does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+import random
+import time
+from typing import Any
+
+from . import cluster, errors, metrics
+from .errors import Reason
+
+log = logging.getLogger(__name__)
+
+NAME = "keywright"
+
+
+class Lost(Exception):
+    """Another replica holds the Lease, or it could not be renewed in time."""
+
+
+class Lease:
+    """The Lease of this install.
+
+    Args:
+        api: connection to the cluster; its fence is not asked for the Lease's own writes.
+        namespace: the operator's namespace.
+        identity: name of this replica.
+        seconds: how long a leader that vanished is waited for; it renews every seventh, and gives up after two thirds.
+    """
+
+    def __init__(self, api: cluster.Cluster, namespace: str, identity: str, seconds: float) -> None:
+        self._api, self._namespace, self._identity, self._seconds = api, namespace, identity, seconds
+        self._seen: tuple[object, float] = (None, 0.0)
+        self._deadline = 0.0
+        #: How often the Lease changed hands: names the term of this leader.
+        self.epoch = 0
+        #: Unix time until which the previous leader is known to have worked; None if there was none.
+        self.previous_alive: float | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether an effect may start now."""
+        return time.monotonic() < self._deadline
+
+    def fence(self) -> None:
+        """Raise unless an effect may start now.
+
+        Raises:
+            errors.Retry: ``NotLeader``.
+        """
+        if not self.held:
+            raise errors.Retry(Reason.NOT_LEADER, f"{self._identity} does not hold the Lease")
+
+    async def acquire(self) -> None:
+        """Wait until this replica holds the Lease."""
+        told = ""
+        while True:
+            try:
+                if await self._try():
+                    metrics.LEADER.set(1)
+                    log.info("leading (term %d)", self.epoch)
+                    return
+                told = ""
+            except errors.Error as error:
+                if told != error.message:
+                    told = error.message
+                    log.warning("standing by, because the Lease cannot be had: %s", told)
+            await asyncio.sleep(self._seconds / 7 * (0.8 + 0.4 * random.random()))  # noqa: S311
+
+    async def keep(self) -> None:
+        """Renew until that fails for too long.
+
+        Raises:
+            Lost: always, in the end.
+        """
+        while True:
+            await asyncio.sleep(self._seconds / 7)
+            with contextlib.suppress(errors.Error):
+                if not await self._try():
+                    self._deadline = 0.0
+            if not self.held:
+                metrics.LEADER.set(0)
+                raise Lost
+
+    async def release(self) -> None:
+        """Give the Lease up, so that a standby need not wait for it to end."""
+        if not self.held:
+            return
+        self._deadline = 0.0
+        metrics.LEADER.set(0)
+        with contextlib.suppress(errors.Error):
+            found = await self._api.get(cluster.LEASES, self._namespace, NAME)
+            if found and found["spec"].get("holderIdentity") == self._identity:
+                found["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self._write("PUT", found)
+
+    async def _try(self) -> bool:
+        """Take or renew the Lease; True if this replica holds it now."""
+        started = time.monotonic()
+        found = await self._api.get(cluster.LEASES, self._namespace, NAME)
+        if found is None:
+            body = self._body({"metadata": {"name": NAME, "namespace": self._namespace}}, transitions=0, fresh=True)
+            written = await self._write("POST", body)
+        elif self._may_take(found["spec"], started):
+            spec = found["spec"]
+            mine = spec.get("holderIdentity") == self._identity
+            if not mine:
+                self.previous_alive = _unix(spec.get("renewTime"))
+            written = await self._write(
+                "PUT",
+                self._body(found, transitions=int(spec.get("leaseTransitions") or 0) + (not mine), fresh=not mine),
+            )
+        else:
+            return False
+        if written:
+            # Counted from before the request: the server may have stamped it at any moment since.
+            self._deadline = started + self._seconds * 2 / 3
+        return written
+
+    def _may_take(self, spec: dict[str, Any], now: float) -> bool:
+        """Ours, given up, or unchanged for its whole duration by our own clock."""
+        mark = (spec.get("holderIdentity"), spec.get("renewTime"))
+        if mark != self._seen[0]:
+            self._seen = (mark, now)
+        holder = spec.get("holderIdentity")
+        waited = now - self._seen[1] > float(spec.get("leaseDurationSeconds") or self._seconds)
+        return not holder or holder == self._identity or waited
+
+    def _body(self, found: dict[str, Any], *, transitions: int, fresh: bool) -> dict[str, Any]:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec = dict(found.get("spec") or {})
+        spec |= {"holderIdentity": self._identity, "renewTime": now, "leaseTransitions": transitions}
+        spec["leaseDurationSeconds"] = max(1, round(self._seconds))
+        if fresh:
+            spec["acquireTime"] = now
+        self.epoch = transitions
+        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": found["metadata"], "spec": spec}
+
+    async def _write(self, method: str, body: dict[str, Any]) -> bool:
+        """Write with the resourceVersion that was read; False if somebody was faster."""
+        fence, self._api.fence = self._api.fence, lambda: None
+        try:
+            await self._api.call(
+                method,
+                cluster.LEASES,
+                self._namespace,
+                NAME if method == "PUT" else None,
+                body=body,
+                deadline=self._seconds / 3,
+            )
+        except cluster.Refused as refused:
+            if refused.status == 409:
+                return False
+            raise
+        finally:
+            self._api.fence = fence
+        return True
+
+
+def _unix(text: str | None) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp() if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,102 @@
+"""Logging of a process: one line a record, SDKs kept quiet, tracebacks without exception texts, and a last redaction.
+
+Redaction rests on types and boundaries; the one here is the last line of defence, and its counter stays at 0.
+
+Does not belong here: what is logged where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import resource
+import sys
+import threading
+import traceback
+from types import TracebackType
+from typing import Any
+
+from . import errors, metrics
+
+#: Loggers of libraries that print bodies, headers or values when asked for details.
+CAPPED = {
+    "aiohttp": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "botocore": logging.WARNING,
+    "boto3": logging.WARNING,
+    "hvac": logging.WARNING,
+    "kopf": logging.WARNING,
+    "kubernetes": logging.WARNING,
+    "requests": logging.WARNING,
+    "urllib3": logging.WARNING,
+}
+
+#: What must never be in a log line: tokens of stores, bearer tokens, and keys by their issuers' prefixes.
+_TELLTALE = re.compile(
+    r"\b(?:hv[sb]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}\b|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+|(?:AKIA|ASIA)[A-Z0-9]{16}"
+    r"|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|glpat-[\w-]{20,})"
+)
+
+
+class _Plain(logging.Formatter):
+    """Prints where an exception was raised and its type, its text only if it is one of ours; redacts the whole line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Another handler may have kept the text of the exception here.
+        record.exc_text = None
+        try:
+            text = super().format(record)
+        except Exception:  # noqa: BLE001 - logging itself would print the arguments
+            record.msg, record.args = f"a record of {record.filename}:{record.lineno} cannot be formatted", ()
+            text = super().format(record)
+        clean = _TELLTALE.sub("[redacted]", text)
+        if clean != text:
+            metrics.REDACTIONS.inc()
+        return clean
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        kind, error, trace = ei
+        frames = traceback.extract_tb(trace)
+        lines = [f"  {frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}" for frame in frames]
+        said = f": {error}" if isinstance(error, errors.Error) else ""
+        lines.append(f"  {getattr(kind, '__name__', kind)}{said}")
+        if isinstance(error, BaseExceptionGroup):
+            lines += [self.formatException((type(each), each, each.__traceback__)) for each in error.exceptions]
+        return "\n".join(lines)
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802 - the name is logging's
+        return ""
+
+
+def configure(level: str) -> None:
+    """Set up logging of the whole process: to stderr, at this level for our own loggers; and no core dumps."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("keywright").setLevel(level.upper())
+    for name, floor in CAPPED.items():
+        logging.getLogger(name).setLevel(floor)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what escapes in an event loop, without its text."""
+
+    def escaped(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        info = (type(error), error, error.__traceback__) if error else None
+        logging.getLogger(__name__).error("something escaped in the event loop", exc_info=info)
+
+    loop.set_exception_handler(escaped)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger(__name__).critical("not caught", exc_info=(kind, error, trace))  # type: ignore[arg-type]

@@ -1,0 +1,84 @@
+"""Every Prometheus instrument, in one table. Labels are bounded: stores, verbs, reasons, namespaces, never paths.
+
+Does not belong here: serving them (``health.py``), deciding when they move (who does the thing moves its instrument).
+"""
+
+from __future__ import annotations
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from . import __version__
+
+#: The registry of this process; the default one is left alone, it belongs to whoever embeds us.
+REGISTRY = CollectorRegistry()
+
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+SYNCS = Counter(
+    "keywright_syncs_total",
+    "Reconciliations of ApiKeySecrets by what came of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+SYNC_SECONDS = Histogram(
+    "keywright_sync_duration_seconds",
+    "Time from taking an ApiKeySecret off the queue to having reported on it.",
+    buckets=_FAST,
+    registry=REGISTRY,
+)
+QUEUE_SECONDS = Histogram(
+    "keywright_queue_duration_seconds",
+    "Time that an ApiKeySecret waited in the queue, by priority.",
+    ["priority"],
+    buckets=_FAST,
+    registry=REGISTRY,
+)
+QUEUE_DEPTH = Gauge("keywright_queue_depth", "ApiKeySecrets waiting to be reconciled.", registry=REGISTRY)
+OBJECTS = Gauge("keywright_objects", "ApiKeySecrets known, by whether they are Ready.", ["ready"], registry=REGISTRY)
+STORE_CALLS = Counter(
+    "keywright_store_calls_total",
+    "Calls to stores by operation and outcome (a reason, or Success).",
+    ["store", "operation", "outcome"],
+    registry=REGISTRY,
+)
+STORE_SECONDS = Histogram(
+    "keywright_store_call_duration_seconds",
+    "Duration of calls to stores.",
+    ["store", "operation"],
+    buckets=_FAST,
+    registry=REGISTRY,
+)
+STORE_READY = Gauge(
+    "keywright_store_ready", "1 if the store answers, 0 if it is in trouble.", ["store"], registry=REGISTRY
+)
+API_REQUESTS = Counter(
+    "keywright_kubernetes_requests_total",
+    "Requests to the API server by verb, resource and answer.",
+    ["verb", "resource", "code"],
+    registry=REGISTRY,
+)
+EVENTS = Counter(
+    "keywright_events_total", "Kubernetes Events by reason and fate.", ["reason", "fate"], registry=REGISTRY
+)
+LAST_SUCCESS = Gauge(
+    "keywright_last_success_timestamp_seconds",
+    "When the stores last confirmed what the targets hold: the oldest of the group.",
+    ["namespace", "name"],
+    registry=REGISTRY,
+)
+LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
+WATCH_EVENT = Gauge(
+    "keywright_watch_last_event_timestamp_seconds",
+    "When a watch last heard anything, bookmarks included.",
+    ["resource"],
+    registry=REGISTRY,
+)
+REDACTIONS = Counter(
+    "keywright_log_redactions_total",
+    "Log records from which the last line of defence removed something. Anything but 0 is a bug.",
+    registry=REGISTRY,
+)
+BUILD = Gauge("keywright_build_info", "Version of this process.", ["version", "python"], registry=REGISTRY)
+BUILD.labels(__version__, platform.python_version()).set(1)

@@ -1,0 +1,87 @@
+"""Everything that an operator process can be told, from flags and environment into one frozen value.
+
+Nothing else in the package reads ``os.environ``. Does not belong here: what a namespace or a store says (its object).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import pathlib
+import socket
+from collections.abc import Mapping
+from typing import Literal
+
+_POD_NAMESPACE = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+#: Namespace of the operator where nothing else is said.
+DEFAULT_NAMESPACE = "keywright-system"
+
+#: Namespaces into which no Secret is ever written, beside the operator's own.
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+
+#: How finely the metrics of age tell objects apart: per namespace by default, so that their number stays bounded.
+Detail = Literal["namespace", "object"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """How one operator process runs."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    """Namespace of the operator: its Lease, its install keys, the credentials of ClusterKeyStores."""
+    identity: str = "keywright"
+    """Name of this replica in the Lease and in Events; unique per process."""
+    kubeconfig: str | None = None
+    """File that says how to reach the cluster; None: the pod's own ServiceAccount, else the default file."""
+    context: str | None = None
+    """Context of the kubeconfig; None: its current one."""
+    listen: str = "127.0.0.1:8080"
+    """Address of /healthz, /readyz and /metrics; empty: not served."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged. Values are never logged at any level."""
+    concurrency: int = 64
+    """Objects that are worked on at the same time."""
+    lease_seconds: float = 15.0
+    """How long a leader that vanished is waited for."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Namespaces that are served; empty: all."""
+    allow_loopback_stores: bool = False
+    """Let stores be reached on loopback addresses. For development only."""
+    store_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """Private networks that namespaced KeyStores may reach; ClusterKeyStores may reach any private address."""
+    metrics_detail: Detail = "namespace"
+    """Whether age and last success are told per namespace or per object."""
+    ghost_check_seconds: float = 600.0
+    """How often objects are listed to find deletions that no watch told of."""
+
+
+def from_environment(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Settings:
+    """Build the settings: flags win, then the environment, then the defaults.
+
+    Args:
+        flags: fields of ``Settings``; those that are None count as not given.
+        environment: instead of the process's own, for tests.
+
+    Raises:
+        ValueError: a network is not one.
+    """
+    env = os.environ if environment is None else environment
+    chosen: dict[str, object] = {"namespace": _namespace(env), "identity": _identity(env)}
+    chosen |= {name: value for name, value in flags.items() if value is not None}
+    networks = chosen.pop("store_networks", ())
+    if not isinstance(networks, tuple):
+        raise TypeError("store_networks is a tuple of networks")
+    return Settings(store_networks=tuple(ipaddress.ip_network(each) for each in networks), **chosen)  # type: ignore[arg-type]
+
+
+def _namespace(env: Mapping[str, str]) -> str:
+    if named := env.get("KEYWRIGHT_NAMESPACE"):
+        return named
+    return _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else DEFAULT_NAMESPACE
+
+
+def _identity(env: Mapping[str, str]) -> str:
+    host = env.get("POD_NAME") or socket.gethostname()
+    return f"{host}_{os.urandom(4).hex()}"

@@ -1,0 +1,114 @@
+"""What a store is: the contract that every file beside this one fulfils and ``tests/stores/contract.py`` checks.
+
+Does not belong here: anything about one vendor, retries, caching, threads (``engine/``), choosing a property out of
+what was read (``decide/render.py``).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Any, ClassVar, Protocol
+
+from ..schema import CaProvider, SecretKeyRef, ServiceAccountRef, Spec
+from ..secret import SecretValue
+
+#: No store answers more than this; a larger answer is cut off and refused (bytes).
+MAX_ANSWER = 4 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ref:
+    """One key in a store: canonical path, and a version where one is pinned."""
+
+    path: str
+    version: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a store answered for one ``Ref``.
+
+    Attributes:
+        value: the whole: text or bytes as they are, or the JSON text of a map.
+        is_map: whether ``value`` is the JSON text of a map, so that a property can be chosen.
+        version: the store's name for this version, where it has versions.
+        created_at: when this version was made (RFC 3339), where the store tells.
+    """
+
+    value: SecretValue
+    is_map: bool
+    version: str | None = None
+    created_at: str | None = None
+
+
+class Credentials(Protocol):
+    """What a store may ask of the cluster to log in. References resolve where the API says, not where a store likes.
+
+    Every method raises ``errors.Stalled`` (``CredentialMissing``) or ``errors.Retry`` (``KubernetesUnavailable``).
+    """
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the object that is read for; fills ``{namespace}``."""
+
+    def secret(self, ref: SecretKeyRef) -> SecretValue:
+        """Return one entry of a Secret."""
+
+    def ca(self, provider: CaProvider) -> str:
+        """Return CA certificates as PEM."""
+
+    def service_account_token(self, ref: ServiceAccountRef, audience: str, seconds: int) -> SecretValue:
+        """Return a token of that ServiceAccount, bound to the audience and the time."""
+
+
+class Store(abc.ABC):
+    """One store, opened for one login identity.
+
+    The engine opens one instance per (store object, generation, ``identity``), calls ``login`` before anything else and
+    again when it is due, and calls ``fetch`` from several threads at once: after ``login`` an instance changes nothing
+    but what ``login`` and ``renew`` replace in one assignment.
+
+    Every method raises only ``errors.Error``: ``Outage`` when the store as a whole is in trouble, ``LoginExpired`` when
+    a new login may help, ``Stalled`` when a person must act. Nothing that the vendor said stands in an error
+    but numbers and request ids.
+    """
+
+    #: Field of the CRDs; set by the subclass statement: ``class Vault(Store, name="vault")``.
+    name: ClassVar[str]
+    #: The store's fields in KeyStore and ClusterKeyStore; their docstrings are the docs.
+    Config: ClassVar[type[Spec]]
+
+    def __init_subclass__(cls, *, name: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = name
+
+    @classmethod
+    @abc.abstractmethod
+    def identity(cls, config: Any, namespace: str) -> str:
+        """Name the login that objects of this namespace use. Equal names share one login and its answers."""
+
+    @abc.abstractmethod
+    def __init__(self, config: Any, credentials: Credentials, timeout: float) -> None:
+        """Prepare without I/O.
+
+        Args:
+            config: an instance of ``Config``.
+            credentials: how to get what the login needs.
+            timeout: seconds that any one call may take in all.
+        """
+
+    @abc.abstractmethod
+    def login(self) -> float | None:
+        """Log in, reading the credentials anew. Return how many seconds that holds; None: as long as it is accepted."""
+
+    def renew(self) -> float | None:
+        """Prolong the login; called at two thirds of its time. By default a new login."""
+        return self.login()
+
+    @abc.abstractmethod
+    def fetch(self, ref: Ref) -> Fetched:
+        """Read one key."""
+
+    def close(self) -> None:  # noqa: B027 - nothing to do is a fine answer
+        """Give connections back. What was logged in stays valid until its own end."""

@@ -1,0 +1,39 @@
+"""Manifests of our kinds, as tests write them: the least that works, changed by what is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+API = "keywright.dev/v1alpha1"
+
+
+def entry(key: str, path: str, property: str | None = None, **more: Any) -> Json:  # noqa: A002 - the field's name
+    """Return an entry of ``spec.data``; ``remote`` adds to its remoteRef."""
+    remote = {"path": path, **({"property": property} if property else {}), **more.pop("remote", {})}
+    return {"key": key, "remoteRef": remote, **more}
+
+
+def api_key_secret(name: str, *entries: Json, **spec: Any) -> Json:
+    """Return an ApiKeySecret that reads from KeyStore ``vault``."""
+    defaults: Json = {"storeRef": {"name": "vault"}, "data": list(entries)}
+    body = {key: value for key, value in (defaults | spec).items() if value is not None}
+    return {"apiVersion": API, "kind": "ApiKeySecret", "metadata": {"name": name}, "spec": body}
+
+
+def vault(server: str, mount: str, **more: Any) -> Json:
+    """Return the ``vault`` part of a store, with a token from Secret ``vault-token``."""
+    auth = {"token": {"secretRef": {"name": "vault-token", "key": "token"}}}
+    return {"server": server, "mount": mount, "auth": auth, **more}
+
+
+def key_store(name: str, server: str, mount: str, **spec: Any) -> Json:
+    """Return a KeyStore for a KV engine; ``vault`` adds to that part."""
+    part = vault(server, mount, **spec.pop("vault", {}))
+    return {"apiVersion": API, "kind": "KeyStore", "metadata": {"name": name}, "spec": {"vault": part, **spec}}
+
+
+def cluster_key_store(name: str, server: str, mount: str, **spec: Any) -> Json:
+    """Return a ClusterKeyStore for a KV engine, for all namespaces."""
+    store = key_store(name, server, mount, **({"namespaceSelector": {}} | spec))
+    return store | {"kind": "ClusterKeyStore"}

@@ -1,0 +1,100 @@
+"""The program as a person or a script calls it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from typing import Any
+
+from world import World
+
+BIN = pathlib.Path(sys.executable).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """What a call printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def everything(self) -> str:
+        return self.out + self.err
+
+
+def keywright(*arguments: str, program: str = "keywright", **environment: str) -> Said:
+    """Call the program in a pipe."""
+    done = subprocess.run(
+        [str(BIN / program), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env=_environment(environment),
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def call(world: World, command: str, *arguments: str, kubeconfig: pathlib.Path | None = None) -> Said:
+    """Call a command for a world's namespace, as its administrator if nothing else is said."""
+    return keywright(command, *arguments, *place(world, kubeconfig))
+
+
+def place(world: World, kubeconfig: pathlib.Path | None = None, namespace: str = "") -> list[str]:
+    """Return the options that name a world."""
+    return [
+        f"--kubeconfig={kubeconfig or world.plane.kubeconfig}",
+        f"--namespace={namespace or world.namespace}",
+        f"--operator-namespace={world.system}",
+    ]
+
+
+def person(world: World, *rules: dict[str, list[str]]) -> pathlib.Path:
+    """Return the kubeconfig of somebody who may do just this in the world's namespace."""
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
+    world.must("POST", f"{rbac}/roles", {"metadata": {"name": "person"}, "rules": list(rules)})
+    binding = {
+        "metadata": {"name": "person"},
+        "roleRef": {"kind": "Role", "name": "person", "apiGroup": "rbac.authorization.k8s.io"},
+        "subjects": [{"kind": "ServiceAccount", "name": "person", "namespace": world.namespace}],
+    }
+    world.must("POST", f"{rbac}/rolebindings", binding)
+    return world.plane.kubeconfig_for(world.namespace, "person", world.folder / "person.kubeconfig")
+
+
+def on_a_terminal(columns: int, *arguments: str) -> str:
+    """Return what the program prints on a terminal of this width."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    command = [str(BIN / "keywright"), *arguments]
+    environment = _environment({"TERM": "xterm-256color"})
+    with subprocess.Popen(command, stdout=follower, stderr=follower, stdin=follower, env=environment) as process:
+        os.close(follower)
+        text = b""
+        with contextlib.suppress(OSError):  # Linux ends a terminal with EIO.
+            while part := os.read(leader, 65536):
+                text += part
+        process.wait(30)
+    os.close(leader)
+    return text.decode().replace("\r\n", "\n")
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    kept = ("KUBECONFIG", "KEYWRIGHT_NAMESPACE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM")
+    return {name: value for name, value in os.environ.items() if name not in kept} | more

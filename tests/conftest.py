@@ -1,0 +1,90 @@
+"""What every test may use: one real control plane and one OpenBao for the whole run, a namespace of its own each.
+
+The process that runs pytest starts the servers; with xdist the workers attach to them. They start only when tests that
+need them are asked for, and end with the process, even if it is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from controlplane import ControlPlane, OpenBao
+from keywright import crd
+from world import World
+
+_servers = pytest.StashKey[contextlib.ExitStack]()
+_place = pytest.StashKey[pathlib.Path]()
+_numbers = itertools.count(1)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _only_units(config: pytest.Config) -> bool:
+    """Whether nothing was asked for that needs a server."""
+    asked = [argument.partition("::")[0] for argument in config.args]
+    return bool(asked) and all("unit" in pathlib.Path(each).parts for each in asked)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers, once for all workers."""
+    if _is_worker(config):
+        config.stash[_place] = pathlib.Path(config.workerinput["servers"])  # type: ignore[attr-defined]
+        return
+    if _only_units(config) or config.option.collectonly:
+        return
+    place = config.stash[_place] = pathlib.Path(tempfile.mkdtemp(prefix="keywright-tests-"))
+    stack = config.stash[_servers] = contextlib.ExitStack()
+    stack.callback(shutil.rmtree, place, ignore_errors=True)
+    stack.enter_context(ControlPlane.start(place / "kubernetes", crd.manifests()))
+    stack.enter_context(OpenBao.start(place / "openbao"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker where the servers are."""
+    node.workerinput["servers"] = str(node.config.stash.get(_place, ""))  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers."""
+    if stack := config.stash.get(_servers, None):
+        stack.close()
+
+
+@pytest.fixture(scope="session")
+def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
+    """The control plane of this run, with our CRDs."""
+    return ControlPlane.attach(pytestconfig.stash[_place] / "kubernetes")
+
+
+@pytest.fixture(scope="session")
+def openbao(pytestconfig: pytest.Config) -> OpenBao:
+    """The OpenBao of this run."""
+    return OpenBao.attach(pytestconfig.stash[_place] / "openbao")
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """A fresh namespace."""
+    name = f"t{os.getpid()}-{next(_numbers)}"
+    status, answer = control_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    assert status == 201, answer
+    yield name
+    control_plane.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def world(control_plane: ControlPlane, openbao: OpenBao, namespace: str, tmp_path: pathlib.Path) -> Iterator[World]:
+    """A namespace, a KV engine and, once asked for, an operator that serves just them."""
+    with World(control_plane, openbao, namespace, tmp_path) as made:
+        yield made

@@ -1,0 +1,321 @@
+"""An API server in trouble: refusals, lost answers and missed events end in the state that was asked for."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from build import api_key_secret, entry
+from controlplane import (
+    MUTATING,
+    Answer,
+    ControlPlane,
+    CutWatch,
+    Drop,
+    DropEvent,
+    EndWatch,
+    EventFault,
+    ExpireWatch,
+    Fault,
+    FaultProxy,
+    LoseAnswer,
+)
+from world import Operator, World
+
+SECRET, STATUS, EVENT = r"/secrets/llm\b", "/apikeysecrets/llm/status", "/events$"
+SECRETS_WATCH, OBJECTS_WATCH = r"/secrets\?.*watch=true", r"/apikeysecrets\?.*watch=true"
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
+    """A proxy in front of the API server."""
+    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
+        yield made
+
+
+def start(world: World, proxy: FaultProxy, *flags: str) -> Operator:
+    """Start an operator that reaches the API server through the proxy only."""
+    operator = world.start("--lease-seconds=15", *flags, server=proxy.url, ca_file=proxy.ca_file)
+    world.until(lambda: proxy.count(path=OBJECTS_WATCH), "it watches our objects")
+    return operator
+
+
+def effects(world: World, operator: Operator, since: int) -> dict[str, int]:
+    """Count the operator's writes that the API server has done."""
+    done: dict[str, int] = {}
+    for each in world.requests(operator, since):
+        if each.verb not in ("get", "list", "watch") and each.code < 300:
+            what = f"{each.verb} {each.resource}/{each.subresource}".rstrip("/")
+            done[what] = done.get(what, 0) + 1
+    return done
+
+
+FIRST_SYNC = {
+    "patch secrets": 1,
+    "patch apikeysecrets/status": 1,
+    "patch keystores/status": 1,
+    "create events": 1,
+}
+ONCE: dict[str, tuple[Fault, int]] = {
+    "409": (Answer(409), 1),
+    "429": (Answer(429, retry_after=1), 2),
+    "500": (Answer(500), 1),
+    "503": (Answer(503), 2),
+    "504": (Answer(504), 1),
+    "dropped": (Drop(), 2),
+    "not-json": (Answer(500, "<html>", "text/html"), 1),
+}
+
+
+@pytest.mark.parametrize("fault", ONCE)
+@pytest.mark.parametrize(("method", "path"), [("PATCH", SECRET), ("PATCH", STATUS), ("POST", EVENT)])
+def test_a_write_that_fails_for_a_moment_is_done_once(
+    proxy: FaultProxy, world: World, method: str, path: str, fault: str
+) -> None:
+    if path == EVENT and fault == "409":
+        # To a create under a fresh name it says that an earlier try arrived.
+        fault = "500"
+    what, times = ONCE[fault]
+    operator = start(world, proxy)
+    mark = world.plane.mark()
+
+    with proxy.fault(what, method=method, path=path, times=times):
+        world.has_key()
+        world.is_ready()
+        world.has_events("Created")
+
+    assert world.secret() == {"OPENAI_API_KEY": "sk-one"}
+    assert effects(world, operator, mark) == FIRST_SYNC
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", SECRET), ("PATCH", STATUS), ("POST", EVENT)])
+def test_a_write_whose_answer_is_lost_is_not_done_again(
+    proxy: FaultProxy, world: World, method: str, path: str
+) -> None:
+    operator = start(world, proxy)
+    mark = world.plane.mark()
+
+    with proxy.fault(LoseAnswer(), method=method, path=path, times=1):
+        world.has_key()
+        world.is_ready()
+        world.has_events("Created")
+
+    assert world.secret() == {"OPENAI_API_KEY": "sk-one"}
+    assert effects(world, operator, mark) == FIRST_SYNC
+
+
+def test_an_update_whose_answer_is_lost_is_not_done_again(proxy: FaultProxy, world: World) -> None:
+    operator = start(world, proxy)
+    world.has_key()
+    world.is_ready()
+    world.put("llm/openai", api_key="sk-two")
+    mark = world.plane.mark()
+
+    with proxy.fault(LoseAnswer(), method="PATCH", path=SECRET, times=1):
+        world.annotate("llm", refresh="1")
+        world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
+        world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "it is told")
+
+    assert effects(world, operator, mark)["patch secrets"] == 1
+
+
+@pytest.mark.parametrize(("status", "reason"), [(422, "TargetRefused"), (503, "KubernetesUnavailable")])
+def test_a_secret_that_the_api_server_does_not_take_stays_as_it_was(
+    proxy: FaultProxy, world: World, status: int, reason: str
+) -> None:
+    start(world, proxy)
+    world.has_key()
+    world.is_ready()
+    world.put("llm/openai", api_key="sk-two")
+
+    with world.untouched(), proxy.fault(Answer(status), method="PATCH", path=SECRET):
+        world.annotate("llm", refresh="1")
+        said = world.told(reason)
+        assert said.startswith("The API server ") and "llm" in said and "Secret llm keeps version 1." in said
+        assert "sk-" not in said
+
+    world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
+    world.is_ready()
+
+
+def test_a_status_that_the_api_server_does_not_take_is_told_later(proxy: FaultProxy, world: World) -> None:
+    start(world, proxy)
+
+    with proxy.fault(Answer(422), method="PATCH", path=STATUS, times=2) as refused:
+        world.has_key()
+        refused.wait(2)
+
+    world.is_ready()
+
+
+# Watches.
+
+
+def test_a_change_of_a_secret_that_the_watch_did_not_tell_is_found_when_it_starts_again(
+    proxy: FaultProxy, world: World
+) -> None:
+    start(world, proxy)
+    world.has_key()
+    world.is_ready()
+
+    with proxy.fault(DropEvent(type="MODIFIED", name="llm"), path=SECRETS_WATCH, times=1) as dropped:
+        world.change_secret("llm", OPENAI_API_KEY="wrong")
+        dropped.wait()
+        world.holds(lambda: world.secret() == {"OPENAI_API_KEY": "wrong"}, "nobody has told")
+        assert proxy.cut()
+
+    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+
+
+@pytest.mark.parametrize("fault", [ExpireWatch, EndWatch, CutWatch])
+def test_a_deletion_of_a_secret_survives_the_end_of_its_watch(
+    proxy: FaultProxy, world: World, fault: type[EventFault]
+) -> None:
+    start(world, proxy)
+    world.has_key()
+    world.is_ready()
+
+    with proxy.fault(fault(type="DELETED", name="llm"), path=SECRETS_WATCH, times=1):
+        world.delete_secret("llm")
+        world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+    world.has_events("Created", "Repaired")
+
+
+@pytest.mark.parametrize("fault", [ExpireWatch, EndWatch, CutWatch])
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED"])
+def test_an_object_is_found_though_its_watch_ends_before_telling(
+    proxy: FaultProxy, world: World, fault: type[EventFault], type_: str
+) -> None:
+    start(world, proxy)
+    world.has_store()
+    world.put("llm/openai", api_key="sk-one", org="acme")
+    first, second = entry("KEY", "llm/openai", "api_key"), entry("ORG", "llm/openai", "org")
+    if type_ == "MODIFIED":
+        world.apply(api_key_secret("llm", first))
+        world.is_ready()
+
+    with proxy.fault(fault(type=type_, name="llm"), path=OBJECTS_WATCH, times=1):
+        world.apply(api_key_secret("llm", first, second))
+        world.secret_becomes({"KEY": "sk-one", "ORG": "acme"})
+
+
+def test_an_object_whose_event_was_dropped_is_found_when_the_watch_starts_again(
+    proxy: FaultProxy, world: World
+) -> None:
+    start(world, proxy)
+
+    with proxy.fault(DropEvent(type="ADDED", name="llm"), path=OBJECTS_WATCH, times=1) as dropped:
+        world.has_key()
+        dropped.wait()
+        world.holds(lambda: world.secret() is None, "nobody has told")
+        assert proxy.cut()
+
+    world.is_ready()
+
+
+def test_the_watch_of_objects_comes_back_after_errors(proxy: FaultProxy, world: World) -> None:
+    operator = start(world, proxy)
+
+    with proxy.fault(Answer(500), method="GET", path=r"/apikeysecrets\?", times=3) as refused:
+        proxy.cut()
+        refused.wait(3)
+    world.has_key()
+
+    world.is_ready()
+    assert operator.process.poll() is None
+
+
+@pytest.mark.parametrize("fault", [DropEvent, ExpireWatch])
+@pytest.mark.parametrize("on_delete", ["Delete", "Retain"])
+def test_a_deleted_object_leaves_no_ghost_though_no_watch_told(
+    proxy: FaultProxy, world: World, fault: type[EventFault], on_delete: str
+) -> None:
+    operator = start(world, proxy, "--ghost-check-seconds=2")
+    world.has_key(target={"onDelete": on_delete})
+    world.is_ready()
+
+    with proxy.fault(fault(type="DELETED", name="llm"), path=OBJECTS_WATCH, times=1) as lost:
+        world.delete("ApiKeySecret", "llm")
+        lost.wait(1)
+        world.until(lambda: operator.metric("keywright_objects") == 0, "it is forgotten")
+
+    kept = {"OPENAI_API_KEY": "sk-one"} if on_delete == "Retain" else None
+    world.secret_becomes(kept)
+    world.holds(lambda: world.secret() == kept, "it is not written any more", seconds=3)
+
+
+# The whole API server, and namespaces.
+
+
+def test_an_api_server_that_is_gone_for_a_while_is_waited_for(proxy: FaultProxy, world: World) -> None:
+    operator = start(world, proxy)
+    world.has_key(refreshInterval="10s")
+    world.is_ready()
+    world.has_events("Created")
+
+    proxy.down()
+    world.change_secret("llm", OPENAI_API_KEY="wrong")
+    world.put("llm/openai", api_key="sk-two")
+    world.put("llm/new", api_key="sk-new")
+    world.apply(api_key_secret("new", entry("KEY", "llm/new", "api_key")))
+    # Longer than any one request is tried again.
+    world.holds(lambda: operator.process.poll() is None, "it waits", seconds=5)
+    proxy.up()
+
+    world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
+    world.is_ready("new")
+    assert operator.process.poll() is None
+    assert faults_in_log(operator) == []
+
+
+def test_a_namespace_that_is_being_deleted_gets_no_writes_and_makes_no_noise(proxy: FaultProxy, world: World) -> None:
+    operator = start(world, proxy)
+    names = [f"key-{number}" for number in range(5)]
+    world.has_store()
+    for name in names:
+        world.put(f"llm/{name}", api_key=f"sk-{name}")
+        world.apply(api_key_secret(name, entry("KEY", f"llm/{name}", "api_key")))
+    for name in names:
+        world.is_ready(name)
+    keeps = {"metadata": {"name": "keeps", "finalizers": ["test.keywright.dev/keep"]}}
+    path = f"/api/v1/namespaces/{world.namespace}/configmaps"
+    world.must("POST", path, keeps)
+    mark = world.plane.mark()
+
+    world.must("DELETE", f"/api/v1/namespaces/{world.namespace}")
+
+    world.until(lambda: operator.metric("keywright_objects") == 0, "its objects are forgotten")
+    world.holds(lambda: operator.process.poll() is None, "the operator works on", seconds=3)
+    tries = [each for each in world.requests(operator, mark) if each.resource == "secrets" and each.verb == "patch"]
+    assert len(tries) <= len(names)
+    assert faults_in_log(operator) == []
+    gone: dict[str, Any] = {"metadata": {"finalizers": None}}
+    world.must("PATCH", f"{path}/keeps", gone, "application/merge-patch+json")
+
+
+def faults_in_log(operator: Operator) -> list[str]:
+    """Return the lines of the log that tell of a fault of the operator's own."""
+    lines = operator.log.read_text().splitlines()
+    ours = (line for line in lines if " kopf." not in line)
+    return [line for line in ours if " ERROR " in line or " CRITICAL " in line or "Traceback" in line]
+
+
+def test_an_operator_that_cannot_renew_its_lease_ends_and_the_next_one_finds_everything(
+    proxy: FaultProxy, world: World
+) -> None:
+    operator = start(world, proxy, "--lease-seconds=3")
+    world.has_key()
+    world.is_ready()
+    world.has_events("Created")
+
+    with proxy.fault(Answer(503), method=MUTATING, path="/leases"):
+        assert operator.process.wait(30) == 1
+    assert "the Lease was lost" in operator.log.read_text()
+    world.change_secret("llm", OPENAI_API_KEY="wrong")
+    world.holds(lambda: world.secret() == {"OPENAI_API_KEY": "wrong"}, "nobody leads")
+
+    start(world, proxy, "--lease-seconds=3")
+    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})

@@ -1,0 +1,149 @@
+"""One leader at a time: who takes over when, and what a former leader no longer does."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from controlplane import MUTATING, ControlPlane, FaultProxy
+from world import OWN, Operator, World
+
+
+@pytest.fixture
+def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
+    """A proxy in front of the API server, to tell one operator's requests from another's."""
+    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
+        yield made
+
+
+def stands_by(operator: Operator) -> bool:
+    """Whether an operator is up, well, and does not lead."""
+    try:
+        ready = requests.get(f"{operator.url}/readyz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+    return ready and operator.metric("keywright_leader") == 0
+
+
+def has_standby(world: World, *flags: str) -> Operator:
+    """Start a second operator, which has nothing to do."""
+    standby = world.launch(*flags)
+    world.until(lambda: stands_by(standby), "the second stands by")
+    return standby
+
+
+def works(world: World, value: str) -> None:
+    """See that somebody brings a new value into the Secret."""
+    world.put("llm/openai", api_key=value)
+    world.annotate("llm", refresh=value)
+    world.secret_becomes({"OPENAI_API_KEY": value})
+
+
+def test_a_standby_takes_over_from_a_leader_that_was_killed(world: World) -> None:
+    first = world.start("--lease-seconds=3")
+    world.has_key()
+    world.is_ready()
+    world.has_events("Created")
+    second = has_standby(world, "--lease-seconds=3")
+    mark = world.plane.mark()
+
+    first.kill()
+
+    world.until(second.ready, "the second leads")
+    world.until(lambda: second.metric("keywright_objects") == 1, "it knows its object")
+    assert world.writes(second, mark) == {}
+    works(world, "sk-two")
+
+
+def test_a_leader_that_is_stopped_gives_the_lease_up(world: World) -> None:
+    # Nobody could wait for the end of this Lease.
+    first = world.start("--lease-seconds=100")
+    world.has_key()
+    world.is_ready()
+    second = has_standby(world, "--lease-seconds=100")
+
+    assert first.stop() == 0
+
+    world.until(second.ready, "the second leads")
+    works(world, "sk-two")
+
+
+def test_a_standby_writes_nothing(proxy: FaultProxy, world: World) -> None:
+    world.start()
+    standby = world.launch(server=proxy.url, ca_file=proxy.ca_file)
+    world.until(lambda: stands_by(standby), "the second stands by")
+
+    world.has_key()
+    world.is_ready()
+    works(world, "sk-two")
+
+    assert proxy.count(method="GET", path="/leases/") > 0
+    assert proxy.count(method=MUTATING) == 0
+
+
+def test_a_leader_that_slept_past_its_deadline_writes_nothing_and_ends(proxy: FaultProxy, world: World) -> None:
+    first = world.start("--lease-seconds=3", server=proxy.url, ca_file=proxy.ca_file)
+    world.has_key(refreshInterval="10s")
+    world.is_ready()
+    world.has_events("Created")
+    second = has_standby(world, "--lease-seconds=3")
+
+    first.process.send_signal(signal.SIGSTOP)
+    world.until(second.ready, "the second leads")
+    works(world, "sk-two")
+    # Work for whoever believes that he leads: drift, and a key that has changed again.
+    world.change_secret("llm", OPENAI_API_KEY="wrong")
+    world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
+    before = len(proxy.requests)
+    first.process.send_signal(signal.SIGCONT)
+
+    assert first.process.wait(30) == 1
+    late = [f"{each.method} {each.path}" for each in proxy.requests[before:] if each.method in MUTATING]
+    assert late == []
+    assert "the Lease was lost" in first.log.read_text()
+    works(world, "sk-three")
+
+
+def test_without_the_right_to_a_lease_nothing_is_done_and_the_log_says_why(world: World) -> None:
+    world.start()
+    world.has_key()
+    world.is_ready()
+    world.operators[0].stop()
+    role = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.system}/roles/keywright"
+    rules = [each for each in OWN if each["resources"] != ["leases"]]
+    world.must("PATCH", role, {"rules": rules}, "application/merge-patch+json")
+    mark = world.plane.mark()
+
+    second = world.launch()
+
+    what = f"the API server answered 403 Forbidden for leases/{world.system}/keywright"
+    world.until(lambda: what in second.log.read_text(), "the log says why")
+    world.delete_secret("llm")
+    world.holds(lambda: world.secret() is None, "nobody acts")
+    assert world.writes(second, mark) == {}
+    world.must("PATCH", role, {"rules": OWN}, "application/merge-patch+json")
+    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+
+
+def test_lost_install_keys_cost_a_new_baseline_and_no_secret_is_rewritten(world: World) -> None:
+    first = world.start()
+    world.has_key(refreshInterval="10s")
+    old = world.is_ready()["status"]
+    world.has_events("Created")
+    assert first.stop() == 0
+    world.must("DELETE", f"/api/v1/namespaces/{world.system}/secrets/keywright-install-keys")
+
+    with world.untouched():
+        second = world.start()
+        world.until(lambda: world.object()["status"]["target"]["fingerprint"] != old["target"]["fingerprint"], "it is")
+        mark = world.plane.mark()
+        calls = second.metric("keywright_store_calls_total")
+        world.until(lambda: second.metric("keywright_store_calls_total") > calls, "the next refresh")
+
+    assert world.writes(second, mark) == {}
+    assert world.object()["status"]["versions"][0]["fingerprint"] != old["versions"][0]["fingerprint"]
+    world.has_events("Created")

@@ -1,0 +1,81 @@
+"""Objects that a structural schema admits, made by hypothesis from the schema itself.
+
+Rules (CEL) are not understood, but for "exactly one of": what is made may still be refused by them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+Made = dict[str, st.SearchStrategy[Any]]
+
+DURATIONS = st.sampled_from(["0", "0s", "100ms", "10s", "60s", "1m", "1h30m", "7d", "1d12h"])
+TIMES = st.sampled_from(["2026-08-01T12:00:00Z", "2026-08-01T12:00:00.25+02:00", "0001-01-01T00:00:00Z"])
+
+
+def admitted(schema: Json) -> st.SearchStrategy[Any]:
+    """Return a strategy for one schema."""
+    match schema:
+        case {"enum": values}:
+            return st.sampled_from(values)
+        case {"type": "object"}:
+            return _objects(schema)
+        case {"type": "array", "items": items}:
+            keys = schema.get("x-kubernetes-list-map-keys")
+            unique = (lambda item: tuple(item[key] for key in keys)) if keys else None
+            return st.lists(admitted(items), min_size=schema.get("minItems", 0), max_size=2, unique_by=unique)
+        case {"type": "boolean"}:
+            return st.booleans()
+        case {"type": "integer"}:
+            whole = st.integers(schema.get("minimum", -(2**31)), schema.get("maximum", 2**31))
+            return whole | whole.map(float)
+        case {"type": "string"}:
+            return _strings(schema)
+    raise ValueError(f"no strategy for {schema}")
+
+
+def _strings(schema: Json) -> st.SearchStrategy[str]:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 100)
+    if "format" in schema:
+        return {"duration": DURATIONS, "date-time": TIMES}[schema["format"]]
+    if "pattern" in schema:
+        return _fitting(schema["pattern"]).filter(lambda text: least <= len(text) <= most)
+    # Anything but lone surrogates, which JSON in UTF-8 cannot carry; and the bound itself, in characters of four bytes.
+    return st.text(min_size=least, max_size=min(most, 60)) | st.just("🗝" * most)
+
+
+@functools.cache
+def _fitting(pattern: str) -> st.SearchStrategy[str]:
+    """Return texts that match; one strategy for all fields of a pattern, because they are costly."""
+    ascii_only = st.characters(codec="ascii")
+    return st.from_regex(pattern, fullmatch=True, alphabet=ascii_only).filter(lambda text: not text.endswith("\n"))
+
+
+def _objects(schema: Json) -> st.SearchStrategy[Json]:
+    if "additionalProperties" in schema:
+        return st.dictionaries(st.text(max_size=20), admitted(schema["additionalProperties"]), max_size=3)
+    required = set(schema.get("required", ()))
+    fields = {name: each for name, each in schema["properties"].items() if "type" in each}
+    made = {name: admitted(each) for name, each in fields.items()}
+    arms = next((arms for rule in schema.get("x-kubernetes-validations", ()) if (arms := _arms(rule["rule"]))), None)
+    if arms is None:
+        return _fields(made, required)
+    common = {name: each for name, each in made.items() if name not in arms}
+    return st.one_of([_fields(common | {arm: made[arm]}, required | {arm}) for arm in arms])
+
+
+def _arms(rule: str) -> list[str]:
+    """Return the fields of which a rule wants exactly one; none if it is another rule."""
+    return re.findall(r"has\(self\.(\w+)\)", rule) if rule.endswith("size() == 1") else []
+
+
+def _fields(made: Made, required: set[str]) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries(
+        {name: each for name, each in made.items() if name in required},
+        optional={name: each for name, each in made.items() if name not in required},
+    )

@@ -1,0 +1,146 @@
+"""What the docs say is so: manifests are accepted, links lead somewhere, nothing that exists goes without a word."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+
+from controlplane import ControlPlane
+from keywright import cli, kinds, metrics
+from keywright.errors import Reason
+from keywright.events import EventReason
+from keywright.stores import STORES
+from world import GROUP, PLURALS
+
+Json = dict[str, Any]
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+HANDMADE = [path for path in PAGES if path.parent.name != "reference"]
+
+
+def named(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(text: str) -> Iterator[str]:
+    """Yield what is fenced as YAML or stands in a here-document, and speaks of our API."""
+    fenced = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    here = re.findall(r"<<END\n(.*?)^END$", text, re.MULTILINE | re.DOTALL)
+    yield from (each for each in [*fenced, *here] if re.search(r"^apiVersion: keywright", each, re.MULTILINE))
+
+
+def manifests() -> list[Any]:
+    """Return each manifest of ours in the docs, with the page that it is in."""
+    found = []
+    for path in PAGES:
+        for block in blocks(path.read_text()):
+            # Addresses that a shell would fill in.
+            told = yaml.safe_load_all(block.replace("$VAULT_ADDR", "http://127.0.0.1:8200"))
+            found += [pytest.param(each, id=f"{named(path)}-{each['kind']}") for each in told]
+    return found
+
+
+def unformatted(text: str) -> str:
+    """Return a page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a page's headings make."""
+    titles = re.findall(r"^#+ (.*)$", unformatted(text), re.MULTILINE)
+    return {re.sub(r"[^-\w ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("manifest", manifests())
+def test_a_manifest_in_the_docs_is_accepted_by_the_api_server(
+    control_plane: ControlPlane, namespace: str, manifest: Json
+) -> None:
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    space = "" if kind == "ClusterKeyStore" else f"/namespaces/{namespace}"
+    manifest["metadata"].pop("namespace", None)
+    query = "?dryRun=All&fieldManager=test&fieldValidation=Strict"
+
+    status, answer = control_plane.request(
+        "PATCH", f"{GROUP}{space}/{PLURALS[kind]}/{name}{query}", manifest, "application/apply-patch+yaml"
+    )
+
+    assert status in (200, 201), answer.get("message")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: pathlib.Path) -> None:
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", unformatted(page.read_text())):
+        place, _, anchor = link.partition("#")
+        if place.startswith(("http://", "https://")):
+            continue
+        target = (page.parent / place).resolve() if place else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            dead.append(link)
+
+    assert dead == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        links = re.findall(r"\]\(([^)#\s]+\.md)[^)]*\)", page.read_text())
+        ahead += [target for each in links if (target := (page.parent / each).resolve()).exists()]
+
+    assert [named(page) for page in PAGES if page not in seen] == []
+
+
+def rows(page: str) -> set[str]:
+    """Return what stands first, as code, in the rows of a reference page."""
+    text = (ROOT / "docs/reference" / page).read_text()
+    return set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
+
+
+def test_every_reason_and_every_event_has_its_row() -> None:
+    assert set(Reason) <= rows("conditions.md")
+    assert set(EventReason) <= rows("events.md")
+
+
+def test_every_reason_is_told_of_in_the_troubleshooting_page() -> None:
+    told = (ROOT / "docs/howto/troubleshoot.md").read_text()
+    fine = {Reason.SYNCED, Reason.VALID, Reason.SUSPENDED}
+
+    assert [each for each in Reason if each not in fine and f"`{each}`" not in told] == []
+
+
+def test_every_metric_has_its_row() -> None:
+    instruments = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    names = {
+        told.name + ("_total" if told.type == "counter" else "") for each in instruments for told in each.describe()
+    }
+
+    assert names == rows("metrics.md")
+
+
+def test_metrics_that_the_docs_name_are_there() -> None:
+    there = rows("metrics.md")
+    for page in HANDMADE:
+        named_there = set(re.findall(r"keywright_[a-z_]+[a-z]", page.read_text()))
+        assert named_there <= there, named(page)
+
+
+def test_every_kind_and_every_store_has_its_page() -> None:
+    assert [each for each in kinds.KINDS if not (ROOT / f"docs/reference/{each.lower()}.md").exists()] == []
+    assert [each for each in STORES if not (ROOT / f"docs/stores/{each}.md").exists()] == []
+
+
+def test_every_command_has_its_heading() -> None:
+    headings = re.findall(r"^## `?keywright (\w+)`?$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE)
+
+    assert headings == cli.keywright.list_commands(click.Context(cli.keywright))

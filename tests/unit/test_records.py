@@ -1,0 +1,77 @@
+"""What the engine remembers of an object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from keywright import errors
+from keywright.decide.sync import Applied
+from keywright.engine import records
+from keywright.engine.queue import Key
+from keywright.errors import Reason
+
+SPEC = {"data": [{"key": "KEY", "remoteRef": {"path": "llm/openai"}}]}
+TARGET = {"name": "llm", "uid": "uid-1", "resourceVersion": "7", "fingerprint": "k1:ab"}
+
+
+def _item(**changes: Any) -> dict[str, Any]:
+    meta = {"namespace": "team-a", "name": "llm", "uid": "uid-a", "resourceVersion": "5", "generation": 2}
+    return {"metadata": meta, "spec": SPEC} | changes
+
+
+def test_a_record_is_made_of_what_the_api_server_gives() -> None:
+    record = records.read(_item(status={"observedGeneration": 2, "target": TARGET}))
+
+    assert (record.key, record.uid, record.resource_version, record.generation) == (
+        Key("team-a", "llm"),
+        "uid-a",
+        "5",
+        2,
+    )
+    assert json.loads(record.spec) == SPEC
+    assert record.status_json() == {"observedGeneration": 2, "target": TARGET}
+    assert record.applied == Applied("uid-1", "7", "k1:ab")
+    assert record.regarding.name == "llm"
+    assert record.ask
+
+
+def test_a_request_for_a_refresh_is_in_an_annotation() -> None:
+    item = _item()
+    item["metadata"] = item["metadata"] | {"annotations": {records.REFRESH: "now-1", "other": "x"}}
+
+    assert records.read(item).refresh == "now-1"
+    assert records.read(_item()).refresh == ""
+
+
+@pytest.mark.parametrize("status", [None, {}, {"target": None}, {"target": {}}, {"target": {"name": "llm"}}])
+def test_without_a_complete_note_nothing_was_written_as_far_as_we_know(status: dict[str, Any] | None) -> None:
+    assert records.read(_item(status=status)).applied is None
+
+
+@pytest.mark.parametrize("missing", ["uid", "resourceVersion", "fingerprint"])
+def test_half_a_note_of_what_was_written_is_none(missing: str) -> None:
+    assert records.applied({"target": {name: value for name, value in TARGET.items() if name != missing}}) is None
+
+
+def test_a_spec_that_cannot_be_read_needs_a_person_and_is_not_repeated() -> None:
+    record = records.read(_item(spec={"data": [{"key": 7, "remoteRef": "canary-7f3a9c"}]}))
+
+    with pytest.raises(errors.Stalled) as caught:
+        record.spec_model()
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert "canary-7f3a9c" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_spec_that_was_read_is_the_one_of_the_object() -> None:
+    assert records.read(_item()).spec_model().data[0].remote_ref.path == "llm/openai"
+
+
+def test_a_status_that_was_written_is_remembered_with_its_version() -> None:
+    record = records.read(_item())
+    record.took_status({"observedGeneration": 2}, "6")
+
+    assert (record.status_json(), record.resource_version) == ({"observedGeneration": 2}, "6")

@@ -1,0 +1,372 @@
+"""A world for one test: a namespace, a KV engine of its own in OpenBao, and an operator process that serves just them.
+
+A test arranges it, lets one thing happen, and looks at what it has become. The operator is the real program, run as its
+own ServiceAccount; whatever the test waits for is read from the API server, never from the operator.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import requests
+
+from build import api_key_secret, entry, key_store
+from controlplane import AuditEntry, ControlPlane, OpenBao, free_ports
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+#: Seconds for which a test waits for what should happen soon; generous, because machines are slow and shared.
+PATIENCE = 45.0
+GROUP = "/apis/keywright.dev/v1alpha1"
+PLURALS = {"ApiKeySecret": "apikeysecrets", "KeyStore": "keystores", "ClusterKeyStore": "clusterkeystores"}
+
+#: What the operator may do in the namespaces that it serves, in its own, and in the cluster.
+SERVED = [
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+    {"apiGroups": ["keywright.dev"], "resources": ["apikeysecrets", "keystores"], "verbs": ["get", "list", "watch"]},
+    {
+        "apiGroups": ["keywright.dev"],
+        "resources": ["apikeysecrets/status", "keystores/status"],
+        "verbs": ["patch"],
+    },
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+OWN = [
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
+]
+CLUSTER = [
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["keywright.dev"], "resources": ["clusterkeystores"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["keywright.dev"], "resources": ["clusterkeystores/status"], "verbs": ["patch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+
+
+#: What an operator's environment must not bring along; the last costs each start a second of compiling.
+LEFT_OUT = ("KUBECONFIG", "PYTHONDONTWRITEBYTECODE")
+
+
+class Operator:
+    """A running operator process.
+
+    Args:
+        kubeconfig: how it reaches the cluster.
+        user: name under which the API server knows it.
+    """
+
+    def __init__(
+        self, kubeconfig: pathlib.Path, user: str, namespace: str, served: str, log: pathlib.Path, *flags: str
+    ) -> None:
+        self.user, self.log = user, log
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "keywright", "operator", f"--kubeconfig={kubeconfig}"]
+        command += [f"--namespace={namespace}", f"--watch-namespace={served}", f"--listen=127.0.0.1:{port}"]
+        command += ["--allow-loopback-stores", "--log-level=debug", "--lease-seconds=10", *flags]
+        environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+
+    def ready(self) -> bool:
+        """Whether it leads and has listed everything."""
+        with contextlib.suppress(requests.RequestException):
+            # In this order: a standby is ready too.
+            return self.metric("keywright_leader") == 1 and requests.get(f"{self.url}/readyz", timeout=2).ok
+        return False
+
+    def metrics(self) -> dict[str, float]:
+        """Return its metrics by name and labels."""
+        text = requests.get(f"{self.url}/metrics", timeout=5).text
+        pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric over its labels."""
+        return sum(value for key, value in self.metrics().items() if re.fullmatch(rf"{name}(\{{.*\}})?", key))
+
+    def stop(self) -> int:
+        """End it in order; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    """What one test has to itself."""
+
+    def __init__(self, plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path) -> None:
+        self.plane, self.bao, self.namespace, self.folder = plane, bao, namespace, folder
+        self.system = f"{namespace}-system"
+        self.vault = bao.client()
+        self.mount = namespace
+        self.operators: list[Operator] = []
+        self._cluster_objects: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.must("POST", "/api/v1/namespaces", {"metadata": {"name": self.system}})
+        self.vault.sys.enable_secrets_engine("kv", path=self.mount, options={"version": "2"})
+        self.secret_is("vault-token", {"token": self.bao.root_token})
+        self.secret_is("vault-token", {"token": self.bao.root_token}, namespace=self.system)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for operator in self.operators:
+            if operator.process.poll() is None:
+                operator.kill()
+            # pytest shows it where the test failed.
+            sys.stdout.write(f"--- {operator.log.name}\n{operator.log.read_text()[-6000:]}")
+        for path in self._cluster_objects:
+            self.plane.request("DELETE", path)
+        self.plane.request("DELETE", f"/api/v1/namespaces/{self.system}")
+        self.vault.sys.disable_secrets_engine(self.mount)  # type: ignore[no-untyped-call]
+
+    # Arranging.
+
+    def must(self, method: str, path: str, body: Json | None = None, content_type: str = "application/json") -> Json:
+        """Ask the API server for something that has to succeed."""
+        status, answer = self.plane.request(method, path, body, content_type)
+        assert status < 300, (status, answer.get("message"))
+        return answer
+
+    def path(self, kind: str, name: str = "", namespace: str | None = None) -> str:
+        """Return where objects of a kind of ours are."""
+        space = "" if kind == "ClusterKeyStore" else f"/namespaces/{namespace or self.namespace}"
+        return f"{GROUP}{space}/{PLURALS[kind]}" + (f"/{name}" if name else "")
+
+    def apply(self, manifest: Json) -> Json:
+        """Create an object of ours, or change it to what the manifest says."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        path = self.path(kind, name)
+        if kind == "ClusterKeyStore" and path not in self._cluster_objects:
+            self._cluster_objects.append(path)
+        query = "?fieldManager=test&force=true"
+        return self.must("PATCH", path + query, manifest, "application/apply-patch+yaml")
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object of ours."""
+        self.must("DELETE", self.path(kind, name))
+
+    def annotate(self, name: str, **annotations: str) -> None:
+        """Annotate an ApiKeySecret; underscores in names stand for slashes and dots as in ``keywright.dev/…``."""
+        body = {"metadata": {"annotations": {f"keywright.dev/{key}": value for key, value in annotations.items()}}}
+        self.must("PATCH", self.path("ApiKeySecret", name), body, "application/merge-patch+json")
+
+    def put(self, path: str, **fields: object) -> None:
+        """Write a key into the store."""
+        self.vault.secrets.kv.v2.create_or_update_secret(path, fields, mount_point=self.mount)
+
+    def has_store(self, name: str = "vault", **spec: Any) -> None:
+        """Let there be a KeyStore for this world's KV engine."""
+        self.apply(key_store(name, self.bao.url, self.mount, **spec))
+
+    def has_key(self, name: str = "llm", **spec: Any) -> None:
+        """Let there be a key in the store, and an ApiKeySecret ``llm`` that wants it."""
+        self.put("llm/openai", api_key="sk-one")
+        self.has_store()
+        self.apply(api_key_secret(name, entry("OPENAI_API_KEY", "llm/openai", "api_key"), **spec))
+
+    def secret_is(self, name: str, data: dict[str, str], namespace: str | None = None, **more: Any) -> Json:
+        """Let there be a Secret that is not ours."""
+        body = {"metadata": {"name": name, **more.pop("metadata", {})}, "stringData": data, **more}
+        return self.must("POST", f"/api/v1/namespaces/{namespace or self.namespace}/secrets", body)
+
+    def change_secret(self, name: str, **entries: str) -> None:
+        """Change entries of a Secret by hand, as ``kubectl patch`` does."""
+        body = {"data": {key: base64.b64encode(value.encode()).decode() for key, value in entries.items()}}
+        query = "?fieldManager=somebody"
+        self.must("PATCH", self._secret_path(name) + query, body, "application/merge-patch+json")
+
+    def delete_secret(self, name: str) -> None:
+        """Delete a Secret."""
+        self.must("DELETE", self._secret_path(name))
+
+    def start(self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None) -> Operator:
+        """Start an operator for this world and wait until it works.
+
+        Args:
+            server: another way to the API server, for example a fault proxy.
+        """
+        operator = self.launch(*flags, server=server, ca_file=ca_file)
+        self.until(operator.ready, "the operator is ready")
+        return operator
+
+    def launch(self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None) -> Operator:
+        """Start an operator for this world without waiting."""
+        number = len(self.operators)
+        if not number:
+            self._grant()
+        kubeconfig = self.plane.kubeconfig_for(
+            self.system, "keywright", self.folder / f"operator-{number}.kubeconfig", server=server, ca_file=ca_file
+        )
+        user = f"system:serviceaccount:{self.system}:keywright"
+        log = self.folder / f"operator-{number}.log"
+        operator = Operator(kubeconfig, user, self.system, self.namespace, log, *flags)
+        self.operators.append(operator)
+        return operator
+
+    def _grant(self) -> None:
+        subject = [{"kind": "ServiceAccount", "name": "keywright", "namespace": self.system}]
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        for namespace, rules in ((self.namespace, SERVED), (self.system, OWN)):
+            roles = f"{rbac}/namespaces/{namespace}/roles"
+            self.must("POST", roles, {"metadata": {"name": "keywright"}, "rules": rules})
+            role = {"kind": "Role", "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
+            binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": subject}
+            self.must("POST", f"{rbac}/namespaces/{namespace}/rolebindings", binding)
+        self.must("POST", f"{rbac}/clusterroles", {"metadata": {"name": self.system}, "rules": CLUSTER})
+        role = {"kind": "ClusterRole", "name": self.system, "apiGroup": "rbac.authorization.k8s.io"}
+        binding = {"metadata": {"name": self.system}, "roleRef": role, "subjects": subject}
+        self.must("POST", f"{rbac}/clusterrolebindings", binding)
+        self._cluster_objects += [f"{rbac}/clusterroles/{self.system}", f"{rbac}/clusterrolebindings/{self.system}"]
+
+    # Looking.
+
+    def until(self, there: Callable[[], T | None], what: str | Callable[[], str], seconds: float = PATIENCE) -> T:
+        """Wait until something holds, and return it."""
+        ends = time.monotonic() + seconds
+        while True:
+            found = there()
+            if found:
+                return found
+            assert time.monotonic() < ends, f"in vain waited for: {what() if callable(what) else what}"
+            time.sleep(0.05)
+
+    def holds(self, there: Callable[[], object], what: str, seconds: float = 1.5) -> None:
+        """See that something holds, and goes on holding for a while."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            assert there(), f"no longer holds: {what}"
+            time.sleep(0.1)
+
+    def object(self, name: str = "llm", kind: str = "ApiKeySecret") -> Json:
+        """Return an object of ours."""
+        return self.must("GET", self.path(kind, name))
+
+    def condition(self, name: str = "llm", kind: str = "ApiKeySecret", type_: str = "Ready") -> Json:
+        """Return a condition of an object; empty if it has none."""
+        return _condition(self.object(name, kind), type_)
+
+    def is_ready(self, name: str = "llm", kind: str = "ApiKeySecret") -> Json:
+        """Wait until an object is Ready in its present generation, and return it."""
+
+        def ready() -> Json | None:
+            found = self.object(name, kind)
+            current = found["status"].get("observedGeneration") == found["metadata"]["generation"]
+            return found if current and _condition(found, "Ready").get("status") == "True" else None
+
+        return self.until(ready, lambda: f"{kind} {name} is Ready; it is {self.condition(name, kind)}")
+
+    def is_refused(self, reason: str, name: str = "llm", kind: str = "ApiKeySecret") -> Json:
+        """Wait until an object is not Ready for a reason, and return the condition."""
+
+        def refused() -> Json | None:
+            found = self.condition(name, kind)
+            return found if found.get("status") == "False" and found.get("reason") == reason else None
+
+        return self.until(refused, lambda: f"{kind} {name} is refused for {reason}; it is {self.condition(name, kind)}")
+
+    def told(self, reason: str, name: str = "llm", kind: str = "ApiKeySecret") -> str:
+        """Wait until an object is not Ready for a reason; return the message without what differs from run to run."""
+        message = re.sub("request [-0-9a-f]{36}", "request ID", self.is_refused(reason, name, kind)["message"])
+        return re.sub("since [0-9:]{5} UTC", "since NOW", message).replace(self.namespace, "NS")
+
+    @contextlib.contextmanager
+    def untouched(self, name: str = "llm") -> Iterator[None]:
+        """See that a Secret is the same after the block as before: its version and all."""
+        before = self.secret_object(name)
+        assert before, f"there is no Secret {name} that could stay as it is"
+        yield
+        assert self.secret_object(name) == before
+
+    def secret_object(self, name: str = "llm", namespace: str | None = None) -> Json | None:
+        """Return a Secret, None if there is none."""
+        status, found = self.plane.request("GET", self._secret_path(name, namespace))
+        return found if status == 200 else None
+
+    def secret(self, name: str = "llm") -> dict[str, str] | None:
+        """Return what a Secret holds, None if there is none."""
+        found = self.secret_object(name)
+        if found is None:
+            return None
+        return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
+
+    def secret_becomes(self, data: dict[str, str] | None, name: str = "llm") -> None:
+        """Wait until a Secret holds just this, or is gone (None)."""
+        if data is None:
+            self.until(lambda: self.secret(name) is None, f"Secret {name} is gone")
+        else:
+            self.until(
+                lambda: self.secret(name) == data,
+                lambda: f"Secret {name} holds {data}; it holds {self.secret(name)}",
+            )
+
+    def events(self, name: str = "llm") -> list[Json]:
+        """Return the Events about an object, oldest first."""
+        items = self.must("GET", f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")["items"]
+        ours = [each for each in items if each["regarding"]["name"] == name]
+        return sorted(ours, key=lambda each: str(each["eventTime"]))
+
+    def event_reasons(self, name: str = "llm") -> list[str]:
+        """Return the reasons of the Events about an object, oldest first."""
+        return [each["reason"] for each in self.events(name)]
+
+    def has_events(self, *reasons: str, name: str = "llm") -> None:
+        """Wait until there are just these Events about an object."""
+        self.until(
+            lambda: self.event_reasons(name) == list(reasons),
+            lambda: f"Events {reasons}; there are {self.event_reasons(name)}",
+        )
+
+    def requests(self, operator: Operator, since: int = 0) -> list[AuditEntry]:
+        """Return what an operator asked of the API server since a mark; its Lease apart."""
+        return [each for each in self.plane.audit(since) if each.user == operator.user and each.resource != "leases"]
+
+    def writes(self, operator: Operator, since: int = 0) -> collections.Counter[str]:
+        """Count an operator's writes since a mark, by verb and resource."""
+        found = (each for each in self.requests(operator, since) if each.verb not in ("get", "list", "watch"))
+        return collections.Counter(f"{each.verb} {each.resource}/{each.subresource}".rstrip("/") for each in found)
+
+    @contextlib.contextmanager
+    def quiet(self, operator: Operator, seconds: float = 2.0) -> Iterator[None]:
+        """See that an operator asks nothing of the API server for a while after the block, its Lease apart."""
+        mark = self.plane.mark()
+        yield
+        time.sleep(seconds)
+        assert [f"{each.verb} {each.uri}" for each in self.requests(operator, mark)] == []
+
+    def _secret_path(self, name: str, namespace: str | None = None) -> str:
+        return f"/api/v1/namespaces/{namespace or self.namespace}/secrets/{name}"
+
+
+def _condition(found: Json, type_: str) -> Json:
+    conditions: list[Json] = found.get("status", {}).get("conditions", [])
+    return next((each for each in conditions if each["type"] == type_), {})
+
+
+def pretty(value: Json) -> str:
+    """Return JSON as a person reads it."""
+    return json.dumps(value, indent=2, sort_keys=True)
