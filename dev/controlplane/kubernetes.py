@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import signal
 import threading
 import time
 import uuid
@@ -130,11 +129,11 @@ class ControlPlane:
 
     def pause(self) -> None:
         """Make the API server hang: it accepts connections and answers nothing."""
-        self._apiserver.signal(signal.SIGSTOP)
+        self._apiserver.pause()
 
     def resume(self) -> None:
         """Let a paused API server go on."""
-        self._apiserver.signal(signal.SIGCONT)
+        self._apiserver.resume()
 
     def restart_apiserver(self) -> None:
         """Kill the API server and start it again on the same port; what was stored is there, watches are cut."""

@@ -12,7 +12,6 @@ import dataclasses
 import importlib.resources
 import json
 import pathlib
-import signal
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -137,11 +136,11 @@ class OpenBao:
 
     def pause(self) -> None:
         """Make it hang: it accepts connections and answers nothing."""
-        self._own.signal(signal.SIGSTOP)
+        self._own.pause()
 
     def resume(self) -> None:
         """Let a paused one go on."""
-        self._own.signal(signal.SIGCONT)
+        self._own.resume()
 
     def seal(self) -> None:
         """Seal it: it answers 503 to all but the unsealing."""

@@ -135,6 +135,16 @@ class Server:
         if self.running:
             self._process.send_signal(number)
 
+    def pause(self) -> None:
+        """Freeze it; return once each of its threads has stopped: a signal takes its time on a busy machine."""
+        self.signal(signal.SIGSTOP)
+        while self.running and not _frozen(self.pid):
+            time.sleep(0.001)
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        self.signal(signal.SIGCONT)
+
     def stop(self, seconds: float = 10.0) -> None:
         """End it, paused or not: politely, then not."""
         self.signal(signal.SIGTERM)
@@ -153,3 +163,11 @@ class Server:
         """Kill it and start it with the same command, so on the same port."""
         self.kill()
         self._process = _spawner.submit(self._spawn).result()
+
+
+def _frozen(pid: int) -> bool:
+    """Whether all threads of a process are stopped (``proc(5)``: the state follows the name in parentheses)."""
+    states = (
+        path.read_text().rpartition(")")[2].split()[0] for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+    )
+    return all(state == "T" for state in states)

@@ -72,7 +72,7 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Request:
-    """One request: what is sent, what it is called in errors, and as what it is counted (verb, resource)."""
+    """One request: what is sent, what it is called in errors, as what it is counted (verb, resource), and whether it needs the Lease."""
 
     method: str
     path: str
@@ -81,6 +81,7 @@ class _Request:
     headers: Mapping[str, str]
     what: str
     counted: tuple[str, str]
+    fenced: bool = False
 
 
 class Refused(errors.Error):
@@ -154,7 +155,8 @@ class Cluster:
                 "Name one with --kubeconfig or KUBECONFIG",
             ) from None
         configuration.connection_pool_maxsize = CONNECTIONS
-        configuration.retries = False
+        # One layer of retries: ours. False would count as the number 0, which here means without an end.
+        configuration.retries = None
         # Else aiohttp looks for a .netrc file at every request; proxies come with the configuration.
         configuration.client_session_kwargs = {"trust_env": False}
         connected = cls(ApiClient(configuration))
@@ -267,8 +269,13 @@ class Cluster:
         accept: str = "application/json",
         verb: str | None = None,
         deadline: float = DEADLINE,
+        fenced: bool = True,
     ) -> Json:
         """Send one request, again where that may help, and return the answer's JSON.
+
+        Args:
+            deadline: seconds for all tries.
+            fenced: refuse to write while this replica does not hold its Lease; not for the Lease itself.
 
         Repeating is safe because every write names the resourceVersion it rests on or creates under a fixed name.
 
@@ -284,6 +291,7 @@ class Cluster:
             {"Accept": accept, "Content-Type": content_type},
             what="/".join(part for part in (resource.plural, namespace, name, subresource) if part),
             counted=(verb or method.lower(), resource.plural),
+            fenced=fenced and method != "GET",
         )
         return await self._insist(request, deadline)
 
@@ -292,7 +300,7 @@ class Cluster:
         clock = asyncio.get_running_loop().time
         ends = clock() + deadline
         for attempt in range(1, TRIES + 1):
-            if request.method != "GET":
+            if request.fenced:
                 self.fence()
             status, data, wait = await self._exchange(request, ends - clock())
             metrics.API_REQUESTS.labels(*request.counted, status or "none").inc()
@@ -311,9 +319,9 @@ class Cluster:
     async def _exchange(self, request: _Request, timeout: float) -> tuple[int, bytes, float | None]:
         """Send once. Return status (0 = no answer), body, and the seconds the server asks to wait."""
         try:
-            async with asyncio.timeout(timeout):
-                response = await self._send(request, timeout)
-                data: bytes = await response.read()
+            # The timeout covers all: waiting for a connection, the answer's head and its body.
+            response = await self._send(request, timeout)
+            data: bytes = await response.read()
         except Exception as foreign:  # noqa: BLE001 - whatever the transport raises, its text may hold a body
             log.debug("no answer to %s %s: %s", request.method, request.path, type(foreign).__name__)
             return 0, b"", None

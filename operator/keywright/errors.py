@@ -2,7 +2,9 @@
 
     Error                      reason (closed list) and a message for a person
     ├── Stalled                a person must change something; tried again slowly
+    │   └── StoreStalled       … at the store: every object that reads it is in the same trouble
     └── Retry                  time will fix it; tried again by backoff, or ``after`` seconds
+        └── Outage             … of the store as a whole
 
 Messages say what, where and what to do, and carry no text from outside: no vendor's answer, no exception text, no
 value. The boundary that turns a foreign exception into one of these raises ``from None``.
@@ -136,6 +138,9 @@ STORE_TROUBLE = (
     Reason.STORE_PAUSED,
 )
 
+#: Trouble of a login: the store's as a whole where everybody shares it.
+LOGIN_TROUBLE = frozenset({Reason.AUTH_FAILED, Reason.CREDENTIAL_MISSING, Reason.ENDPOINT_FORBIDDEN})
+
 
 class Error(Exception):
     """Base of all errors of Keywright.
@@ -164,6 +169,10 @@ class Error(Exception):
 
 class Stalled(Error):
     """A person must change something: the spec, a right, a path."""
+
+
+class StoreStalled(Stalled):
+    """A person must change something at the store as a whole: told once, by the store, not by each of its objects."""
 
 
 class Retry(Error):

@@ -148,7 +148,6 @@ class Lease:
 
     async def _write(self, method: str, body: dict[str, Any]) -> bool:
         """Write with the resourceVersion that was read; False if somebody was faster."""
-        fence, self._api.fence = self._api.fence, lambda: None
         try:
             await self._api.call(
                 method,
@@ -157,13 +156,12 @@ class Lease:
                 NAME if method == "PUT" else None,
                 body=body,
                 deadline=self._seconds / 3,
+                fenced=False,
             )
         except cluster.Refused as refused:
             if refused.status == 409:
                 return False
             raise
-        finally:
-            self._api.fence = fence
         return True
 
 

@@ -34,8 +34,10 @@ CAPPED = {
 
 #: What must never be in a log line: tokens of stores, bearer tokens, and keys by their issuers' prefixes.
 _TELLTALE = re.compile(
-    r"\b(?:hv[sb]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}\b|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+|(?:AKIA|ASIA)[A-Z0-9]{16}"
-    r"|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|glpat-[\w-]{20,})"
+    r"\b(?:hv[sbr]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}\b|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+|(?:AKIA|ASIA)[A-Z0-9]{16}"
+    r"|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}|hf_\w{30,}|xox[a-z]-[\w-]{10,}"
+    r"|gh[pousr]_\w{30,}|github_pat_\w{20,}|glpat-[\w-]{20,})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 
 

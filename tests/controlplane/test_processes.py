@@ -83,7 +83,7 @@ def test_a_server_that_ignores_a_polite_request_is_killed(tmp_path: pathlib.Path
 
 def test_a_paused_server_can_be_stopped(tmp_path: pathlib.Path) -> None:
     server = Server("sleep", SLEEP, tmp_path)
-    server.signal(signal.SIGSTOP)
+    server.pause()
 
     server.stop()
 

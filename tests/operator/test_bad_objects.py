@@ -336,6 +336,25 @@ def test_a_wrong_token_is_told_of_the_store_and_of_its_objects(world: World) -> 
     world.is_ready("vault", "KeyStore")
 
 
+def test_a_refused_login_is_told_once_by_the_store_and_not_by_each_of_its_objects(world: World) -> None:
+    world.start()
+    world.secret_is("login", {"token": "s.wrongwrongwrong"})
+    world.has_store(vault={"auth": {"token": {"secretRef": {"name": "login", "key": "token"}}}})
+    names = ("one", "two", "three")
+    for name in names:
+        world.put(f"llm/{name}", api_key=f"sk-{name}")
+        world.apply(api_key_secret(name, entry("KEY", f"llm/{name}", "api_key")))
+    for name in names:
+        assert "Secret login" in world.told("AuthFailed", name)
+    world.has_events("Refused", name="vault")
+
+    world.change_secret("login", token=world.bao.root_token)
+    for name in names:
+        world.is_ready(name)
+        world.has_events("Created", name=name)
+    world.has_events("Refused", "Recovered", name="vault")
+
+
 def test_a_login_whose_secret_is_missing_goes_on_when_it_is_there(world: World) -> None:
     world.start()
     world.put("llm/openai", api_key="sk-one")

@@ -181,6 +181,12 @@ SECRETS = [
     "sk-ant-api03-" + "a1" * 20,
     "ghp_" + "a1" * 18,
     "glpat-" + "a1" * 10,
+    "github_pat_" + "a1" * 20,
+    "AIza" + "aB3_x" * 7,
+    "hf_" + "aB" * 17,
+    "xoxb-" + "1234567890-" + "a1" * 10,
+    "sk_live_" + "a1" * 12,
+    "-----BEGIN RSA PRIVATE KEY-----",
 ]
 HARMLESS = [
     "ClusterKeyStore/vault answered 403 for teams/team-a/llm/openai (request 9c1f2d3e-0000-4444-8888-123456789abc)",

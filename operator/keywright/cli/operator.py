@@ -11,7 +11,8 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -65,11 +66,20 @@ def command(**flags: object) -> None:
     except ValueError:
         raise click.BadParameter("a network is written like 10.0.0.0/8", param_hint="--allow-store-network") from None
     logs.configure(chosen.log_level)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         code = runner.run(_run(chosen))
         # Kopf would now wait seconds for tasks of ours; nothing is left that needs an ending.
         logging.shutdown()
         os._exit(code)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop's, which spares a tenth of the work, where there is one."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 async def _run(chosen: Settings) -> int:

@@ -52,7 +52,8 @@ class Scope:
 
 
 #: IPv6 addresses that stand for IPv4 ones (NAT64), and what was private in IPv6 before fc00::/7.
-_NAT64, _SITE_LOCAL = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("fec0::/10")
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 #: Metadata services of clouds that are not link-local.
 _METADATA = frozenset(
     map(
@@ -63,7 +64,9 @@ _METADATA = frozenset(
             "fd20:ce::254",  # Google
             "168.63.129.16",  # Azure, a public address
             "100.100.100.200",  # Alibaba
-            "192.0.0.192",  # Oracle
+            "192.0.0.192",  # Oracle, classic
+            "fd00:c1::a9fe:a9fe",  # Oracle
+            "fd00:42::42",  # Scaleway
         ),
     )
 )
@@ -125,7 +128,8 @@ def _meant(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 address stands for: mapped, 6to4 or NAT64; else the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    through = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+    translated = any(address in network for network in _NAT64)
+    through = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if translated else None
     return address.ipv4_mapped or address.sixtofour or through or address
 
 

@@ -151,7 +151,7 @@ class Fetcher:
                 try:
                     result = await store.fetch(question.ref, question.identity, credentials)
                 except errors.Error as error:
-                    result = error.about(store.name)
+                    result = _everybodys(error.about(store.name), question)
         finally:
             if self._flights.get(question) is flight:
                 del self._flights[question]
@@ -188,3 +188,10 @@ class Fetcher:
         horizon = time.monotonic() - KEPT_SECONDS
         for question in [each for each, answer in self._answers.items() if answer.started < horizon]:
             del self._answers[question]
+
+
+def _everybodys(error: errors.Error, question: Question) -> errors.Error:
+    """Return the error of a read; where a login that all objects share is refused, as one of the store as a whole."""
+    if question.identity or error.reason not in errors.LOGIN_TROUBLE:
+        return error
+    return errors.StoreStalled(error.reason, error.message, error.hint)

@@ -24,10 +24,16 @@ ABSENT = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.PROPERTY_NO
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Gathered:
-    """The entries of an object as the stores say, and the store's version of each."""
+    """The entries of an object as the stores say.
+
+    Attributes:
+        versions: the store's version of each.
+        shared: every login that was used is one that all objects of its store share.
+    """
 
     entries: Mapping[str, SecretValue]
     versions: Mapping[str, str]
+    shared: bool
 
 
 class Gatherer:
@@ -68,7 +74,7 @@ class Gatherer:
             if isinstance(answer, Fetched) and answer.version:
                 versions[entry.key] = answer.version
         render.check_size(entries)
-        return Gathered(entries, versions)
+        return Gathered(entries, versions, shared=not any(use.identity for use in uses.values()))
 
     def _uses(self, record: Record, spec: kinds.ApiKeySecretSpec) -> dict[str, Use]:
         """Resolve the store of each entry; remember which, so that a change of a store finds its users."""

@@ -17,9 +17,6 @@ from .reporter import Reporter
 
 log = logging.getLogger(__name__)
 
-#: Errors that are the whole store's if its login is the same for everybody.
-_LOGIN = frozenset({Reason.AUTH_FAILED, Reason.CREDENTIAL_MISSING, Reason.ENDPOINT_FORBIDDEN})
-
 
 class StoreHealth:
     """Tells how stores are when that changes."""
@@ -34,7 +31,7 @@ class StoreHealth:
         """Take note of an answer, or of an error, of a store."""
         opened = question.store
         trouble: errors.Error | None = opened.breaker.error
-        if error and error.reason in _LOGIN and not question.identity:
+        if isinstance(error, errors.StoreStalled):
             trouble = error
         elif error and trouble is None and (isinstance(error, errors.Outage) or error.reason in UNHEARD):
             return  # One failure is not an outage, and what never reached the store says nothing about it.

@@ -254,7 +254,7 @@ class Loop:
         self.schedule.set(record.key, time.time() + pause)
         log.info("%s: %s: %s", record.key, error.reason, error)
         if record.failures > 1 or error.reason not in NOT_YET:
-            await self._tell(record, error, quiet=False)
+            await self._tell(record, error, quiet=isinstance(error, errors.StoreStalled))
 
     async def _park(self, record: Record, parked: Parked) -> None:
         """Keep an object aside until its store can take its read."""

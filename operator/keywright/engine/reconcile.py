@@ -208,7 +208,7 @@ class Reconciler:
                 return []
             if plan.act != "look":
                 self._contested(record, plan, target, found)
-                if plan.repair:
+                if plan.repair and not (plan.act == "create" and spec.target.on_delete == "Delete"):
                     await self._alive(record)
                 written = await target.write(gathered.entries, plan.resource_version)
                 if written:
@@ -219,7 +219,10 @@ class Reconciler:
         raise errors.Retry(Reason.CONFLICT, f"Secret {target.name} keeps being changed while it is written")
 
     async def _alive(self, record: Record) -> None:
-        """See that the object still is there before its Secret is: Kubernetes removes both, in either order.
+        """See that the object still is there before its Secret is put right: Kubernetes removes both, in either order.
+
+        Not needed where the Secret is gone and belongs to the object: what is written for an object that is gone is
+        collected.
 
         Raises:
             Leaving: it is not.

@@ -76,7 +76,8 @@ class Reporter:
             "lastChanged": now if outcome.acts else before.get("lastChanged", now),
         }
         old = report.find(before.get("conditions") or [], "Ready")
-        recovered = old.get("status") == "False" and old.get("reason") not in SAID_BY_STORE
+        said = SAID_BY_STORE | errors.LOGIN_TROUBLE if outcome.gathered.shared else SAID_BY_STORE
+        recovered = old.get("status") == "False" and old.get("reason") not in said
         self._say_acts(record, outcome, message, recovered=recovered)
         await self._write(record, before, after)
 

@@ -113,7 +113,7 @@ class ApiKeySecretSpec(Spec):
     """Whether nothing is read or written for now; what is there stays."""
     data: Annotated[list[DataEntry], ListMap("key"), pydantic.Field(min_length=1, max_length=500)]
     """The entries of the Secret."""
-    target: TargetSpec = TargetSpec()
+    target: TargetSpec = pydantic.Field(default_factory=TargetSpec)
     """The Secret that is written."""
 
     @property

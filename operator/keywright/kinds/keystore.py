@@ -108,7 +108,7 @@ class KeyStoreSpec(Spec):
 
     environment: LabelValue | None = None
     """Environment that the keys belong to, for people and policies, for example `production`."""
-    limits: Limits = Limits()
+    limits: Limits = pydantic.Field(default_factory=Limits)
     """How hard the store may be used."""
 
     def store(self) -> tuple[type[Store], Any]:
