@@ -72,7 +72,13 @@ LEASES = Resource("coordination.k8s.io", "v1", "leases")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Request:
-    """One request: what is sent, what it is called in errors, as what it is counted (verb, resource), and whether it needs the Lease."""
+    """One request.
+
+    Attributes:
+        what: what it is called in errors.
+        counted: as what it is counted: verb and resource.
+        fenced: whether it needs the Lease.
+    """
 
     method: str
     path: str
