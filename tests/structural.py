@@ -11,11 +11,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from keywright.schema import PRINTABLE_PATTERN
+
 Json = dict[str, Any]
 Made = dict[str, st.SearchStrategy[Any]]
 
+#: What rules (CEL) let through; beside these, durations are made from their pattern.
 DURATIONS = st.sampled_from(["0", "0s", "100ms", "10s", "60s", "1m", "1h30m", "7d", "1d12h"])
 TIMES = st.sampled_from(["2026-08-01T12:00:00Z", "2026-08-01T12:00:00.25+02:00", "0001-01-01T00:00:00Z"])
+ANY, PRINTABLE = st.characters(exclude_categories=["Cs"]), st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
+LABEL_KEYS = st.from_regex("([a-z][a-z0-9]{0,9}\\.example/)?[A-Za-z]([-_.A-Za-z0-9]{0,9}[a-z0-9])?", fullmatch=True)
 
 
 def admitted(schema: Json) -> st.SearchStrategy[Any]:
@@ -41,12 +46,15 @@ def admitted(schema: Json) -> st.SearchStrategy[Any]:
 
 def _strings(schema: Json) -> st.SearchStrategy[str]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", 100)
-    if "format" in schema:
-        return {"duration": DURATIONS, "date-time": TIMES}[schema["format"]]
-    if "pattern" in schema:
-        return _fitting(schema["pattern"]).filter(lambda text: least <= len(text) <= most)
+    if schema.get("format") == "date-time":
+        return TIMES
+    if "pattern" in schema and schema["pattern"] != PRINTABLE_PATTERN:
+        fitting = _fitting(schema["pattern"]).filter(lambda text: least <= len(text) <= most)
+        return fitting | DURATIONS if schema.get("format") == "duration" else fitting
     # Anything but lone surrogates, which JSON in UTF-8 cannot carry; and the bound itself, in characters of four bytes.
-    return st.text(min_size=least, max_size=min(most, 60)) | st.just("🗝" * most)
+    return st.text(PRINTABLE if "pattern" in schema else ANY, min_size=least, max_size=min(most, 60)) | st.just(
+        "🗝" * most
+    )
 
 
 @functools.cache
@@ -58,7 +66,8 @@ def _fitting(pattern: str) -> st.SearchStrategy[str]:
 
 def _objects(schema: Json) -> st.SearchStrategy[Json]:
     if "additionalProperties" in schema:
-        return st.dictionaries(st.text(max_size=20), admitted(schema["additionalProperties"]), max_size=3)
+        # Rules say what a key may be: all maps that there are hold labels or annotations.
+        return st.dictionaries(st.text(max_size=20) | LABEL_KEYS, admitted(schema["additionalProperties"]), max_size=3)
     required = set(schema.get("required", ()))
     fields = {name: each for name, each in schema["properties"].items() if "type" in each}
     made = {name: admitted(each) for name, each in fields.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from controlplane import ControlPlane
+from keywright import crd, lease
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -36,6 +38,13 @@ def own_plane(tmp_path: pathlib.Path) -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture
+def plane_with_crds(tmp_path: pathlib.Path) -> Iterator[ControlPlane]:
+    """A control plane that has our CRDs, and no operator of another test."""
+    with ControlPlane.start(tmp_path / "kubernetes", crd.manifests()) as plane:
+        yield plane
+
+
 def environment(plane: ControlPlane) -> dict[str, str]:
     """Return an environment in which a control plane is the current kube context."""
     return os.environ | {"KUBECONFIG": str(plane.kubeconfig)}
@@ -54,18 +63,24 @@ def crds(plane: ControlPlane) -> set[str]:
     return {each["metadata"]["name"] for each in found["items"]}
 
 
-def test_the_demo_tells_its_story_in_somebodys_cluster_and_leaves_nothing(control_plane: ControlPlane) -> None:
-    before = crds(control_plane)
-
-    done = subprocess.run(
-        [sys.executable, "-m", "demo", "--cluster", "current", "--yes"],
-        env=environment(control_plane),
+def play(plane: ControlPlane, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Play the demo in a cluster, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "demo", "--cluster", "current", *flags],
+        env=environment(plane),
         cwd=ROOT,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
     )
+
+
+def test_the_demo_tells_its_story_in_somebodys_cluster_and_leaves_nothing(plane_with_crds: ControlPlane) -> None:
+    before = crds(plane_with_crds)
+
+    done = play(plane_with_crds, "--yes")
 
     assert done.returncode == 0, done.stdout + done.stderr
     told = re.findall(r"^ *\d+ ✓ (.*)$", done.stdout, re.MULTILINE)
@@ -73,8 +88,36 @@ def test_the_demo_tells_its_story_in_somebodys_cluster_and_leaves_nothing(contro
     assert "2 writes + 1 Event each" in done.stdout
     assert "sk-demo-" not in done.stdout + done.stderr
     (name,) = set(re.findall(r"namespaces (keywright-demo-\w+)", done.stdout))
-    assert {name, f"{name}-system"}.isdisjoint(namespaces(control_plane))
-    assert crds(control_plane) == before
+    assert {name, f"{name}-system"}.isdisjoint(namespaces(plane_with_crds))
+    assert crds(plane_with_crds) == before
+
+
+def leads(plane: ControlPlane, namespace: str, holder: str, ago: float) -> None:
+    """Let there be a Lease of Keywright whose holder gave its last sign of life some seconds ago."""
+    seen = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago)
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": seen.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    status, answer = plane.request("POST", path, {"metadata": {"name": lease.NAME}, "spec": spec})
+    assert status == 201, answer
+
+
+def test_where_keywright_runs_already_the_demo_does_not_even_ask(own_plane: ControlPlane) -> None:
+    leads(own_plane, "default", "somebody", ago=1)
+
+    done = play(own_plane)
+
+    assert done.returncode == 1, done.stderr
+    assert "Keywright already runs in this cluster, in namespace default" in done.stdout
+    assert "Go on?" not in done.stdout
+    assert crds(own_plane) == set()
+
+
+def test_an_operator_that_has_gone_keeps_no_demo_from_playing(own_plane: ControlPlane) -> None:
+    leads(own_plane, "default", "", ago=1)
+    leads(own_plane, "kube-public", "crashed", ago=300)
+
+    # Nobody says yes.
+    assert "Go on?" in play(own_plane).stdout
 
 
 def test_a_demo_that_is_interrupted_takes_back_all_that_it_made(own_plane: ControlPlane) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +15,10 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+import installation
 from controlplane import ControlPlane
 from keywright import cli, kinds, metrics
+from keywright.cli import _health, _leader, plan, status
 from keywright.errors import Reason
 from keywright.events import EventReason
 from keywright.stores import STORES
@@ -21,6 +26,7 @@ from world import GROUP, PLURALS
 
 Json = dict[str, Any]
 ROOT = pathlib.Path(__file__).parent.parent
+KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 HANDMADE = [path for path in PAGES if path.parent.name != "reference"]
 
@@ -144,3 +150,79 @@ def test_every_command_has_its_heading() -> None:
     headings = re.findall(r"^## `?keywright (\w+)`?$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE)
 
     assert headings == cli.keywright.list_commands(click.Context(cli.keywright))
+
+
+def section(page: str, title: str) -> str:
+    """Return what stands below a heading of a page."""
+    text = (ROOT / page).read_text()
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def fields(page: str, title: str) -> set[str]:
+    """Return the names of fields in the tables of a section, without what they are in."""
+    told = re.findall(r"^\| (`[^|]*) \|", section(page, title), re.MULTILINE)
+    return {name.rpartition(".")[2] for cell in told for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def names(*types: Any) -> set[str]:
+    """Return the names of the fields of dataclasses."""
+    return {field.name for each in types for field in dataclasses.fields(each)}
+
+
+def test_every_field_that_programs_are_told_has_its_row() -> None:
+    made = {"metadata": {"namespace": "a", "name": "b", "creationTimestamp": "", "generation": 1}}
+    told = fields("docs/cli.md", "status")
+
+    assert told == names(_leader.Leader, _health.Health) | set(status._object(made)) | {"store"}
+    assert names(plan.Plan, plan.Entry) - {"entries"} <= fields("docs/cli.md", "plan")
+
+
+def test_the_old_words_are_refused_as_the_page_shows(control_plane: ControlPlane, namespace: str) -> None:
+    page = (ROOT / "docs/howto/come-from-external-secrets.md").read_text()
+    (shown,) = re.findall(r"^\$ kubectl apply -f llm.yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    data = [{"secretKey": "OPENAI_API_KEY", "remoteRef": {"key": "llm/openai", "property": "api_key"}}]
+    manifest = {
+        "apiVersion": kinds.API_VERSION,
+        "kind": "ApiKeySecret",
+        "metadata": {"name": "llm", "namespace": namespace},
+        "spec": {"secretStoreRef": {"name": "vault"}, "data": data},
+    }
+
+    said = kubectl(control_plane, "apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+
+    assert said.returncode == 1
+    # The API server tells them in any order.
+    assert sorted(map(str.strip, said.stderr.splitlines())) == sorted(shown.splitlines())
+
+
+def kubectl(plane: ControlPlane, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(KUBECTL), f"--kubeconfig={plane.kubeconfig}", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_rights_to_install_are_those_that_the_operator_runs_with_here() -> None:
+    parts = list(yaml.safe_load_all((ROOT / "docs/howto/install.yaml").read_text()))
+
+    rules = {each["kind"]: each["rules"] for each in parts if "rules" in each}
+    subjects = [each["subjects"] for each in parts if "subjects" in each]
+    account = {"kind": "ServiceAccount", "name": "keywright", "namespace": "keywright-system"}
+    assert rules == {"ClusterRole": installation._SERVED, "Role": installation._OWN}
+    assert subjects == [[account], [account]]
+
+
+def test_what_is_installed_is_accepted_by_the_api_server(control_plane: ControlPlane) -> None:
+    page = (ROOT / "docs/howto/install.md").read_text()
+    (deployment,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    # A dry run makes no namespace for what is in it.
+    parts = [*yaml.safe_load_all((ROOT / "docs/howto/install.yaml").read_text()), yaml.safe_load(deployment)]
+    elsewhere = yaml.safe_dump_all(parts).replace("namespace: keywright-system", "namespace: default")
+
+    said = kubectl(control_plane, "apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=elsewhere)
+
+    assert said.returncode == 0, said.stderr
+    assert len(said.stdout.splitlines()) == len(parts)
+
+
+@pytest.mark.parametrize("variable", ["KEYWRIGHT_NAMESPACE", "POD_NAME", "KUBECONFIG"])
+def test_what_is_read_from_the_environment_is_told(variable: str) -> None:
+    assert f"`{variable}`" in section("docs/howto/install.md", "Environment")

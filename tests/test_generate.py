@@ -67,6 +67,33 @@ def test_check_shows_a_missing_file(tmp_path: pathlib.Path, capsys: pytest.Captu
     assert not (tmp_path / "docs/reference/conditions.md").exists()
 
 
+@pytest.mark.parametrize("name", ["crds/old.yaml", "docs/reference/old.md", "crds/below/old.yaml", "crds/.old"])
+def test_a_file_that_nothing_generates_is_shown_and_removed(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    generate.write(tmp_path)
+    orphan = tmp_path / name
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_text("kind: Old")
+    kept = tmp_path / "docs/howto.md"
+    kept.write_text("Ours.")
+
+    assert generate.main(["--check"], tmp_path) == 1
+
+    said = capsys.readouterr()
+    assert said.out == f"{name}: nothing generates this file\n"
+    assert "make generate" in said.err
+    assert orphan.exists()
+    assert generate.main([], tmp_path) == 0
+    assert generate.main(["--check"], tmp_path) == 0
+    assert not orphan.exists()
+    assert kept.exists()
+
+
+def test_everything_is_generated_into_a_folder_of_its_own() -> None:
+    assert {str(pathlib.PurePath(name).parent) for name in generate.outputs()} == set(generate.FOLDERS)
+
+
 @KINDS
 def test_the_crd_file_is_the_crd(kind: type[kinds.Kind]) -> None:
     assert yaml.safe_load(generate.outputs()[f"crds/{kind.plural}.yaml"]) == crd.manifest(kind)
@@ -108,7 +135,7 @@ def test_every_row_has_as_many_cells_as_its_header(kind: type[kinds.Kind]) -> No
         ("refreshInterval", "duration, for example `90s` or `1h30m`", "`1h`"),
         ("data", "list (1 to 500, each `key` once) of object", "*required*"),
         ("data[].key", "Secret key", "*required*"),
-        ("data[].remoteRef.path", "string (1 to 1024 characters)", "*required*"),
+        ("data[].remoteRef.path", "printable text (1 to 1024 characters)", "*required*"),
         ("data[].decode", "`None` or `Base64` or `Base64URL`", "`None`"),
         ("data[].optional", "boolean", "`false`"),
         ("target.labels", "map (at most 64) of label value", ""),
@@ -120,6 +147,18 @@ def test_a_row_tells_type_bounds_and_default(field: str, kind_of: str, default: 
     row = next(each for each in cells(reference.kind(kinds.ApiKeySecret)) if each[0] == f"`{field}`")
 
     assert row[1:3] == [kind_of, default]
+
+
+def test_an_address_is_called_so_and_not_shown_as_a_pattern() -> None:
+    row = next(each for each in cells(reference.kind(kinds.KeyStore)) if each[0] == "`vault.server`")
+
+    assert row[1] == "URL (at most 260 characters)"
+
+
+def test_a_page_tells_where_other_fields_are_refused() -> None:
+    page = reference.kind(kinds.ClusterKeyStore)
+
+    assert "* `namespaceSelector`: has only matchLabels and matchExpressions\n" in page
 
 
 @KINDS

@@ -97,6 +97,33 @@ def test_a_store_object_knows_its_store_and_its_limits() -> None:
     assert (read.limits.timeout_seconds, read.limits.requests_per_second) == (60, 50)
 
 
+def test_a_store_of_a_later_version_is_told_as_such() -> None:
+    read = kinds.KeyStore.read_spec({"fromTheFuture": {"server": "https://x"}})
+
+    with pytest.raises(errors.Stalled, match="names no store that this version knows") as caught:
+        read.store()
+
+    assert caught.value.reason is errors.Reason.INVALID_SPEC
+    assert "vault" in caught.value.hint
+
+
+@pytest.mark.parametrize("selector", [{"team": "a"}, {"matchLabels": {"a": "b"}, "notIn": []}, {"matchlabels": {}}])
+def test_a_selector_that_is_not_understood_selects_nothing(selector: Json) -> None:
+    manifest = cluster_key_store("vault", "https://vault.example", "kv", namespaceSelector=selector)
+
+    with pytest.raises(errors.Stalled, match="namespaceSelector") as caught:
+        kinds.ClusterKeyStore.read_spec(manifest["spec"])
+
+    assert caught.value.reason is errors.Reason.INVALID_SPEC
+
+
+def test_a_name_that_stands_in_an_object_is_not_repeated_if_it_is_no_name() -> None:
+    with pytest.raises(errors.Stalled) as caught:
+        spec(entry("KEY", "a"), target={"labels": {"two\nlines": "a b", "app": "a b"}})
+
+    assert "target.labels.…: string_pattern_mismatch; target.labels.app: " in caught.value.message
+
+
 def test_a_cluster_store_says_besides_whom_it_serves() -> None:
     read = kinds.ClusterKeyStore.read_spec(cluster_key_store("vault", "https://vault.example", "kv")["spec"])
 
@@ -141,7 +168,9 @@ def test_durations_are_read(text: str, expected: float) -> None:
     assert schema.seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "5", "1.5h", "-1s", "1 h", "1w", "1h\n", "ms", "12345678s"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "1.5h", "-1s", "1 h", "1w", "1h\n", "ms", "12345678s", "123456h", "12345d", "1d1d1d1d1d1d"]
+)
 def test_what_is_not_a_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         schema.seconds(text)

@@ -1,33 +1,52 @@
-"""``python -m controlplane``: a control plane and OpenBao by hand; ``python -m controlplane build`` only builds."""
+"""``python -m controlplane [start|build]``: a control plane and OpenBao by hand.
+
+Does not belong here: how they are built and started (``build``, ``kubernetes``, ``openbao``).
+"""
 
 from __future__ import annotations
 
 import pathlib
 import signal
-import sys
 import tempfile
 import threading
+
+import click
 
 from . import BuildError, ControlPlane, OpenBao, StartError, assets
 
 
-def main() -> int:
-    """Build, and unless that is all, start and wait for Ctrl-C."""
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Real servers on loopback. Without a command: start."""
+    if context.invoked_subcommand is None:
+        context.invoke(start)
+
+
+@main.command()
+def build() -> None:
+    """Build what of the control plane is not built yet: minutes the first time, kept for this user."""
     try:
         assets()
-        if sys.argv[1:] == ["build"]:
-            return 0
+    except BuildError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.pass_context
+def start(context: click.Context) -> None:
+    """Start a control plane and OpenBao, print how to reach them, and end both at Ctrl-C."""
+    context.invoke(build)
+    try:
         with tempfile.TemporaryDirectory(prefix="keywright-") as place:
             folder = pathlib.Path(place)
             with ControlPlane.start(folder / "kubernetes") as plane, OpenBao.start(folder / "openbao") as bao:
-                print(f"export KUBECONFIG={plane.kubeconfig}")
-                print(f"export VAULT_ADDR={bao.url} VAULT_TOKEN={bao.root_token}", flush=True)
-                print("Ctrl-C ends both.", file=sys.stderr, flush=True)
+                click.echo(f"export KUBECONFIG={plane.kubeconfig}")
+                click.echo(f"export VAULT_ADDR={bao.url} VAULT_TOKEN={bao.root_token}")
+                click.echo("Ctrl-C ends both.", err=True)
                 _wait_for_the_end()
-    except (BuildError, StartError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    except StartError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _wait_for_the_end() -> None:
@@ -38,4 +57,4 @@ def _wait_for_the_end() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="python -m controlplane")

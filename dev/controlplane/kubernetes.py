@@ -16,7 +16,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -59,7 +58,7 @@ class AuditEntry:
     user_agent: str
 
 
-class ControlPlane:
+class ControlPlane(processes.Group):
     """A control plane, started by this process or attached to.
 
     Args:
@@ -67,10 +66,9 @@ class ControlPlane:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.url: str = json.loads((folder / "place.json").read_text())["url"]
         self._local = threading.local()
-        self._servers: list[processes.Server] = []
 
     @classmethod
     def start(cls, folder: pathlib.Path, crds: Sequence[Json] = ()) -> Self:
@@ -84,11 +82,6 @@ class ControlPlane:
         binaries = build.assets()
         _write_files(folder)
         return processes.once_more(lambda: cls._start(folder, binaries, crds))
-
-    @classmethod
-    def attach(cls, folder: pathlib.Path) -> Self:
-        """Use one that another process has started."""
-        return cls(folder)
 
     @classmethod
     def _start(cls, folder: pathlib.Path, binaries: build.Assets, crds: Sequence[Json]) -> Self:
@@ -111,21 +104,9 @@ class ControlPlane:
             undo.callback(manager.stop)
             manager.wait_for(plane._has_accounts)
             undo.pop_all()
+        # The API server ends before etcd, without which it hangs.
         plane._servers = [manager, apiserver, etcd]
         return plane
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End it: the API server before etcd, without which it hangs."""
-        for server in self._servers:
-            server.stop()
 
     def pause(self) -> None:
         """Make the API server hang: it accepts connections and answers nothing."""
@@ -203,7 +184,7 @@ class ControlPlane:
     def mark(self) -> int:
         """Return a mark in the audit log, after all that was answered by now: ``audit`` can start from it."""
         self._settle()
-        return self._audit_log.stat().st_size
+        return processes.end_of_lines(self._audit_log)
 
     def audit(self, since: int = 0) -> Iterator[AuditEntry]:
         """Yield what was asked of the API server since a mark; a watch counts when it starts."""
@@ -229,7 +210,7 @@ class ControlPlane:
     def _settle(self) -> None:
         """Wait until what was answered is in the log: a line is written just after its answer."""
         token = f"{_SETTLED}{uuid.uuid4()}"
-        start = self._audit_log.stat().st_size
+        start = processes.end_of_lines(self._audit_log)
         self.request("GET", token)
         ends = time.monotonic() + 10
         while not any(token.encode() in line for line in self._audit_lines(start)):

@@ -13,7 +13,6 @@ import importlib.resources
 import json
 import pathlib
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import hvac
@@ -44,7 +43,7 @@ class BaoRequest:
     refused: bool
 
 
-class OpenBao:
+class OpenBao(processes.Group):
     """An OpenBao server, started by this process or attached to.
 
     Attributes:
@@ -57,13 +56,12 @@ class OpenBao:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         place = json.loads((folder / "place.json").read_text())
         self.url: str = place["url"]
         self.ca_file = pathlib.Path(place["ca_file"]) if place["ca_file"] else None
         self.root_token: str = place["root_token"]
         self._unseal_key: str = place["unseal_key"]
-        self._server: processes.Server | None = None
 
     @classmethod
     def start(cls, folder: pathlib.Path) -> Self:
@@ -76,19 +74,14 @@ class OpenBao:
         return processes.once_more(lambda: cls._start_raft(folder))
 
     @classmethod
-    def attach(cls, folder: pathlib.Path) -> Self:
-        """Use one that another process has started."""
-        return cls(folder)
-
-    @classmethod
     def _start_dev(cls, folder: pathlib.Path) -> Self:
         port = processes.free_pair()
         _write_place(folder, f"http://127.0.0.1:{port}", token=ROOT_TOKEN)
         bao = cls(folder)
         config = _write_config(folder, {})
         flags = [f"-dev-listen-address=127.0.0.1:{port}", f"-dev-root-token-id={ROOT_TOKEN}", "-dev-no-store-token"]
-        bao._server = processes.Server("openbao", [str(_binary()), "server", "-dev", *flags, config], folder)
-        bao._server.wait_for(bao._has_kv)
+        bao._servers = [processes.Server("openbao", [str(_binary()), "server", "-dev", *flags, config], folder)]
+        bao._own.wait_for(bao._has_kv)
         return bao
 
     @classmethod
@@ -111,7 +104,7 @@ class OpenBao:
         }
         server = processes.Server("openbao", [str(_binary()), "server", _write_config(folder, settings)], folder)
         bao = cls(folder)
-        bao._server = server
+        bao._servers = [server]
         server.wait_for(lambda: bao._health() == 501)
         made = bao.client().sys.initialize(1, 1)  # type: ignore[no-untyped-call]
         bao.root_token, bao._unseal_key = made["root_token"], made["keys"][0]
@@ -120,19 +113,6 @@ class OpenBao:
         bao.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
         server.wait_for(bao._has_kv)
         return bao
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End it."""
-        if self._server:
-            self._server.stop()
 
     def pause(self) -> None:
         """Make it hang: it accepts connections and answers nothing."""
@@ -165,7 +145,7 @@ class OpenBao:
 
     def mark(self) -> int:
         """Return a mark in the audit log, after all that was answered by now: ``requests`` can start from it."""
-        return self._audit_log.stat().st_size
+        return processes.end_of_lines(self._audit_log)
 
     def requests(self, since: int = 0) -> Iterator[BaoRequest]:
         """Yield what was asked and answered since a mark; what was asked while it was sealed is not there."""
@@ -180,9 +160,9 @@ class OpenBao:
 
     @property
     def _own(self) -> processes.Server:
-        if not self._server:
+        if not self._servers:
             raise RuntimeError("Only the process that started an OpenBao can pause, unseal or restart it.")
-        return self._server
+        return self._servers[0]
 
     @property
     def _audit_log(self) -> pathlib.Path:

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
@@ -165,9 +166,54 @@ class Server:
         self._process = _spawner.submit(self._spawn).result()
 
 
+class Group:
+    """Servers that belong together and are described by one folder: started by this process, or by another.
+
+    Args:
+        folder: everything that is needed to use them lies there.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        #: Those that this process has started, in the order in which they end.
+        self._servers: list[Server] = []
+
+    @classmethod
+    def attach(cls, folder: pathlib.Path) -> Self:
+        """Use what another process has started."""
+        return cls(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End them."""
+        for server in self._servers:
+            server.stop()
+
+
 def _frozen(pid: int) -> bool:
     """Whether all threads of a process are stopped (``proc(5)``: the state follows the name in parentheses)."""
     states = (
         path.read_text().rpartition(")")[2].split()[0] for path in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
     )
     return all(state == "T" for state in states)
+
+
+def end_of_lines(log: pathlib.Path) -> int:
+    """Return where the last whole line of a log ends: a line that is just being written begins there."""
+    with log.open("rb") as opened:
+        end = opened.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - 65536)
+            opened.seek(start)
+            newline = opened.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+    return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import secrets
@@ -21,9 +22,13 @@ import yaml
 import installation
 from controlplane import ControlPlane, OpenBao
 from installation import OperatorProcess
-from keywright import crd
+from keywright import crd, lease
+from keywright.cli._output import seconds_since
 
 from .telling import Broken
+
+#: Seconds by which the clocks of this machine and of the cluster may differ.
+_CLOCKS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,14 +89,34 @@ def current_cluster() -> Cluster:
     """Return the cluster of the current kube context, with names for namespaces that are not there yet.
 
     Raises:
-        Broken: there is no current context.
+        Broken: there is no current context, or Keywright runs there already.
     """
     kubeconfig = os.environ.get("KUBECONFIG") or str(pathlib.Path.home() / ".kube" / "config")
     name = f"keywright-demo-{secrets.token_hex(3)}"
     found = Cluster(kubeconfig, None, name, f"{name}-system", kubeconfig)
     context = found.kubectl("config", "current-context").strip()
     flags = (f"--context={context}", f"--watch-namespace={name}")
-    return dataclasses.replace(found, context=context, flags=flags)
+    chosen = dataclasses.replace(found, context=context, flags=flags)
+    if there := _running_in(chosen):
+        raise Broken(
+            f"Keywright already runs in this cluster, in namespace {there}, and would serve the demo's namespace too:"
+            " choose another kube context, or let it play on servers of its own with make demo"
+        )
+    return chosen
+
+
+def _running_in(cluster: Cluster) -> str | None:
+    """Return the namespace of an operator that gave a sign of life a short while ago."""
+    leases = json.loads(
+        cluster.kubectl("get", "leases", "-A", f"--field-selector=metadata.name={lease.NAME}", "-o=json")
+    )
+    for each in leases["items"]:
+        spec = each["spec"]
+        silent = seconds_since(spec.get("renewTime"))
+        limit = float(spec.get("leaseDurationSeconds") or 0) + _CLOCKS
+        if spec.get("holderIdentity") and silent is not None and silent < limit:
+            return str(each["metadata"]["namespace"])
+    return None
 
 
 @contextlib.contextmanager

@@ -2,15 +2,18 @@
 
 A map of this package, top to bottom; imports point down only (import-linter holds it):
 
-* ``cli``, ``handlers``, ``generate``: the programs.
+* ``cli``, ``handlers``, ``generate``: the programs: commands, what Kopf calls, what writes the generated files.
+* ``health``, ``reference``: what probes and Prometheus are told; the reference pages.
 * ``engine``: the loop: queue, schedule, fetch, reconcile.
 * ``events``, ``lease``: one outside world each, over ``cluster``.
 * ``cluster``: every Kubernetes call.
 * ``decide``: pure decisions over values that somebody else gathered.
 * ``crd``, ``kinds``: the API.
 * ``stores``: where keys live, one file each.
-* ``schema``: the vocabulary of the API types.
-* ``secret``, ``errors``, ``settings``, ``metrics``: leaves.
+* ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
+* ``wire``: HTTP to stores: TLS, deadlines, limits.
+* ``secret``, ``logs``: values that cannot be printed; logs that hold none.
+* ``errors``, ``settings``, ``metrics``, ``pacing``: leaves.
 """
 
 __version__ = "0.1.0"

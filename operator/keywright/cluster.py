@@ -13,11 +13,13 @@ import asyncio
 import dataclasses
 import json
 import logging
+import math
 import random
 import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
+import yaml
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import incluster_config, kube_config
@@ -125,10 +127,11 @@ class Cluster:
 
     Args:
         api: the transport, configured.
-        fence: called before every write; raises when this process may no longer write (lost its Lease).
+        fence: called before every write; returns for how many seconds this process may write, raises when it may not
+            (its Lease has ended).
     """
 
-    def __init__(self, api: ApiClient, fence: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, api: ApiClient, fence: Callable[[], float] = lambda: math.inf) -> None:
         self._api = api
         self.host: str = api.configuration.host.rstrip("/")
         #: Namespace that the kubeconfig's context names, if it does.
@@ -152,7 +155,7 @@ class Cluster:
                     incluster_config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
                 except ConfigException:
                     namespace = await _from_file(settings, configuration)
-        except (ConfigException, OSError, ValueError, KeyError, TypeError):
+        except (ConfigException, OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError):
             raise errors.Stalled(
                 Reason.KUBERNETES_UNAVAILABLE,
                 f"no usable kubeconfig at {settings.kubeconfig or 'the default place'}"
@@ -306,9 +309,9 @@ class Cluster:
         clock = asyncio.get_running_loop().time
         ends = clock() + deadline
         for attempt in range(1, TRIES + 1):
-            if request.fenced:
-                self.fence()
-            status, data, wait = await self._exchange(request, ends - clock())
+            # A write that waits for a connection must not leave after the Lease.
+            allowed = self.fence() if request.fenced else math.inf
+            status, data, wait = await self._exchange(request, min(ends - clock(), allowed))
             metrics.API_REQUESTS.labels(*request.counted, status or "none").inc()
             if 200 <= status < 300:
                 return _parse(data)

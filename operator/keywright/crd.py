@@ -14,6 +14,7 @@ Does not belong here: what the kinds say (``kinds/``), writing files (``generate
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -226,14 +227,28 @@ def _mark(result: Json, marker: schema.Marker, place: _Place) -> None:
             present = ", ".join(f"has(self.{each})" for each in names)
             message = f"exactly one of {', '.join(names)} must be set" if names[1:] else f"{names[0]} must be set"
             result.setdefault(_RULES, []).append({"rule": f"[{present}].filter(x, x).size() == 1", "message": message})
-        case schema.Renamed(wrong, right):
+        case schema.Closed():
+            result |= _closed(result, place)
+        case schema.Renamed() | schema.Absent():
             # An unknown field would be dropped without a word, and a rule is not looked at while the right field is
             # missing. So the wrong one is declared, may hold anything, and admits nothing but this advice.
-            result["properties"][wrong] = {
-                "description": f"Write {right}.",
-                "enum": [f"none: write {right}"],
+            result["properties"][marker.wrong] = {
+                "description": f"{marker.advice[0].upper()}{marker.advice[1:]}.",
+                "enum": [f"none: {marker.advice}"],
                 "x-kubernetes-preserve-unknown-fields": True,
             }
+
+
+def _closed(result: Json, place: _Place) -> Json:
+    """Return what keeps unknown fields out: they are not dropped, and then there are more fields than known ones."""
+    if "required" in result:
+        raise NotStructural(f"{place.path}: a closed object with required fields")
+    names = sorted(result["properties"])
+    known = (each for size in range(len(names) + 1) for each in itertools.combinations(names, size))
+    sets = [{"maxProperties": len(each)} | ({"required": list(each)} if each else {}) for each in known]
+    # Nothing is this text. It stands first because the API server tells why the first one does not fit.
+    advice = {"enum": [f"none: has only {' and '.join(result['properties'])}"]}
+    return {"x-kubernetes-preserve-unknown-fields": True, "anyOf": [advice, *sets]}
 
 
 def _told(described: Json) -> Json:

@@ -31,7 +31,7 @@ class Reason(enum.StrEnum):
     """`spec.suspend` is true: nothing is read or written."""
 
     INVALID_SPEC = "InvalidSpec"
-    """The object cannot be read; its CRD should have refused it."""
+    """The object holds what its CRD cannot check: an expression that cannot be parsed, an address that is none."""
     STORE_NOT_FOUND = "StoreNotFound"
     """The store that is named does not exist."""
     NO_DEFAULT_STORE = "NoDefaultStore"
@@ -56,11 +56,9 @@ class Reason(enum.StrEnum):
     VALUE_EMPTY = "ValueEmpty"
     """The value is empty and the entry does not say `allowEmpty: true`."""
     VALUE_TOO_LARGE = "ValueTooLarge"
-    """The values together are larger than a Secret may be (1 MiB)."""
+    """The values together are larger than a Secret may be (1 MiB), or a key is larger than can be searched."""
     DECODE_FAILED = "DecodeFailed"
     """The value is not what the entry's `decode` says."""
-    INVALID_SECRET_KEY = "InvalidSecretKey"
-    """The entry's name cannot be a key of a Secret."""
     ACCESS_DENIED = "AccessDenied"
     """The store refuses this path to the identity that was used."""
     AUTH_FAILED = "AuthFailed"
@@ -105,8 +103,6 @@ class Reason(enum.StrEnum):
     """The store asks to slow down (429)."""
     STORE_BUSY = "StoreBusy"
     """Too many reads of this store are waiting already; this one queues."""
-    STORE_PAUSED = "StorePaused"
-    """The store failed repeatedly and is left alone for a moment."""
 
     SECRET_MISSING = "SecretMissing"
     """The Secret was deleted while its store is down; it comes back with the store."""
@@ -135,7 +131,6 @@ STORE_TROUBLE = (
     Reason.STORE_ANSWER_INVALID,
     Reason.STORE_RATE_LIMITED,
     Reason.STORE_BUSY,
-    Reason.STORE_PAUSED,
 )
 
 #: Trouble of a login: the store's as a whole where everybody shares it.

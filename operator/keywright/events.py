@@ -77,6 +77,7 @@ class _Said:
     kind: Literal["Normal", "Warning"]
     action: str
     note: str
+    about: str
     at: datetime.datetime
 
 
@@ -94,18 +95,19 @@ class Recorder:
         self._series: collections.OrderedDict[tuple[str, ...], _Series] = collections.OrderedDict()
         self._serial = time.time_ns()
 
-    def say(self, regarding: Regarding, reason: EventReason, action: str, note: str) -> None:
+    def say(self, regarding: Regarding, reason: EventReason, action: str, note: str, *, about: str = "") -> None:
         """Say that something happened to an object.
 
         Args:
             action: the machine's word for what was done: ``Sync``, ``Repair``, ``Delete``, ``Check``.
             note: one sentence for a person, without values.
+            about: what tells this note from others of the same reason: they are no series.
         """
         kind: Literal["Normal", "Warning"] = "Normal"
         if reason in (EventReason.REFUSED, EventReason.FAILED):
             kind = "Warning"
         now = datetime.datetime.now(datetime.UTC)
-        self._said.put_nowait(_Said(regarding, reason, kind, action, note[:1024], now))
+        self._said.put_nowait(_Said(regarding, reason, kind, action, _cut(note), about, now))
 
     async def run(self) -> None:
         """Write what was said, until cancelled."""
@@ -127,7 +129,15 @@ class Recorder:
                 self._said.task_done()
 
     async def _write(self, said: _Said) -> None:
-        key = (said.kind, said.reason, said.action, said.regarding.uid, said.regarding.kind, said.regarding.name)
+        key = (
+            said.kind,
+            said.reason,
+            said.action,
+            said.about,
+            said.regarding.uid,
+            said.regarding.kind,
+            said.regarding.name,
+        )
         series = self._series.get(key)
         now = time.monotonic()
         if series and now - series.last < SERIES_END:
@@ -146,7 +156,7 @@ class Recorder:
 
     def _name(self, said: _Said) -> str:
         self._serial = max(self._serial + 1, time.time_ns())
-        return f"{said.regarding.name[:220]}.{self._serial:x}"
+        return f"{said.regarding.name[:220].rstrip('-.')}.{self._serial:x}"
 
     async def _post(self, said: _Said, name: str, namespace: str) -> bool:
         about = {"apiVersion": said.regarding.api_version, "kind": said.regarding.kind, "name": said.regarding.name}
@@ -205,3 +215,8 @@ class Recorder:
                         del self._series[key]
                     if series.count > series.written_count:
                         await self._count(key, series)
+
+
+def _cut(note: str) -> str:
+    """Return a note as long as the API server takes it: 1 KiB in UTF-8."""
+    return note.encode()[:1024].decode(errors="ignore")

@@ -1,7 +1,8 @@
 """One leader at a time: a ``coordination.k8s.io`` Lease, and the deadline after which a former leader starts no effect.
 
 The Lease alone does not keep two leaders apart (clocks stop, packets wait): every write also carries the
-resourceVersion it was decided on. Loss of the Lease ends the process; the next one starts clean.
+resourceVersion it was decided on. A Lease that cannot be renewed in time stops all writing until it can; one that
+somebody else has taken meanwhile ends the process, and the next one starts clean.
 
 Does not belong here: what a leader does.
 """
@@ -14,6 +15,7 @@ import datetime
 import logging
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import cluster, errors, metrics
@@ -25,7 +27,7 @@ NAME = "keywright"
 
 
 class Lost(Exception):
-    """Another replica holds the Lease, or it could not be renewed in time."""
+    """Another replica has taken the Lease."""
 
 
 class Lease:
@@ -52,17 +54,23 @@ class Lease:
         """Whether an effect may start now."""
         return time.monotonic() < self._deadline
 
-    def fence(self) -> None:
-        """Raise unless an effect may start now.
+    def fence(self) -> float:
+        """Return for how many seconds effects may start.
 
         Raises:
             errors.Retry: ``NotLeader``.
         """
-        if not self.held:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
             raise errors.Retry(Reason.NOT_LEADER, f"{self._identity} does not hold the Lease")
+        return left
 
     async def acquire(self) -> None:
-        """Wait until this replica holds the Lease."""
+        """Wait until this replica holds the Lease.
+
+        Raises:
+            errors.Stalled: it never will: no right, or no such namespace.
+        """
         told = ""
         while True:
             try:
@@ -71,26 +79,62 @@ class Lease:
                     log.info("leading (term %d)", self.epoch)
                     return
                 told = ""
+            except cluster.Refused as refused:
+                if refused.status in (401, 403, 404):
+                    raise _hopeless(refused.status, self._namespace) from None
+                log.warning("standing by, because the Lease cannot be had: %s", refused.message)
             except errors.Error as error:
                 if told != error.message:
                     told = error.message
                     log.warning("standing by, because the Lease cannot be had: %s", told)
             await asyncio.sleep(self._seconds / 7 * (0.8 + 0.4 * random.random()))  # noqa: S311
 
-    async def keep(self) -> None:
-        """Renew until that fails for too long.
+    async def keep(self, again: Callable[[], None]) -> None:
+        """Renew for ever. While that cannot be done in time, nothing may be written.
+
+        Args:
+            again: called when the Lease is held again after such a time, in which nobody else has led.
 
         Raises:
-            Lost: always, in the end.
+            Lost: somebody else has taken it.
         """
+        leading = True
         while True:
             await asyncio.sleep(self._seconds / 7)
             with contextlib.suppress(errors.Error):
-                if not await self._try():
+                # A conflict may be our own renewal, whose answer was lost: read again.
+                if not await self._renew() and not await self._renew():
                     self._deadline = 0.0
-            if not self.held:
-                metrics.LEADER.set(0)
-                raise Lost
+                    metrics.LEADER.set(0)
+                    raise Lost
+            if leading != self.held:
+                leading = self.held
+                self._tell(leading=leading)
+                if leading:
+                    again()
+
+    @staticmethod
+    def _tell(*, leading: bool) -> None:
+        metrics.LEADER.set(leading)
+        if leading:
+            log.info("leading again: the Lease could be renewed, and nobody had taken it")
+        else:
+            log.warning("the Lease could not be renewed in time: nothing is written until it can be")
+
+    async def _renew(self) -> bool:
+        """Renew the Lease if it still is ours; False if it is not, or was written at the same moment."""
+        started = time.monotonic()
+        found = await self._api.get(cluster.LEASES, self._namespace, NAME)
+        if found is None or found["spec"].get("holderIdentity") != self._identity:
+            return False
+        written = await self._write("PUT", self._body(found, transitions=self.epoch, fresh=False))
+        if written:
+            self._deadline = self._from(started)
+        return written
+
+    def _from(self, started: float) -> float:
+        """Return until when effects may start; counted from before the request: it was stamped at any moment since."""
+        return started + self._seconds * 2 / 3
 
     async def release(self) -> None:
         """Give the Lease up, so that a standby need not wait for it to end."""
@@ -105,7 +149,7 @@ class Lease:
                 await self._write("PUT", found)
 
     async def _try(self) -> bool:
-        """Take or renew the Lease; True if this replica holds it now."""
+        """Take the Lease if it may be taken; True if this replica holds it now."""
         started = time.monotonic()
         found = await self._api.get(cluster.LEASES, self._namespace, NAME)
         if found is None:
@@ -123,8 +167,7 @@ class Lease:
         else:
             return False
         if written:
-            # Counted from before the request: the server may have stamped it at any moment since.
-            self._deadline = started + self._seconds * 2 / 3
+            self._deadline = self._from(started)
         return written
 
     def _may_take(self, spec: dict[str, Any], now: float) -> bool:
@@ -170,3 +213,18 @@ def _unix(text: str | None) -> float | None:
         return datetime.datetime.fromisoformat(text).timestamp() if text else None
     except ValueError:
         return None
+
+
+def _hopeless(status: int, namespace: str) -> errors.Stalled:
+    """Say why this replica can never lead."""
+    if status == 404:
+        return errors.Stalled(
+            Reason.KUBERNETES_UNAVAILABLE,
+            f"there is no namespace {namespace} for the Lease",
+            f"Create it (kubectl create namespace {namespace}), or name another with --namespace",
+        )
+    return errors.Stalled(
+        Reason.KUBERNETES_UNAVAILABLE,
+        f"the API server answered {status} for the Lease {namespace}/{NAME}",
+        "Grant the operator's ServiceAccount the right to get, create and update leases in its namespace",
+    )

@@ -27,7 +27,8 @@ CAPPED = {
     "boto3": logging.WARNING,
     "hvac": logging.WARNING,
     "kopf": logging.WARNING,
-    "kubernetes": logging.WARNING,
+    # Tells of kubeconfigs and login plugins in words that are not ours; our errors say what to do.
+    "kubernetes": logging.CRITICAL,
     "requests": logging.WARNING,
     "urllib3": logging.WARNING,
 }
@@ -42,33 +43,42 @@ _TELLTALE = re.compile(
 
 
 class _Plain(logging.Formatter):
-    """Prints where an exception was raised and its type, its text only if it is one of ours; redacts the whole line."""
+    """One line for the message, one for each part of a traceback; nothing from outside can begin another.
+
+    Of an exception it prints where it was raised and its type, its text only if it is one of ours.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        # Another handler may have kept the text of the exception here.
-        record.exc_text = None
+        if self.usesTime():
+            record.asctime = self.formatTime(record, self.datefmt)
         try:
-            text = super().format(record)
+            record.message = record.getMessage()
         except Exception:  # noqa: BLE001 - logging itself would print the arguments
-            record.msg, record.args = f"a record of {record.filename}:{record.lineno} cannot be formatted", ()
-            text = super().format(record)
-        clean = _TELLTALE.sub("[redacted]", text)
-        if clean != text:
+            record.message = f"a record of {record.filename}:{record.lineno} cannot be formatted"
+        lines = [self.formatMessage(record), *(_trace(record.exc_info) if record.exc_info else ())]
+        # Before they are made visible: a sign that is spelled out could hide where a key begins.
+        clean = [_TELLTALE.sub("[redacted]", line) for line in lines]
+        if clean != lines:
             metrics.REDACTIONS.inc()
-        return clean
+        return "\n".join(map(visible, clean))
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
-        kind, error, trace = ei
-        frames = traceback.extract_tb(trace)
-        lines = [f"  {frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}" for frame in frames]
-        said = f": {error}" if isinstance(error, errors.Error) else ""
-        lines.append(f"  {getattr(kind, '__name__', kind)}{said}")
-        if isinstance(error, BaseExceptionGroup):
-            lines += [self.formatException((type(each), each, each.__traceback__)) for each in error.exceptions]
-        return "\n".join(lines)
 
-    def formatStack(self, stack_info: str) -> str:  # noqa: N802 - the name is logging's
-        return ""
+def visible(text: str) -> str:
+    """Spell out what would break a line, speak to a terminal, or show text in another order than it has."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _trace(info: Any) -> list[str]:
+    kind, error, trace = info
+    frames = traceback.extract_tb(trace)
+    lines = [f"  {frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}" for frame in frames]
+    said = f": {error}" if isinstance(error, errors.Error) else ""
+    lines.append(f"  {getattr(kind, '__name__', kind)}{said}")
+    if isinstance(error, BaseExceptionGroup):
+        lines += [line for each in error.exceptions for line in _trace((type(each), each, each.__traceback__))]
+    return lines
 
 
 def configure(level: str) -> None:

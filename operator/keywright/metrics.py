@@ -36,7 +36,8 @@ QUEUE_SECONDS = Histogram(
     registry=REGISTRY,
 )
 QUEUE_DEPTH = Gauge("keywright_queue_depth", "ApiKeySecrets waiting to be reconciled.", registry=REGISTRY)
-OBJECTS = Gauge("keywright_objects", "ApiKeySecrets known, by whether they are Ready.", ["ready"], registry=REGISTRY)
+#: Collected by ``engine/ages.py``.
+OBJECTS = Gauge("keywright_objects", "ApiKeySecrets known, by whether they are Ready.", ["ready"], registry=None)
 STORE_CALLS = Counter(
     "keywright_store_calls_total",
     "Calls to stores by operation and outcome (a reason, or Success).",
@@ -66,7 +67,7 @@ LAST_SUCCESS = Gauge(
     "keywright_last_success_timestamp_seconds",
     "When the stores last confirmed what the targets hold: the oldest of the group.",
     ["namespace", "name"],
-    registry=REGISTRY,
+    registry=None,
 )
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(

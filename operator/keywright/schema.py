@@ -70,6 +70,40 @@ class Renamed(Marker):
     wrong: str
     right: str
 
+    @property
+    def advice(self) -> str:
+        """What to do instead, for people."""
+        return f"write {self.right}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Absent(Marker):
+    """A field that users of other tools or of a later version would write; refused, because this version has none.
+
+    Stands beside ``Renamed``, and is shown as little.
+
+    Args:
+        wrong: the field, as in manifests.
+        instead: how it is without the field, as a clause.
+    """
+
+    wrong: str
+    instead: str
+
+    @property
+    def advice(self) -> str:
+        """What to do instead, for people."""
+        return f"this version has no {self.wrong}: {self.instead}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Closed(Marker):
+    """No fields but these: another one is refused instead of dropped. Stands in a model's ``cel`` class attribute.
+
+    For an object that means more the less it says, where a slip of the pen must not open a door. Every field must be
+    optional; they must be few, because every set of them is named.
+    """
+
 
 class Spec(pydantic.BaseModel):
     """Base of every part of an object: camelCase outside, frozen, unknown fields ignored.
@@ -87,8 +121,8 @@ class Spec(pydantic.BaseModel):
         frozen=True,
     )
 
-    cel: ClassVar[tuple[Cel | OneOf, ...]] = ()
-    renamed: ClassVar[tuple[Renamed, ...]] = ()
+    cel: ClassVar[tuple[Cel | OneOf | Closed, ...]] = ()
+    renamed: ClassVar[tuple[Renamed | Absent, ...]] = ()
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -100,7 +134,8 @@ class Spec(pydantic.BaseModel):
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-DURATION_PATTERN = r"^(0|([0-9]{1,7}(ms|s|m|h|d)){1,5})$"
+# The API server sums nanoseconds in 64 bits and lets them wrap. Five times 9999 days do not.
+DURATION_PATTERN = r"^(0|([0-9]{1,7}(ms|s|m)|[0-9]{1,5}h|[0-9]{1,4}d){1,5})$"
 
 
 def seconds(duration: str) -> float:
@@ -126,6 +161,16 @@ Time = Annotated[
     str, pydantic.StringConstraints(max_length=40), pydantic.Field(json_schema_extra={"format": "date-time"})
 ]
 
+#: No control characters (C0, DEL, C1), no separators of lines or paragraphs. CRD patterns have no common escape for
+#: the latter.
+PRINTABLE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]*$"
+
+#: Text that may be shown as it is in logs, conditions and Events: one line, no control characters; spaces are fine.
+Printable = Annotated[str, pydantic.StringConstraints(min_length=1, pattern=PRINTABLE_PATTERN)]
+
+#: Text that goes to other systems as it is: ASCII, no spaces.
+Visible = Annotated[str, pydantic.StringConstraints(max_length=253, pattern="^[!-~]+$")]
+
 #: Name of an object (RFC 1123 subdomain).
 ObjectName = Annotated[
     str,
@@ -140,19 +185,59 @@ DataKey = Annotated[
     pydantic.StringConstraints(min_length=1, max_length=253, pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
 ]
 
+_PREFIX = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_QUALIFIED = rf"^({_PREFIX}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+
 #: Key of a label, with or without a prefix.
-LabelKey = Annotated[
-    str,
-    pydantic.StringConstraints(
-        min_length=1,
-        max_length=317,
-        pattern=r"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    ),
-]
+LabelKey = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=317, pattern=_QUALIFIED)]
 
 #: Value of a label; may be empty.
 LabelValue = Annotated[
     str, pydantic.StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+
+
+def _keys(of: str, key: str) -> Cel:
+    """Return the rule for a map's keys, which a CRD cannot give a pattern; ``key`` is how the rule sees one."""
+    return Cel(
+        f"self.all(key, {key}.matches(r'{_QUALIFIED}') && key.indexOf('/') <= 253)",
+        f"the key of {of} is a name of at most 63 letters, digits, -, _ and ., alone or behind a DNS name and a slash",
+    )
+
+
+#: Labels by their keys.
+Labels = Annotated[dict[str, LabelValue], pydantic.Field(max_length=64), _keys("a label", "key")]
+
+#: Annotations by their keys. Kubernetes does not mind upper case there.
+Annotations = Annotated[
+    dict[str, Annotated[str, pydantic.StringConstraints(max_length=4096)]],
+    pydantic.Field(max_length=64),
+    _keys("an annotation", "key.lowerAscii()"),
+]
+
+_LABEL = "[a-zA-Z0-9_]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9_])?"
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_GROUP = "[0-9a-fA-F]{1,4}"
+#: IPv6 by where ``::`` stands: nowhere, at the end, in front, after one group and more.
+_IPV6 = "|".join(
+    (
+        f"({_GROUP}:){{7}}{_GROUP}",
+        f"({_GROUP}:){{1,7}}:",
+        f":(:{_GROUP}){{1,7}}",
+        "::",
+        *(f"({_GROUP}:){{1,{7 - after}}}(:{_GROUP}){{1,{after}}}" for after in range(1, 7)),
+    )
+)
+URL_PATTERN = rf"^https?://({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])(:{_PORT})?(/[-._~a-zA-Z0-9/]*)?$"
+
+#: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
+Url = Annotated[
+    str,
+    pydantic.StringConstraints(max_length=260, pattern=URL_PATTERN),
+    Cel(
+        f"self.matches(r'{URL_PATTERN}')",
+        "write http:// or https://, a host name or [IPv6 address], perhaps a port up to 65535 and a path",
+    ),
 ]
 
 
@@ -174,6 +259,15 @@ class CaProvider(Spec):
     """Name of the object. A KeyStore's is in its own namespace, a ClusterKeyStore's in the operator's."""
     key: DataKey
     """Entry of the object."""
+
+
+class ClientCertificate(Spec):
+    """The certificate that Keywright shows to the server (mutual TLS)."""
+
+    cert_secret_ref: SecretKeyRef
+    """Entry that holds the certificate and its chain (PEM)."""
+    key_secret_ref: SecretKeyRef
+    """Entry that holds the private key (PEM, not encrypted)."""
 
 
 class ServiceAccountRef(Spec):
@@ -201,9 +295,16 @@ class Condition(Spec):
 
 
 def problems(error: pydantic.ValidationError) -> str:
-    """Say which fields are wrong, without the input: ``spec.data.0.key: string_pattern_mismatch``."""
+    """Say which fields are wrong, without the input: ``data.0.key: string_pattern_mismatch``.
+
+    What stands in the place of a field's name, as the key of a map does, is told only where it looks like a name.
+    """
     shown = error.errors(include_input=False, include_context=False, include_url=False)[:5]
-    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['type']}" for each in shown)
+    return "; ".join(f"{'.'.join(map(_step, each['loc']))}: {each['type']}" for each in shown)
+
+
+def _step(part: int | str) -> str:
+    return str(part) if re.fullmatch("[-_./a-zA-Z0-9]{1,64}", str(part)) else "…"
 
 
 def dump(model: Spec) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Everything that an operator process can be told, from flags and environment into one frozen value.
 
-Nothing else in the package reads ``os.environ``. Does not belong here: what a namespace or a store says (its object).
+Nothing else in the package reads ``os.environ``, but for click, where an option may come from a variable.
+
+Does not belong here: what a namespace or a store says (its object).
 """
 
 from __future__ import annotations

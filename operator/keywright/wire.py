@@ -66,12 +66,17 @@ class Server:
         url: scheme, host, port and, where the server is published below one, a path.
         trust: what the server must prove and what is shown to it; unused for ``http``.
         limit: bytes; a larger answer is refused.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: there can be no server at this address.
     """
 
     def __init__(self, url: str, trust: ssl.SSLContext, limit: int) -> None:
-        parts = urllib.parse.urlsplit(url)
-        secure = {"ssl_context": trust} if parts.scheme == "https" else {}
-        self._pool = urllib3.connection_from_url(url, maxsize=_IDLE_CONNECTIONS, **secure)
+        with errors.boundary(_no_address):
+            parts = urllib.parse.urlsplit(url)
+            _named(parts)
+            secure = {"ssl_context": trust} if parts.scheme == "https" else {}
+            self._pool = urllib3.connection_from_url(url, maxsize=_IDLE_CONNECTIONS, **secure)
         self._pool.ConnectionCls = functools.partial(_connection, self._pool.ConnectionCls)  # type: ignore[assignment]
         self._below = parts.path.rstrip("/")
         self._limit = limit
@@ -129,6 +134,22 @@ class Server:
                 "Name the address that it redirects to; redirects are not followed",
             )
         return answer
+
+
+def _named(parts: urllib.parse.SplitResult) -> None:
+    """Raise where an address is taken apart well and still cannot be one; urllib3 would find out when it connects."""
+    host = parts.hostname or ""
+    host.encode("idna")  # refuses labels that are empty or too long
+    if parts.scheme not in ("http", "https") or not 1 <= len(host.rstrip(".")) <= 253 or parts.port == 0:
+        raise ValueError
+
+
+def _no_address(_: Exception) -> errors.Error:
+    return errors.Stalled(
+        Reason.INVALID_SPEC,
+        "has an address at which no server can be",
+        "Write server as https://, a host name or [IPv6 address], and perhaps a port up to 65535 and a path",
+    )
 
 
 def trust(ca: str | None = None, identity: Sequence[SecretValue] = ()) -> ssl.SSLContext:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
 import yaml
 
-from cli.terminal import BIN, call, keywright
+from cli.terminal import BIN, call, keywright, person
 from controlplane import Answer, FaultProxy, free_ports
 from keywright import crd
 from world import World
@@ -35,9 +36,11 @@ def test_a_cluster_without_our_kinds_is_told_what_to_install(world: World, comma
         with proxy.fault(Answer(404, b"404 page not found\n"), path="/apikeysecrets"):
             said = call(world, *command, kubeconfig=kubeconfig)
 
-    assert said.code == 1
-    assert said.err.splitlines()[0].endswith("this cluster does not know apikeysecrets.")
-    assert said.err.splitlines()[1].endswith("keywright crds | kubectl apply -f -.")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines() == [
+        "Error: this cluster does not know apikeysecrets: the CRDs are missing.",
+        "Install Keywright, or at least its CRDs: keywright crds | kubectl apply -f -.",
+    ]
 
 
 @COMMANDS
@@ -47,9 +50,11 @@ def test_a_cluster_that_cannot_be_reached_is_named(world: World, command: tuple[
 
     said = call(world, *command, kubeconfig=kubeconfig)
 
-    assert said.code == 1
-    assert f"the API server at https://127.0.0.1:{port} does not answer." in said.err
-    assert len(said.err.splitlines()) == 2
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines() == [
+        f"Error: the API server at https://127.0.0.1:{port} does not answer.",
+        "Check --kubeconfig, --context, and that this machine reaches the cluster: kubectl version.",
+    ]
 
 
 @COMMANDS
@@ -61,8 +66,44 @@ def test_a_login_that_no_longer_counts_is_told_so(world: World, command: tuple[s
 
     said = call(world, *command, kubeconfig=kubeconfig)
 
+    assert (said.code, said.out) == (1, "")
+    first, second = said.err.splitlines()
+    assert re.fullmatch(
+        r"Error: you are not logged in: the API server at https://\S+ does not accept your login\.", first
+    )
+    assert "--context" in second
+
+
+@pytest.mark.parametrize(
+    ("command", "right"),
+    [
+        (("status",), "list apikeysecrets in namespace {}"),
+        (("status", "llm"), "get apikeysecrets llm in namespace {}"),
+        (("plan", "llm"), "get apikeysecrets llm in namespace {}"),
+        (("refresh", "llm"), "patch apikeysecrets llm in namespace {}"),
+        (("refresh", "--all"), "list apikeysecrets in namespace {}"),
+    ],
+)
+def test_a_right_that_is_missing_is_named(world: World, command: tuple[str, ...], right: str) -> None:
+    said = call(world, *command, kubeconfig=person(world))
+
+    assert (said.code, said.out) == (1, "")
+    first, second = said.err.splitlines()
+    assert first == f"Error: you have no right to {right.format(world.namespace)}."
+    assert "kubectl auth can-i --list" in second
+
+
+def test_something_else_than_an_api_server_is_told_so(world: World) -> None:
+    with FaultProxy(world.plane, world.folder / "proxy") as proxy:
+        kubeconfig = world.plane.admin_kubeconfig(
+            world.folder / "through.kubeconfig", server=proxy.url, ca_file=proxy.ca_file
+        )
+        with proxy.fault(Answer(400, b"Client sent an HTTP request to an HTTPS server.\n"), path="/apikeysecrets"):
+            said = call(world, "status", kubeconfig=kubeconfig)
+
     assert said.code == 1
-    assert "does not accept your login" in said.err
+    first = said.err.splitlines()[0]
+    assert re.fullmatch(r"Error: what answers at https://\S+ does not understand the request \(400\)\.", first)
 
 
 def test_the_namespace_is_the_contexts_unless_one_is_named(world: World) -> None:
@@ -79,6 +120,7 @@ def test_a_context_that_does_not_exist_is_named(world: World) -> None:
     said = call(world, "status", "--context=nothere")
 
     assert said.code == 1
+    assert said.err.startswith("Error: no usable kubeconfig at ")
     assert "with a context nothere" in said.err
 
 

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 import pytest
+import yaml
 
 from build import api_key_secret, cluster_key_store, entry
 from cli.terminal import call, person
@@ -33,8 +34,10 @@ def test_a_new_secret_would_be_created(world: World) -> None:
     wanted(world)
 
     plan = call(world, "plan", "llm", "-o", "json")
+    again = yaml.safe_load(call(world, "plan", "llm", "-o", "yaml").out)
 
     assert plan.code == 4
+    assert set(again) == set(plan.json)
     assert (plan.json["act"], plan.json["why"], plan.json["secret"]) == ("create", "missing", "llm")
     (row,) = plan.json["entries"]
     shown = {key: row[key] for key in ("key", "store", "path", "version", "state", "present")}

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from controlplane import BuildError, ControlPlane, Server, StartError, assets, free_pair, free_ports
+from controlplane.processes import end_of_lines
 
 DEV = pathlib.Path(__file__).parents[2] / "dev"
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -125,3 +126,10 @@ def test_by_hand_both_servers_run_until_ctrl_c(tmp_path: pathlib.Path) -> None:
 
     assert [each for each in servers if each.is_running()] == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_ends_with_its_last_whole_line(tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "log"
+    for content, end in ((b"", 0), (b"half", 0), (b"one\n", 4), (b"one\nhalf", 4), (b"x\n" + b"y" * 200_000, 2)):
+        log.write_bytes(content)
+        assert end_of_lines(log) == end

@@ -33,7 +33,7 @@ def a_text(value: bytes | str) -> Fetched:
 
 
 def value(fetched: Fetched, **wanted: Any) -> bytes:
-    return render.entry_value(fetched, where=WHERE, **wanted).reveal()
+    return render.entry_value(render.Parsed(fetched), where=WHERE, **wanted).reveal()
 
 
 def refusal(call: Callable[[], object]) -> errors.Stalled:

@@ -108,12 +108,13 @@ def succeed(world: World, canary: Canaries) -> None:
 def fail(world: World, canary: Canaries) -> None:
     """Let values fail for whatever they are."""
     world.put("bad", text=canary("not base64"), large=canary("large") * 30_000, number=1)
+    world.put("small", text=canary("not a list"))
     world.secret_is("foreign", {"KEY": canary("foreign")})
     cases = {
         "decode": (entry("KEY", "bad", "text", decode="Base64"), "DecodeFailed", {}),
         "large": (entry("KEY", "bad", "large"), "ValueTooLarge", {}),
         "property": (entry("KEY", "bad", "text.deeper"), "PropertyNotFound", {}),
-        "expression": (entry("KEY", "bad", remote={"jmesPath": "sort_by(text, &number)"}), "PropertyNotFound", {}),
+        "expression": (entry("KEY", "small", remote={"jmesPath": "sort_by(text, &number)"}), "PropertyNotFound", {}),
         "foreign": (entry("KEY", "bad", "text"), "TargetExists", {"adopt": "IfEqual"}),
         "type": (entry("KEY", "bad", "text"), "TargetRefused", {"type": "kubernetes.io/dockerconfigjson"}),
         "docker": (

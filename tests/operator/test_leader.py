@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from controlplane import MUTATING, ControlPlane, FaultProxy
+from controlplane import MUTATING, ControlPlane, FaultProxy, LoseAnswer
 from world import OWN, Operator, World
 
 
@@ -108,7 +108,7 @@ def test_a_leader_that_slept_past_its_deadline_writes_nothing_and_ends(proxy: Fa
     works(world, "sk-three")
 
 
-def test_without_the_right_to_a_lease_nothing_is_done_and_the_log_says_why(world: World) -> None:
+def test_without_the_right_to_a_lease_the_operator_says_so_and_ends(world: World) -> None:
     world.start()
     world.has_key()
     world.is_ready()
@@ -120,13 +120,30 @@ def test_without_the_right_to_a_lease_nothing_is_done_and_the_log_says_why(world
 
     second = world.launch()
 
-    what = f"the API server answered 403 Forbidden for leases/{world.system}/keywright"
-    world.until(lambda: what in second.log.read_text(), "the log says why")
-    world.delete_secret("llm")
-    world.holds(lambda: world.secret() is None, "nobody acts")
+    assert second.process.wait(30) == 1
+    assert f"the API server answered 403 for the Lease {world.system}/keywright. Grant" in second.log.read_text()
     assert world.writes(second, mark) == {}
-    world.must("PATCH", role, {"rules": OWN}, "application/merge-patch+json")
-    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+
+
+def test_without_its_namespace_the_operator_says_so_and_ends(world: World) -> None:
+    operator = world.launch("--namespace=no-such")
+
+    assert operator.process.wait(30) == 1
+    said = operator.log.read_text()
+    assert "the API server answered 403 for the Lease no-such/keywright" in said or "no namespace no-such" in said
+
+
+def test_a_renewal_whose_answer_was_lost_is_no_loss(proxy: FaultProxy, world: World) -> None:
+    operator = world.start(server=proxy.url, ca_file=proxy.ca_file)
+    world.has_key()
+    world.is_ready()
+
+    with proxy.fault(LoseAnswer(), method="PUT", path="/leases/", times=1) as lost:
+        lost.wait()
+        works(world, "sk-two")
+
+    assert operator.process.poll() is None
+    assert "the Lease was lost" not in operator.log.read_text()
 
 
 def test_lost_install_keys_cost_a_new_baseline_and_no_secret_is_rewritten(world: World) -> None:

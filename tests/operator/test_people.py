@@ -45,7 +45,7 @@ def test_kubectl_shows_what_one_wants_to_know_and_waits_for_it(world: World) -> 
     kubectl(world, "wait", "--for=condition=Ready", "aks/llm", "--timeout=40s")
 
     shown = kubectl(world, "get", "aks").splitlines()
-    assert shown[0].split() == ["NAME", "READY", "REASON", "STORE", "KEYS", "EXPIRES", "AGE"]
+    assert shown[0].split() == ["NAME", "READY", "REASON", "STORE", "KEYS", "EXPIRES", "SUSPENDED", "AGE"]
     assert shown[1].split()[:5] == ["llm", "True", "Synced", "KeyStore/vault", "1/1"]
     assert "Secret llm holds 1 of 1 keys from KeyStore/vault." in kubectl(world, "get", "aks", "-o", "wide")
     assert kubectl(world, "get", "keywright", "-o", "name").splitlines() == [

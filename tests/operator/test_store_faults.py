@@ -216,7 +216,7 @@ def test_a_sealed_store_is_told_and_goes_on_when_it_is_unsealed(world: World, se
         sealable.seal()
         world.annotate("llm", refresh="1")
         said = world.told("StoreSealed", "vault", "KeyStore")
-        assert said.startswith("KeyStore/vault answered 503 for NS/one: sealed. ")
+        assert said.startswith("KeyStore/vault answered 503 for NS/one: sealed, since NOW. ")
         assert said.endswith(f"{AGAIN} Unseal it.")
         assert world.condition()["status"] == "True"
         sealable.unseal()

@@ -38,6 +38,7 @@ def test_an_unchanged_refresh_asks_nothing_of_the_api_server(world: World) -> No
     operator = world.start()
     world.has_key(refreshInterval="10s")
     world.is_ready()
+    world.is_ready("vault", "KeyStore")
     world.has_events("Created")
     before = operator.metric("keywright_store_calls_total")
 

@@ -16,18 +16,30 @@ from world import GROUP, SERVED, World
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
-@pytest.fixture
-def other(world: World) -> Iterator[str]:
-    """A second namespace that the operator may serve."""
-    name = f"{world.namespace}-b"
+def make_namespace(world: World, name: str) -> None:
+    """Let there be a namespace that the operator may serve."""
     world.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     world.must("POST", f"{RBAC}/namespaces/{name}/roles", {"metadata": {"name": "keywright"}, "rules": SERVED})
     role = {"kind": "Role", "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
     subject = {"kind": "ServiceAccount", "name": "keywright", "namespace": world.system}
     binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": [subject]}
     world.must("POST", f"{RBAC}/namespaces/{name}/rolebindings", binding)
+
+
+def remove_namespace(world: World, name: str) -> None:
+    """Delete a namespace; return once it is gone."""
+    path = f"/api/v1/namespaces/{name}"
+    world.must("DELETE", path)
+    world.until(lambda: world.plane.request("GET", path)[0] == 404, f"{name} is gone", seconds=90)
+
+
+@pytest.fixture
+def other(world: World) -> Iterator[str]:
+    """A second namespace that the operator may serve."""
+    name = f"{world.namespace}-b"
+    make_namespace(world, name)
     yield name
-    world.must("DELETE", f"/api/v1/namespaces/{name}")
+    world.plane.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 def shared_store(world: World, *namespaces: str, **spec: Any) -> dict[str, str]:
@@ -192,3 +204,42 @@ def test_fifty_objects_on_one_key_cost_one_read_at_each_refresh(world: World) ->
     reads = [each for each in asked(world, mark, f"{world.mount}/data/llm/openai") if each.operation == "read"]
     refreshes = (time.monotonic() - began) / 10 + 1
     assert 1 <= len(reads) <= refreshes
+
+
+def test_a_served_namespace_that_goes_and_comes_back_is_served_again(world: World, other: str) -> None:
+    operator = world.start(f"--watch-namespace={other}")
+    world.put(f"teams/{world.namespace}/llm/openai", api_key="sk-a")
+    world.put(f"teams/{other}/llm/openai", api_key="sk-b")
+    ref = shared_store(world, world.namespace, other)
+    apply_in(world, other, "llm", "llm/openai", ref)
+    becomes(world, other, "llm", "sk-b")
+
+    # The right to look into it goes with it.
+    remove_namespace(world, other)
+    world.until(lambda: operator.metric("keywright_objects") == 0, "its objects are forgotten")
+    world.holds(lambda: operator.process.poll() is None, "the operator works on", seconds=20)
+    apply_in(world, world.namespace, "llm", "llm/openai", ref)
+    becomes(world, world.namespace, "llm", "sk-a")
+
+    make_namespace(world, other)
+    apply_in(world, other, "llm", "llm/openai", ref)
+    becomes(world, other, "llm", "sk-b")
+    assert operator.process.poll() is None
+
+
+def test_a_namespace_that_was_made_anew_does_not_use_the_login_of_the_former(world: World, other: str) -> None:
+    world.start(f"--watch-namespace={other}")
+    method = kubernetes_auth(world, other)
+    account = {"mount": method, "role": "keywright-{namespace}", "serviceAccountRef": {"name": "reader"}}
+    world.put(f"teams/{other}/llm/openai", api_key="sk-b")
+    world.must("POST", f"/api/v1/namespaces/{other}/serviceaccounts", {"metadata": {"name": "reader"}})
+    ref = shared_store(world, other, vault={"auth": {"kubernetes": account}})
+    apply_in(world, other, "llm", "llm/openai", ref)
+    becomes(world, other, "llm", "sk-b")
+
+    # Another team's, of the same name, without that ServiceAccount.
+    remove_namespace(world, other)
+    make_namespace(world, other)
+    apply_in(world, other, "thief", "llm/openai", ref)
+
+    world.until(lambda: reason_in(world, other, "thief") == "CredentialMissing", "the account is missed", seconds=60)

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from controlplane import ControlPlane, OpenBao
+from controlplane.certificates import Authority
 from keywright import errors
 from keywright.errors import Reason
 from keywright.stores.base import Ref
 from keywright.stores.vault import Vault
-from stores.certificates import Authority
 from stores.contract import TIMEOUT, HeldCredentials, assert_clean, failure, refusal
 from stores.engines import Engine, engine_of
 

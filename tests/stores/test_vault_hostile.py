@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import urllib3
 
+from controlplane.certificates import Authority
 from keywright import errors, wire
 from keywright.engine import egress
 from keywright.errors import Reason
 from keywright.stores.base import MAX_ANSWER, Ref
 from keywright.stores.vault import Vault
-from stores.certificates import Authority
 from stores.contract import CANARY, HeldCredentials, assert_clean, failure, refusal
 from stores.hostile import Hostile, Script, answers, breaks_off, cuts_off, drips, floods, hangs, hostile, says
 

@@ -141,7 +141,9 @@ class Desk:
     ) -> str:
         question = Question(store, identity, Ref(path))
         since = time.monotonic() if since is None else since
-        return (await self.fetcher.read(question, since, namespace, Nothing)).value.reveal().decode()
+        waits = frozenset() if self.fetcher.kept(question, since) else frozenset({store})
+        with self.fetcher.waiting(waits):
+            return (await self.fetcher.read(question, since, namespace, Nothing)).value.reveal().decode()
 
     async def insists(
         self, store: OpenedStore, path: str, namespace: str = "team-a", since: float | None = None, identity: str = ""

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import keywright
-from keywright import logs
+from keywright import errors, logs
 
 CANARY = "canary-7f3a9c"
 
@@ -208,3 +208,48 @@ def test_keys_by_their_looks(text: str, around: str) -> None:
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_key_stays(text: str) -> None:
     assert logs._Plain().format(logging.LogRecord("x", logging.INFO, "x.py", 1, text, None, None)) == text
+
+
+@pytest.mark.parametrize(
+    ("sign", "shown"),
+    [
+        ("\n", r"\n"),
+        ("\r", r"\r"),
+        ("\x00", r"\x00"),
+        ("\x1b", r"\x1b"),
+        ("\x7f", r"\x7f"),
+        ("\x85", r"\x85"),
+        ("\x9b", r"\x9b"),
+        ("\u2028", r"\u2028"),
+        ("\u2029", r"\u2029"),
+        ("\u202e", r"\u202e"),
+        ("\ud800", r"\ud800"),
+    ],
+)
+def test_text_from_outside_cannot_begin_a_line_or_speak_to_a_terminal(sign: str, shown: str) -> None:
+    forged = f"a{sign}2026-01-01 00:00:00,000 INFO    keywright.lease: leading"
+
+    for message, arguments in ((forged, None), ("%s", (forged,))):
+        line = logs._Plain().format(logging.LogRecord("x", logging.INFO, "x.py", 1, message, arguments, None))
+        assert line == forged.replace(sign, shown)
+
+
+def test_the_lines_of_a_traceback_are_ours_alone() -> None:
+    error = errors.Stalled(errors.Reason.NOT_FOUND, "answered 404 for a\nb")
+    group = ExceptionGroup("foreign", [error])
+
+    text = logs._Plain().format(
+        logging.LogRecord("x", logging.INFO, "x.py", 1, "said", None, (type(group), group, None))
+    )
+
+    assert text.splitlines() == ["said", "  ExceptionGroup", r"  Stalled: answered 404 for a\nb"]
+
+
+@pytest.mark.parametrize("before", ["\n", "\t", "\x1b"])
+def test_a_key_is_found_behind_a_sign_that_is_spelled_out(before: str) -> None:
+    line = logs._Plain().format(
+        logging.LogRecord("x", logging.INFO, "x.py", 1, f"token{before}{SECRETS[0]}", None, None)
+    )
+
+    assert SECRETS[0] not in line
+    assert line.endswith("[redacted]")

@@ -15,7 +15,7 @@ A, B, C = Key("n", "a"), Key("n", "b"), Key("n", "c")
 
 
 class Clock:
-    """A wall clock, which may also jump back."""
+    """A clock that the test moves."""
 
     now = 1000.0
 
@@ -25,7 +25,7 @@ class Clock:
 
 def _schedule() -> tuple[Schedule, Clock, list[Key]]:
     clock, fired = Clock(), list[Key]()
-    return Schedule(fired.append, clock), clock, fired
+    return Schedule(fired.append, clock, clock), clock, fired
 
 
 def test_keys_are_called_in_the_order_of_their_times_and_once() -> None:
@@ -94,7 +94,7 @@ def test_who_is_called_may_set_the_next_time() -> None:
         fired.append(key)
         schedule.set(key, clock.now + 10.0)
 
-    schedule = Schedule(due, clock)
+    schedule = Schedule(due, clock, clock)
     schedule.set(A, 1000.0)
 
     assert schedule.fire() == 10.0
@@ -112,7 +112,7 @@ def test_what_was_replaced_does_not_pile_up() -> None:
 
 async def test_running_calls_back_what_is_due_and_what_becomes_due() -> None:
     clock, fired = Clock(), asyncio.Queue[Key]()
-    schedule = Schedule(fired.put_nowait, clock)
+    schedule = Schedule(fired.put_nowait, clock, clock)
     schedule.set(A, 999.0)
     running = asyncio.create_task(schedule.run())
 
@@ -160,3 +160,18 @@ class Scheduling(RuleBasedStateMachine):
 
 
 TestScheduling = Scheduling.TestCase
+
+
+def test_a_wall_clock_that_jumps_changes_nothing_about_pauses() -> None:
+    fired = list[Key]()
+    even, wall = Clock(), Clock()
+    schedule = Schedule(fired.append, even, wall)
+    schedule.after(A, 1.0)
+    schedule.set(B, wall.now + 10.0)
+
+    wall.now -= 3600.0
+    even.now += 1.0
+
+    assert schedule.fire() == 9.0
+    assert fired == [A]
+    assert schedule.at(B) == wall.now + 9.0

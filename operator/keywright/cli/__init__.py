@@ -8,15 +8,21 @@ Does not belong here: what the operator does; commands call the same functions.
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import pathlib
 import pkgutil
 import sys
+import traceback
+from typing import NoReturn
 
 import click
 
-from .. import __version__, errors
+from .. import __version__, errors, logs
 
-#: Exit codes beside click's own 2 for wrong usage.
+log = logging.getLogger(__name__)
+
+#: Exit codes beside click's own 2 for wrong usage: it could not be done; Keywright itself is wrong.
 FAILED, BUG = 1, 70
 
 
@@ -40,7 +46,7 @@ def keywright() -> None:
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one line for a person."""
+    """Run the command line; whatever goes wrong becomes a line for a person, and an exit code."""
     try:
         # kubectl runs a plugin by its file's name.
         plugin = pathlib.PurePath(sys.argv[0]).name.startswith("kubectl-")
@@ -51,6 +57,21 @@ def main() -> None:
         wrong.show()
         sys.exit(wrong.exit_code)
     except errors.Error as error:
-        hint = f"\n{error.hint}." if error.hint else ""
-        click.echo(f"Error ({error.reason}): {error.message}.{hint}", err=True)
-        sys.exit(FAILED)
+        # Without the reason: it is a word of conditions, and nothing that is told here is one.
+        _fail(f"{error.message}." + (f"\n{error.hint}." if error.hint else ""), FAILED)
+    except OSError as refused:
+        _fail(f"this machine refuses what is needed: {os.strerror(refused.errno or 0)}.", FAILED)
+    except Exception as bug:
+        # A traceback is no message, and its text may be anybody's.
+        log.info("the way to a bug", exc_info=bug)
+        place = traceback.extract_tb(bug.__traceback__)[-1]
+        where = f"{type(bug).__name__} at {pathlib.PurePath(place.filename).name}:{place.lineno}"
+        # Commands that log at all have the option, and an operator's log has been told already.
+        level = logging.getLogger("keywright").level
+        more = " --log-level=debug tells more." if level > logging.INFO else ""
+        _fail(f"this is a bug in Keywright ({where}); please report it.{more}", BUG)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo("\n".join(map(logs.visible, f"Error: {message}".split("\n"))), err=True)
+    sys.exit(code)

@@ -15,6 +15,7 @@ import click
 
 from .. import errors, logs, settings
 from ..errors import Reason
+from . import _types
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json, Refused, Resource
@@ -22,18 +23,31 @@ if TYPE_CHECKING:
 #: Exit codes beside 0 (as it should be), 1 (failed or refused) and click's own 2 (wrong usage).
 NOT_READY, CHANGES = 3, 4
 
+#: How the cluster calls a watch, and the kinds that are in no namespace.
+_WATCH, _CLUSTER_SCOPED = "a watch of ", ("namespaces", "clusterkeystores")
 _NO_CRDS = "Install Keywright, or at least its CRDs: keywright crds | kubectl apply -f -"
 
 _OPTIONS = (
-    click.option("-n", "--namespace", help="Namespace. Default: the context's, else default."),
+    click.option("-n", "--namespace", type=_types.NAMESPACE, help="Namespace. Default: the context's, else default."),
     click.option("--context", help="Context of the kubeconfig. Default: its current one."),
-    click.option("--kubeconfig", type=click.Path(), envvar="KUBECONFIG", help="How to reach the cluster."),
+    click.option(
+        "--kubeconfig", type=_types.KUBECONFIG, envvar="KUBECONFIG", show_envvar=True, help="How to reach the cluster."
+    ),
     click.option(
         "--operator-namespace",
+        type=_types.NAMESPACE,
         envvar="KEYWRIGHT_NAMESPACE",
+        show_envvar=True,
         default=settings.DEFAULT_NAMESPACE,
         show_default=True,
         help="Where the operator runs.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="error",
+        show_default=True,
+        help="How much is told of what goes on, to stderr.",
     ),
 )
 
@@ -44,12 +58,14 @@ class Place:
 
     Attributes:
         namespace: as given; None: the context's.
+        log_level: how much is logged to stderr.
     """
 
     namespace: str | None
     context: str | None
     kubeconfig: str | None
     operator_namespace: str
+    log_level: str
 
     def namespace_in(self, api: Cluster) -> str:
         """Return the namespace that is meant."""
@@ -60,10 +76,9 @@ def connects(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say which cluster; it gets them as one ``place``."""
 
     @functools.wraps(function)
-    def command(
-        namespace: str | None, context: str | None, kubeconfig: str | None, operator_namespace: str, **rest: Any
-    ) -> None:
-        function(Place(namespace, context, kubeconfig, operator_namespace), **rest)
+    def command(**given: Any) -> None:
+        place = Place(**{field.name: given.pop(field.name) for field in dataclasses.fields(Place)})
+        function(place, **given)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 
@@ -74,7 +89,7 @@ def run(place: Place, work: Callable[[Cluster], Awaitable[int]]) -> NoReturn:
     Raises:
         errors.Error: in words for whoever sits at the terminal.
     """
-    logs.configure("error")
+    logs.configure(place.log_level)
     click.get_current_context().exit(asyncio.run(_connected(place, work)))
 
 
@@ -96,17 +111,44 @@ async def _connected(place: Place, work: Callable[[Cluster], Awaitable[int]]) ->
         await api.close()
 
 
-def explained(refused: Refused, host: str) -> errors.Error:
-    """Say what an answer 4xx of the API server means to a person."""
+def explained(refused: Refused, host: str, verb: str = "") -> errors.Error:
+    """Say what an answer 4xx of the API server means to a person.
+
+    Args:
+        verb: the right that was used, where it is neither ``get`` nor ``list``.
+    """
+    if refused.status == 400:
+        hint = "Check the address of the cluster in the kubeconfig; it should begin with https://"
+        return errors.Stalled(refused.reason, f"what answers at {host} does not understand the request (400)", hint)
     if refused.status == 401:
-        hint = "Log in anew, or choose another user with --context or --kubeconfig"
-        return errors.Stalled(refused.reason, f"the API server at {host} does not accept your login", hint)
+        hint = (
+            "Log in anew, or choose another user with --context or --kubeconfig; kubectl auth whoami tells who you are"
+        )
+        return errors.Stalled(
+            refused.reason, f"you are not logged in: the API server at {host} does not accept your login", hint
+        )
     if refused.status == 403:
-        hint = "Ask whoever runs the cluster for the right; kubectl auth can-i --list tells those that you have"
-        return errors.Stalled(refused.reason, f"the API server answered 403 for {refused.what}", hint)
+        hint = (
+            "Ask whoever runs the cluster for the right; kubectl auth whoami tells who you are,"
+            " kubectl auth can-i --list what you may"
+        )
+        return errors.Stalled(refused.reason, f"you have no right to {_right(refused.what, verb)}", hint)
     if refused.status == 404 and not refused.cause:
-        return errors.Stalled(refused.reason, f"this cluster does not know {refused.what.partition('/')[0]}", _NO_CRDS)
+        plural = refused.what.removeprefix(_WATCH).partition("/")[0]
+        return errors.Stalled(refused.reason, f"this cluster does not know {plural}: the CRDs are missing", _NO_CRDS)
     return refused
+
+
+def _right(what: str, verb: str) -> str:
+    """Return which right a request needs, in words: ``list apikeysecrets in namespace team-a``."""
+    plural, *rest = what.removeprefix(_WATCH).split("/")
+    if what.startswith(_WATCH):
+        return f"watch {plural}"
+    if plural in _CLUSTER_SCOPED:
+        return f"{verb or 'get'} {plural} {rest[0]}" if rest else f"{verb or 'list'} {plural}"
+    named = f" {rest[1]}" if len(rest) > 1 else ""
+    where = f" in namespace {rest[0]}" if rest else " in all namespaces"
+    return f"{verb or ('get' if named else 'list')} {plural}{named}{where}"
 
 
 async def read(api: Cluster, resource: Resource, kind: str, namespace: str | None, name: str) -> Json:

@@ -20,11 +20,12 @@ class Health:
 
     Attributes:
         ready: status of the condition `Ready`; ``Unknown`` where it is about another generation.
+        reason: of that condition, or of `Suspended`; None where there is none.
         since: when that became so, RFC 3339.
     """
 
     ready: str
-    reason: str = "-"
+    reason: str | None = None
     message: str = ""
     since: str | None = None
 
@@ -41,7 +42,7 @@ def of(item: Json) -> Health:
         return Health("Unknown", message="The operator has not said yet how it is.")
     return Health(
         str(ready.get("status", "Unknown")),
-        str(told.get("reason", "-")),
+        told.get("reason"),
         str(told.get("message", "")),
         told.get("lastTransitionTime"),
     )

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ import click
 
 from .. import errors, logs, settings
 from ..settings import Settings
+from . import _types
 
 if TYPE_CHECKING:
     from .. import cluster, lease
@@ -28,20 +31,42 @@ log = logging.getLogger(__name__)
 
 #: Seconds that ending may take before the process goes anyway.
 ENDING = 10.0
+#: An address that is taken, is not this machine's, or needs more rights.
+_NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 @click.command("operator")
-@click.option("--namespace", help="Namespace of the operator. Default: the pod's, else keywright-system.")
-@click.option("--kubeconfig", type=click.Path(), envvar="KUBECONFIG", help="File that says how to reach the cluster.")
+@click.option(
+    "--namespace",
+    type=_types.NAMESPACE,
+    envvar="KEYWRIGHT_NAMESPACE",
+    show_envvar=True,
+    help="Namespace of the operator. Default: the pod's, else keywright-system.",
+)
+@click.option(
+    "--kubeconfig",
+    type=_types.KUBECONFIG,
+    envvar="KUBECONFIG",
+    show_envvar=True,
+    help="How to reach the cluster. Default: the pod's ServiceAccount, else ~/.kube/config.",
+)
 @click.option("--context", help="Context of the kubeconfig.")
-@click.option("--listen", help="Address of /healthz, /readyz and /metrics. Default: 127.0.0.1:8080; '' = none.")
+@click.option(
+    "--listen",
+    type=_types.ADDRESS,
+    help="Address of /healthz, /readyz and /metrics. Default: 127.0.0.1:8080; '' = none.",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: info.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), help="Objects worked on at the same time. Default: 64.")
 @click.option(
     "--lease-seconds", type=click.FloatRange(1, 120), help="How long a vanished leader is waited for. Default: 15."
 )
 @click.option(
-    "--watch-namespace", "watch_namespaces", multiple=True, help="Namespace to serve; repeatable. Default: all."
+    "--watch-namespace",
+    "watch_namespaces",
+    type=_types.NAMESPACE,
+    multiple=True,
+    help="Namespace to serve; repeatable. Default: all.",
 )
 @click.option("--allow-loopback-stores", is_flag=True, default=None, help="Let stores be on loopback (development).")
 @click.option(
@@ -67,7 +92,14 @@ def command(**flags: object) -> None:
         raise click.BadParameter("a network is written like 10.0.0.0/8", param_hint="--allow-store-network") from None
     logs.configure(chosen.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        code = runner.run(_run(chosen))
+        try:
+            code = runner.run(_run(chosen))
+        except OSError as refused:
+            if not isinstance(refused, socket.gaierror) and refused.errno not in _NOT_TO_BE_LISTENED_AT:
+                raise
+            raise click.ClickException(
+                f"cannot listen at {chosen.listen}; choose another address by --listen"
+            ) from None
         # Kopf would now wait seconds for tasks of ours; nothing is left that needs an ending.
         logging.shutdown()
         os._exit(code)
@@ -101,7 +133,8 @@ async def _run(chosen: Settings) -> int:
         acquiring = asyncio.create_task(held.acquire())
         if await _first(stopping, acquiring) is stopping:
             return 0
-        acquiring.result()
+        if acquiring.exception():
+            return _explain(acquiring, lost=False)
         api.fence = held.fence
         code = await _lead(chosen, api, held, app, stopping, stop)
         await app.stop()
@@ -126,7 +159,7 @@ async def _lead(
     """Do the work of a leader until that ends; return the exit code."""
     from .. import handlers
 
-    working, keeping = asyncio.create_task(app.run()), asyncio.create_task(held.keep())
+    working, keeping = asyncio.create_task(app.run()), asyncio.create_task(held.keep(app.resume))
     ended = await _first(stopping, working, keeping, asyncio.create_task(app.ready.wait()))
     if app.ready.is_set():
         # What is loaded now stays: looking through it again and again is wasted time.

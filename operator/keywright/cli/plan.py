@@ -9,14 +9,14 @@ import asyncio
 import dataclasses
 import ipaddress
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import errors, settings
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
-from . import _connection, _output
+from . import _connection, _output, _types
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -81,8 +81,8 @@ class Plan:
 
 
 @click.command("plan")
-@click.argument("name")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.argument("name", type=_types.NAME)
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_connection.connects
 def command(place: _connection.Place, name: str, output: str) -> None:
     """Show what the operator would write for an ApiKeySecret, and write nothing.
@@ -96,10 +96,10 @@ def command(place: _connection.Place, name: str, output: str) -> None:
 
     async def work(api: Cluster) -> int:
         plan = await _plan(api, place, name)
-        if output == "json":
-            _output.structured("json", dataclasses.asdict(plan))
-        else:
+        if output == "table":
             _show(plan)
+        else:
+            _output.structured(output, dataclasses.asdict(plan))
         return plan.code
 
     _connection.run(place, work)
@@ -149,10 +149,12 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
     def credentials(store: StoreRecord, namespace: str) -> ClusterCredentials:
         return ClusterCredentials(api, loop, namespace, store.namespace or operator_namespace)
 
-    catalog = await _catalog(api, record, meta.get("labels") or {})
+    catalog = await _catalog(api, record, meta)
     try:
         gatherer = Gatherer(catalog, Fetcher(lambda *_: None, lambda _: None), credentials)
-        reconciler = Reconciler(api, keys, gatherer, {}, lambda _: "deletionTimestamp" in meta, operator_namespace)
+        reconciler = Reconciler(
+            api, keys, gatherer, {}, lambda _: frozenset(), lambda _: "deletionTimestamp" in meta, operator_namespace
+        )
         found = await reconciler.forecast(record)
         plan = _told(record, found, _entries(record, catalog, found, keys))
     finally:
@@ -173,22 +175,22 @@ async def _install_key(api: Cluster, namespace: str) -> FingerprintKey | None:
         return None
 
 
-async def _catalog(api: Cluster, record: Record, labels: dict[str, str]) -> Catalog:
+async def _catalog(api: Cluster, record: Record, namespace: dict[str, Any]) -> Catalog:
     """Return the stores that an object names, as they are now."""
     from ..engine import catalog
     from ..engine.reporter import STORE_RESOURCES
 
     everywhere = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
     chosen = settings.Settings(allow_loopback_stores=True, store_networks=everywhere)
-    stores = catalog.Catalog(chosen, lambda _: labels)
+    stores = catalog.Catalog(chosen, lambda _: catalog.Namespace(namespace))
     spec = record.spec_model()
     for ref in [entry.store_ref or spec.store_ref for entry in spec.data]:
         kind = ref.kind if ref else catalog.CLUSTER_KIND
-        namespace = None if kind == catalog.CLUSTER_KIND else record.key.namespace
+        place = None if kind == catalog.CLUSTER_KIND else record.key.namespace
         if ref is None:
             found = [item async for page in api.pages(STORE_RESOURCES[kind]) for item in page["items"]]
         else:
-            one = await api.get(STORE_RESOURCES[kind], namespace, ref.name)
+            one = await api.get(STORE_RESOURCES[kind], place, ref.name)
             found = [one] if one else []
         for item in found:
             stores.put(catalog.read(kind, item))
@@ -230,7 +232,7 @@ def _told(record: Record, found: Forecast, entries: tuple[Entry, ...]) -> Plan:
     if isinstance(verdict, errors.Error):
         return Plan(str(record.key), secret, "refused", str(verdict.reason), _refusal(verdict), entries)
     message = _sentence(secret, verdict.act, verdict.why)
-    return Plan(str(record.key), secret, verdict.act, verdict.why, message, entries, found.former)
+    return Plan(str(record.key), secret, verdict.act, verdict.why, message, entries, next(iter(found.former), None))
 
 
 def _sentence(secret: str, act: str, why: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors, schema
-from . import _connection, _health, _leader, _output
+from . import _connection, _health, _leader, _output, _types
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json
@@ -33,7 +33,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 
 
 @click.command("refresh")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=_types.NAME, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="All ApiKeySecrets of the namespace.")
 @click.option("--wait", is_flag=True, help="Wait until the operator has done it, and tell the outcome.")
 @click.option(
@@ -109,6 +109,8 @@ class _Refresh:
                 accept=cluster.METADATA,
             )
         except cluster.Refused as refused:
+            if refused.status == 403:
+                raise _connection.explained(refused, self.api.host, "patch") from None
             if refused.status != 404 or not refused.cause:
                 raise
             self.failed[name] = f"does not exist in namespace {self.namespace}"
@@ -164,7 +166,7 @@ class _Refresh:
         """Print what has become of each; return the exit code."""
         page = _output.Page()
         for name, health in sorted(self.done.items()):
-            page.line(f"{name}: {'Ready' if health.ready == 'True' else 'not Ready'} ({health.reason})")
+            page.line(f"{name}: {'Ready' if health.ready == 'True' else 'not Ready'} ({health.reason or 'no reason'})")
             if health.ready != "True":
                 page.below(health.message)
         for name in sorted(self.waiting):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import _connection, _health, _leader, _output
+from . import _connection, _health, _leader, _output, _types
 from ._output import lasting, seconds_since
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _HOW = "Create a KeyStore and an ApiKeySecret: `kubectl explain apikeysecret.spe
 
 
 @click.command("status")
-@click.argument("name", required=False)
+@click.argument("name", type=_types.NAME, required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the objects of all namespaces.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_connection.connects
@@ -124,7 +124,8 @@ def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace:
         [
             [
                 *([] if namespace else [each["namespace"]]),
-                *(each["name"], each["ready"], each["reason"], each["store"] or "-", each["keys"] or "-"),
+                *(each["name"], each["ready"]),
+                *(each[told] or "-" for told in ("reason", "store", "keys")),
                 *(lasting(seconds_since(each[when])) for when in ("lastChanged", "created")),
             ]
             for each in objects
@@ -134,7 +135,10 @@ def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace:
     page.line()
     page.table(
         ["STORE", "READY", "REASON", "SINCE"],
-        [[each["store"], each["ready"], each["reason"], lasting(seconds_since(each["since"]))] for each in stores],
+        [
+            [each["store"], each["ready"], each["reason"] or "-", lasting(seconds_since(each["since"]))]
+            for each in stores
+        ],
     )
     _explain(page, {each["store"]: each for each in stores})
 

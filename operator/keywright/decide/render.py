@@ -24,11 +24,28 @@ MAX_SECRET = 1024 * 1024
 #: Characters of a path, with its prefix.
 MAX_PATH = 1024
 
+#: What a jmesPath may search (bytes): its cost is its length times this.
+MAX_SEARCHED = 256 * 1024
+
 Decode = Literal["None", "Base64", "Base64URL"]
 
 
+class Parsed:
+    """What a store answered for one key, parsed once for all entries that choose from it."""
+
+    def __init__(self, fetched: Fetched) -> None:
+        self.fetched = fetched
+        self._values: dict[str, Any] | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return the map that the store answered."""
+        if self._values is None:
+            self._values = json.loads(self.fetched.value.reveal())
+        return self._values
+
+
 def entry_value(
-    fetched: Fetched,
+    parsed: Parsed,
     *,
     property: str | None = None,  # noqa: A002 - the field's name
     jmes_path: str | None = None,
@@ -47,10 +64,11 @@ def entry_value(
         where: the entry and its key, as messages begin.
 
     Raises:
-        errors.Stalled: ``PropertyNotFound``, ``DecodeFailed``, ``ValueEmpty``, ``InvalidSpec`` (the expression).
+        errors.Stalled: ``PropertyNotFound``, ``DecodeFailed``, ``ValueEmpty``, ``ValueTooLarge`` (for an expression),
+            ``InvalidSpec`` (the expression).
     """
     with errors.boundary(lambda _: _failed(Reason.DECODE_FAILED, f"{where} is not text that can be read")):
-        raw = _chosen(fetched, property, jmes_path, where)
+        raw = _chosen(parsed, property, jmes_path, where)
     with errors.boundary(lambda _: _failed(Reason.DECODE_FAILED, f"{where} is not {decode}")):
         decoded = _decoded(raw, decode)
     if not decoded and not allow_empty:
@@ -58,9 +76,14 @@ def entry_value(
     return SecretValue(decoded)
 
 
+def size(value: SecretValue) -> int:
+    """Return how large a value is (bytes)."""
+    return len(value.reveal())
+
+
 def check_size(entries: SecretMap) -> None:
     """Raise ``Stalled(ValueTooLarge)`` if the values together are more than a Secret holds."""
-    sizes = {name: len(value.reveal()) for name, value in entries.items()}
+    sizes = {name: size(value) for name, value in entries.items()}
     if sum(sizes.values()) > MAX_SECRET:
         largest = ", ".join(sorted(sizes, key=lambda name: (-sizes[name], name))[:3])
         said = f"the values together are larger than a Secret may be (1 MiB); the largest are {largest}"
@@ -113,14 +136,16 @@ def effective_path(path: str, prefix: str, namespace: str) -> str:
     return canonical(f"{filled}/{below}") if filled else below
 
 
-def _chosen(fetched: Fetched, name: str | None, expression: str | None, where: str) -> bytes:
+def _chosen(parsed: Parsed, name: str | None, expression: str | None, where: str) -> bytes:
+    fetched = parsed.fetched
     whole = fetched.value.reveal()
     if name is None and expression is None:
         return b"" if fetched.is_map and whole == b"{}" else whole
     if not fetched.is_map:
         raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} is text, not a map to choose from")
-    values = json.loads(whole)
-    return _text(_property(values, name, where) if name is not None else _found(values, expression or "", where))
+    if name is not None:
+        return _text(_property(parsed.values(), name, where))
+    return _text(_found(parsed, len(whole), expression or "", where))
 
 
 def _property(values: dict[str, Any], name: str, where: str) -> Any:
@@ -175,14 +200,16 @@ _FUNCTIONS = frozenset(
 )
 
 
-def _found(values: dict[str, Any], text: str, where: str) -> Any:
+def _found(parsed: Parsed, length: int, text: str, where: str) -> Any:
     with errors.boundary(lambda _: _failed(Reason.INVALID_SPEC, f"{where} has a jmesPath that cannot be parsed")):
         expression = jmespath.compile(text)
         allowed = _bounded(expression.parsed)
     if not allowed:
         raise _failed(Reason.INVALID_SPEC, f"{where} has a jmesPath that makes lists or maps, or calls what it may not")
+    if length > MAX_SEARCHED:
+        raise _failed(Reason.VALUE_TOO_LARGE, f"{where} is larger than a jmesPath may search (256 KiB)")
     with errors.boundary(lambda _: _failed(Reason.PROPERTY_NOT_FOUND, f"{where} does not fit jmesPath {text}")):
-        found = expression.search(values)
+        found = expression.search(parsed.values())
     if found is None:
         raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} has nothing at jmesPath {text}")
     return found
@@ -227,6 +254,7 @@ _HINTS = {
     Reason.DECODE_FAILED: "Check decode, and the value for white space and a line break at its end",
     Reason.VALUE_EMPTY: "Write the value into the store, or set allowEmpty: true",
     Reason.INVALID_SPEC: "Correct jmesPath",
+    Reason.VALUE_TOO_LARGE: "Name a property instead",
 }
 
 

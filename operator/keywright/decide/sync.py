@@ -53,11 +53,17 @@ class Applied:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """A Secret as its metadata shows it."""
+    """A Secret as its metadata shows it.
+
+    Attributes:
+        owner: namespace/name of the ApiKeySecret that it says to belong to.
+        owner_uid: UID of the ApiKeySecret with which it goes, None if it is kept.
+    """
 
     uid: str
     resource_version: str
     owner: str | None
+    owner_uid: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,9 +134,15 @@ def owned_elsewhere(o: Observed) -> Plan | None:
         return None
     raise errors.Stalled(
         Reason.TARGET_OWNED_ELSEWHERE,
-        f"is written by ApiKeySecret {o.seen.owner}",
+        f"is written by {_named(o.seen.owner)}",
         "Choose another target.name, or remove the other object",
     )
+
+
+def _named(owner: str | None) -> str:
+    """Name an ApiKeySecret as a Secret's annotation does, which anybody may have written."""
+    named = owner and re.fullmatch(r"[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}", owner)
+    return f"ApiKeySecret {owner}" if named else "another ApiKeySecret, as its annotation says"
 
 
 def foreign(o: Observed) -> Plan | None:

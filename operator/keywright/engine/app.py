@@ -10,16 +10,18 @@ import collections
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, lease, metrics
 from ..decide import sync
 from ..settings import Settings
 from . import catalog, installkeys, target
+from .ages import Ages
 from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
+from .checkup import Checkup
 from .credentials import ClusterCredentials
-from .fetch import Fetcher
+from .fetch import KEPT_SECONDS, Fetcher
 from .gather import Gatherer
 from .health import StoreHealth
 from .loop import Loop
@@ -34,21 +36,6 @@ log = logging.getLogger(__name__)
 _MANAGED = ",".join(f"{name}={value}" for name, value in sync.MANAGED_BY.items())
 
 
-class Namespace:
-    """What is known of a namespace."""
-
-    __slots__ = ("labels", "terminating")
-
-    def __init__(self, meta: dict[str, Any]) -> None:
-        self.labels: Mapping[str, str] = meta.get("labels") or {}
-        self.terminating = "deletionTimestamp" in meta
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Namespace) and (self.labels, self.terminating) == (other.labels, other.terminating)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
 class App:
     """One operator while it leads.
 
@@ -60,36 +47,28 @@ class App:
     def __init__(self, settings: Settings, api: cluster.Cluster, held: lease.Lease) -> None:
         self._settings, self._api, self._lease = settings, api, held
         self._recorder = events.Recorder(api, settings.identity)
-        self._namespaces = Mirror(api, cluster.NAMESPACES, Namespace, self._namespace_changed)
+        self._namespaces = Mirror(api, cluster.NAMESPACES, catalog.Namespace, self._namespace_changed)
         self._scopes: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._secrets = [
             Mirror(api, cluster.SECRETS, target.seen, self._secret_changed, _MANAGED, namespace)
             for namespace in self._scopes
         ]
-        self._catalog = Catalog(settings, self._labels)
+        #: Names of the Secrets that say to belong to an object.
+        self._owned: dict[Key, set[str]] = {}
+        self._catalog = Catalog(settings, self._namespace, self._closed)
         self._reporter = Reporter(api, self._recorder, self._other_than_known)
         self._health = StoreHealth(self._catalog, self._reporter)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
+        self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
         self._loop: Loop | None = None
+        self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
         """Run until cancelled; ``observe`` may be called once ``ready`` is set."""
-        loop = asyncio.get_running_loop()
-        keys = await installkeys.load(self._api, self._settings.namespace)
-
-        def credentials(record: StoreRecord, namespace: str) -> ClusterCredentials:
-            home = record.namespace or self._settings.namespace
-            return ClusterCredentials(self._api, loop, namespace, home)
-
-        gatherer = Gatherer(self._catalog, self._fetcher, credentials)
-        seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
-        reconciler = Reconciler(self._api, keys, gatherer, seen, self._terminating, self._settings.namespace)
-        # Refreshes went on until the former leader's last sign of life; without one nothing was due.
-        alive = self._lease.previous_alive or time.time()
-        self._loop = Loop(reconciler, self._reporter, concurrency=self._settings.concurrency, alive_before=alive)
-        metrics.REGISTRY.register(Ages(self._loop, self._settings))
+        self._loop = await self._make_loop()
+        metrics.REGISTRY.register(Ages(self._loop.records, by_object=self._settings.metrics_detail == "object"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run())
             tasks.create_task(self._namespaces.run())
@@ -99,12 +78,37 @@ class App:
             await self._namespaces.ready.wait()
             for mirror in self._secrets:
                 await mirror.ready.wait()
-            tasks.create_task(self._loop.run())
+            self._working = tasks.create_task(self._loop.run())
             tasks.create_task(self._look_for_ghosts())
+            tasks.create_task(self._sweep())
+            for record in self._catalog.records():
+                self._look_at(record)
             self.ready.set()
 
+    async def _make_loop(self) -> Loop:
+        keys = await installkeys.load(self._api, self._settings.namespace)
+        gatherer = Gatherer(self._catalog, self._fetcher, self._credentials)
+        seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
+        own = self._settings.namespace
+        reconciler = Reconciler(self._api, keys, gatherer, seen, self._names_of, self._terminating, own)
+        # Refreshes went on until the former leader's last sign of life; without one nothing was due.
+        alive = self._lease.previous_alive or time.time()
+        told, count = self._catalog.as_told, self._settings.concurrency
+        return Loop(reconciler, self._reporter, told, concurrency=count, alive_before=alive)
+
+    def _credentials(self, record: StoreRecord, namespace: str) -> ClusterCredentials:
+        home = record.namespace or self._settings.namespace
+        return ClusterCredentials(self._api, asyncio.get_running_loop(), namespace, home)
+
+    def resume(self) -> None:
+        """Look at everything that failed while the Lease could not be renewed."""
+        if self._loop:
+            self._loop.resume()
+
     async def stop(self) -> None:
-        """Let Events that were said be written, and close the stores."""
+        """Start no more work, let Events that were said be written, and close the stores."""
+        if self._working:
+            self._working.cancel()
         try:
             async with asyncio.timeout(3):
                 await self._recorder.drain()
@@ -159,33 +163,58 @@ class App:
             return
         if self._catalog.put(record) and self._loop:
             self._loop.store_changed(record.identifier)
+            self._look_at(record)
+
+    def _look_at(self, record: StoreRecord) -> None:
+        """Look at a store before it is used. Cluster stores are the business of an operator that serves the cluster."""
+        if record.namespace or not self._settings.watch_namespaces:
+            self._checkup.look(record)
 
     def _store_gone(self, name: str) -> None:
         if self._catalog.remove(name) and self._loop:
             self._loop.store_changed(name)
 
+    def _closed(self, opened: OpenedStore, gone: bool) -> None:
+        self._health.closed(opened, gone)
+
     def _has_room(self, opened: OpenedStore) -> None:
         if self._loop:
-            self._loop.store_has_room(opened)
+            self._loop.parking.has_room(opened)
 
     # What the mirrors tell.
 
-    def _labels(self, namespace: str) -> Mapping[str, str] | None:
-        known = self._namespaces.known.get(Key("", namespace))
-        return known.labels if known else None
+    def _namespace(self, name: str) -> catalog.Namespace | None:
+        return self._namespaces.known.get(Key("", name))
 
     def _terminating(self, namespace: str) -> bool:
-        known = self._namespaces.known.get(Key("", namespace))
+        known = self._namespace(namespace)
         return bool(known and known.terminating)
 
-    def _namespace_changed(self, key: Key, old: Namespace | None, new: Namespace | None) -> None:
+    def _names_of(self, owner: Key) -> AbstractSet[str]:
+        return self._owned.get(owner, frozenset())
+
+    def _namespace_changed(self, key: Key, old: catalog.Namespace | None, new: catalog.Namespace | None) -> None:
+        if old and (new is None or new.uid != old.uid):
+            self._catalog.forget_namespace(old.uid)
         if self._loop and old and new and old.labels != new.labels:
             self._loop.namespace_changed(key.name)
 
     def _secret_changed(self, key: Key, old: sync.Seen | None, new: sync.Seen | None) -> None:
+        if old and old.owner and not (new and new.owner == old.owner):
+            self._disown(_owner(old), key.name)
+        if new and new.owner:
+            self._owned.setdefault(_owner(new), set()).add(key.name)
         if self._loop:
             for owner in {each.owner for each in (old, new) if each}:
-                self._loop.target_changed(owner)
+                self._loop.target_changed(owner, key.name)
+            if new is None:
+                self._loop.target_gone(key)
+
+    def _disown(self, owner: Key, name: str) -> None:
+        names = self._owned.get(owner, set())
+        names.discard(name)
+        if not names:
+            self._owned.pop(owner, None)
 
     def _other_than_known(self, record: Any, item: cluster.Json | None) -> None:
         """Take over an object that turned out to be another than we knew, and look at it again."""
@@ -196,13 +225,18 @@ class App:
             self._loop.observe(item)
             self._loop.again(record.key)
 
+    async def _sweep(self) -> None:
+        """Let no value that was read stay in memory for long."""
+        while True:
+            await asyncio.sleep(KEPT_SECONDS)
+            self._fetcher.sweep()
+
     # Ghosts.
 
     async def _look_for_ghosts(self) -> None:
         """Find deletions that no watch told of, by listing names now and then."""
         while True:
             await asyncio.sleep(self._settings.ghost_check_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311
-            self._fetcher.sweep()
             try:
                 await self._compare_names()
             except errors.Error as error:
@@ -229,24 +263,7 @@ class App:
         }
 
 
-class Ages:
-    """Tells at each scrape how many objects are Ready and how old their last confirmation is."""
-
-    def __init__(self, loop: Loop, settings: Settings) -> None:
-        self._loop, self._by_object = loop, settings.metrics_detail == "object"
-
-    def collect(self) -> list[Any]:
-        """Bring the gauges up to date; they are registered on their own."""
-        oldest: dict[tuple[str, str], float] = {}
-        ready = 0
-        for key, record in self._loop.records.items():
-            ready += not record.failures and not record.ask
-            if record.checked_at is not None:
-                group = (key.namespace, key.name if self._by_object else "")
-                oldest[group] = min(record.checked_at, oldest.get(group, record.checked_at))
-        metrics.LAST_SUCCESS.clear()
-        for group, at in oldest.items():
-            metrics.LAST_SUCCESS.labels(*group).set(at)
-        metrics.OBJECTS.labels("true").set(ready)
-        metrics.OBJECTS.labels("false").set(len(self._loop.records) - ready)
-        return []
+def _owner(seen: sync.Seen) -> Key:
+    """Return the object that a Secret says to belong to."""
+    namespace, _, name = (seen.owner or "").partition("/")
+    return Key(namespace, name)

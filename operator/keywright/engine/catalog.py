@@ -25,9 +25,33 @@ CLUSTER_KIND = "ClusterKeyStore"
 DEFAULT_STORE = f"{CLUSTER_KIND}/"
 
 
+class Namespace:
+    """What is known of a namespace."""
+
+    __slots__ = ("labels", "terminating", "uid")
+
+    def __init__(self, meta: dict[str, Any]) -> None:
+        self.uid: str = meta["uid"]
+        self.labels: Mapping[str, str] = meta.get("labels") or {}
+        self.terminating = "deletionTimestamp" in meta
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Namespace) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclasses.dataclass(slots=True)
 class StoreRecord:
-    """One KeyStore or ClusterKeyStore as the API server has it."""
+    """One KeyStore or ClusterKeyStore as the API server has it.
+
+    Attributes:
+        observed: the generation that its status is about.
+        changed: its status was about another form of it when it was first seen in this one: nobody may have looked at
+            what follows for its users.
+    """
 
     kind: str
     namespace: str
@@ -37,6 +61,8 @@ class StoreRecord:
     resource_version: str
     spec: kinds.KeyStoreSpec
     conditions: list[dict[str, object]]
+    observed: int
+    changed: bool
     opened: OpenedStore | None = None
 
     @property
@@ -56,16 +82,19 @@ def read(kind: str, item: dict[str, Any]) -> StoreRecord:
     Raises:
         errors.Stalled: ``InvalidSpec``.
     """
-    meta = item["metadata"]
+    meta, status = item["metadata"], item.get("status") or {}
+    generation, observed = int(meta.get("generation", 1)), int(status.get("observedGeneration", -1))
     return StoreRecord(
         kind,
         meta.get("namespace", ""),
         meta["name"],
         meta["uid"],
-        int(meta.get("generation", 1)),
+        generation,
         meta["resourceVersion"],
         kinds.KINDS[kind].read_spec(item.get("spec") or {}),
-        (item.get("status") or {}).get("conditions") or [],
+        status.get("conditions") or [],
+        observed,
+        observed != generation,
     )
 
 
@@ -88,11 +117,17 @@ class Catalog:
     """All stores.
 
     Args:
-        labels: labels of a namespace; None if it is not known.
+        namespace: what is known of a namespace; None if nothing is.
+        closed: called with each opened store that is closed, and whether the store object is gone.
     """
 
-    def __init__(self, settings: Settings, labels: Callable[[str], Mapping[str, str] | None]) -> None:
-        self._settings, self._labels = settings, labels
+    def __init__(
+        self,
+        settings: Settings,
+        namespace: Callable[[str], Namespace | None],
+        closed: Callable[[OpenedStore, bool], None] = lambda _, __: None,
+    ) -> None:
+        self._settings, self._namespace, self._closed = settings, namespace, closed
         self._records: dict[str, StoreRecord] = {}
 
     def __len__(self) -> int:
@@ -107,16 +142,35 @@ class Catalog:
         old = self._records.get(record.identifier)
         if old and (old.uid, old.generation) == (record.uid, record.generation):
             old.resource_version, old.conditions = record.resource_version, record.conditions
+            old.observed = record.observed
             return False
-        self._close(old)
+        self._close(old, gone=False)
         self._records[record.identifier] = record
         return True
 
     def remove(self, name: str) -> bool:
         """Forget a store by its identifier; True if it was known."""
         old = self._records.pop(name, None)
-        self._close(old)
+        self._close(old, gone=True)
         return old is not None
+
+    def as_told(self, name: str) -> bool:
+        """Whether the store of this identifier, or every default store, is there and was as its status told of it."""
+        if name == DEFAULT_STORE:
+            chosen = [each for each in self._records.values() if _is_default(each)]
+        else:
+            chosen = [self._records[name]] if name in self._records else []
+        return bool(chosen) and not any(each.changed for each in chosen)
+
+    def forget_namespace(self, uid: str) -> None:
+        """Forget what logins a namespace that is gone had."""
+        for record in self._records.values():
+            if record.opened:
+                record.opened.forget(uid)
+
+    def records(self) -> list[StoreRecord]:
+        """Return all stores."""
+        return list(self._records.values())
 
     def names(self) -> set[str]:
         """Return the identifiers of all stores."""
@@ -125,7 +179,7 @@ class Catalog:
     def close(self) -> None:
         """Close all stores."""
         for record in self._records.values():
-            self._close(record)
+            self._close(record, gone=False)
 
     def use(self, namespace: str, ref: kinds.StoreRef | None, path: str, version: str | None) -> Use:
         """Return what an object of a namespace may read, or say why not.
@@ -137,17 +191,36 @@ class Catalog:
         spec = record.spec
         prefix = ""
         if isinstance(spec, kinds.ClusterKeyStoreSpec):
-            if not spec.namespace_selector.matches(self._labels(namespace) or {}):
+            if not spec.namespace_selector.matches(self._labels(namespace)):
                 raise errors.Stalled(
                     Reason.NAMESPACE_NOT_SELECTED,
                     f"{record.title} does not serve namespace {namespace}",
                     "Label the namespace as the store's namespaceSelector wants, or widen the selector",
                 )
             prefix = spec.path_prefix or ""
-        kind, config = spec.store()
-        opened = record.opened or self._open(record, kind, config)
         effective = render.effective_path(path, prefix, namespace)
-        return Use(record, opened, kind.identity(config, namespace), Ref(effective, version))
+        return Use(record, self.open(record), self._identity(record, namespace), Ref(effective, version))
+
+    def open(self, record: StoreRecord) -> OpenedStore:
+        """Return a store opened."""
+        return record.opened or self._open(record, *record.spec.store())
+
+    @staticmethod
+    def shares_login(record: StoreRecord) -> bool:
+        """Whether all namespaces use one login of this store."""
+        kind, config = record.spec.store()
+        return not kind.identity(config, record.namespace or "any")
+
+    def _identity(self, record: StoreRecord, namespace: str) -> str:
+        """Name the login of a namespace. One that was deleted and made again is another, whatever its name."""
+        kind, config = record.spec.store()
+        identity = kind.identity(config, namespace)
+        known = self._namespace(namespace)
+        return f"{identity}@{known.uid if known else ''}" if identity else ""
+
+    def _labels(self, namespace: str) -> Mapping[str, str]:
+        known = self._namespace(namespace)
+        return known.labels if known else {}
 
     def _resolve(self, namespace: str, ref: kinds.StoreRef | None) -> StoreRecord:
         if ref is None:
@@ -163,12 +236,12 @@ class Catalog:
 
     def _default(self, namespace: str) -> StoreRecord:
         """Return the one default store that serves a namespace; stores that do not serve it do not count."""
-        labels = self._labels(namespace) or {}
+        labels = self._labels(namespace)
         chosen = [
             each
             for each in self._records.values()
             if isinstance(each.spec, kinds.ClusterKeyStoreSpec)
-            and each.spec.default
+            and _is_default(each)
             and each.spec.namespace_selector.matches(labels)
         ]
         if len(chosen) == 1:
@@ -199,8 +272,12 @@ class Catalog:
         )
         return record.opened
 
-    @staticmethod
-    def _close(record: StoreRecord | None) -> None:
+    def _close(self, record: StoreRecord | None, *, gone: bool) -> None:
         if record and record.opened:
             record.opened.close()
+            self._closed(record.opened, gone)
             record.opened = None
+
+
+def _is_default(record: StoreRecord) -> bool:
+    return isinstance(record.spec, kinds.ClusterKeyStoreSpec) and bool(record.spec.default)

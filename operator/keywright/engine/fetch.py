@@ -13,18 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from .. import errors
+from ..decide import render
 from ..errors import Reason
 from ..stores.base import Credentials, Fetched, Ref
 from .opened import OpenedStore, chance
 
-#: Seconds for which an answer waits for others who asked before the read began, and how many answers are kept at most.
-KEPT_SECONDS, KEPT_ANSWERS = 10.0, 1_000
-#: Who may wait for one store at the same time; a fraction of all who work, so that others go on when it hangs.
+#: Seconds for which an answer waits for others who asked before the read began, how many answers are kept at most, and
+#: how large each may be (bytes).
+KEPT_SECONDS, KEPT_ANSWERS, KEPT_SIZE = 10.0, 1_000, 64 * 1024
+#: Objects that may wait for one store at the same time.
 WAITING = 24
 #: Errors that happen before a store has been asked: they say nothing about it.
 UNHEARD = frozenset(
@@ -89,6 +93,30 @@ class Fetcher:
         self._flights: dict[Question, _Flight] = {}
         self._answers: collections.OrderedDict[Question, _Answer] = collections.OrderedDict()
 
+    def kept(self, question: Question, since: float) -> Fetched | errors.Error | None:
+        """Return an answer that was kept, if its read began after ``since`` (monotonic seconds)."""
+        kept = self._answers.get(question)
+        return kept.result if kept and since <= kept.started else None
+
+    @contextlib.contextmanager
+    def waiting(self, stores: AbstractSet[OpenedStore]) -> Iterator[None]:
+        """Count an object that waits for stores: once in each, however many of its keys it reads or shares.
+
+        Raises:
+            Parked: a store has as many waiting as it may.
+        """
+        for store in stores:
+            if store.waiting >= WAITING:
+                raise Parked(store, None)
+        for store in stores:
+            store.waiting += 1
+        try:
+            yield
+        finally:
+            for store in stores:
+                store.waiting -= 1
+                self._left(store)
+
     async def read(
         self, question: Question, since: float, namespace: str, credentials: Callable[[], Credentials]
     ) -> Fetched:
@@ -103,27 +131,29 @@ class Fetcher:
             Parked: the store cannot take the read now.
             errors.Error: what the store said.
         """
-        store = question.store
-        kept = self._answers.get(question)
-        if kept and since <= kept.started:
-            self._left(store)
-            if isinstance(kept.result, errors.Error):
-                raise kept.result.with_traceback(None)
-            return kept.result
-        # Counted before anything is waited for, and whoever shares a read counts too: a store that hangs must not
-        # hold everybody who works.
-        if store.waiting >= WAITING:
-            raise Parked(store, None)
-        store.waiting += 1
+        if kept := self.kept(question, since):
+            self._left(question.store)
+            if isinstance(kept, errors.Error):
+                raise kept.with_traceback(None)
+            return kept
+        flight = self._flights.get(question)
+        if flight is None or (flight.started is not None and flight.started < since):
+            flight = self._depart(question, namespace, credentials)
+        assert flight.task  # noqa: S101 - set in the same step as the flight
+        return await asyncio.shield(flight.task)
+
+    async def check(self, store: OpenedStore, credentials: Callable[[], Credentials]) -> None:
+        """Log in to a store with the login that all its objects share, unless it is paused; its health is told."""
+        question = Question(store, "", Ref(""))
+        if not store.breaker.allow(time.monotonic()):
+            return
+        result: errors.Error | None = None
         try:
-            flight = self._flights.get(question)
-            if flight is None or (flight.started is not None and flight.started < since):
-                flight = self._depart(question, namespace, credentials)
-            assert flight.task  # noqa: S101 - set in the same step as the flight
-            return await asyncio.shield(flight.task)
-        finally:
-            store.waiting -= 1
-            self._left(store)
+            async with store.turn(""):
+                await store.ready("", credentials)
+        except errors.Error as error:
+            result = _everybodys(error.about(store.name), question)
+        self._learn(question, result)
 
     def _depart(self, question: Question, namespace: str, credentials: Callable[[], Credentials]) -> _Flight:
         """Send a read on its way, unless the store is paused."""
@@ -161,7 +191,7 @@ class Fetcher:
             raise result
         return result
 
-    def _learn(self, question: Question, result: Fetched | errors.Error) -> None:
+    def _learn(self, question: Question, result: Fetched | errors.Error | None) -> None:
         """Tell the breaker and whoever minds the store's health."""
         breaker, now = question.store.breaker, time.monotonic()
         if isinstance(result, errors.Outage):
@@ -174,6 +204,8 @@ class Fetcher:
 
     def _keep(self, question: Question, answer: _Answer) -> None:
         """Keep an answer for a moment; drop those whose moment has passed."""
+        if isinstance(answer.result, Fetched) and render.size(answer.result.value) > KEPT_SIZE:
+            return
         self._answers[question] = answer
         self._answers.move_to_end(question)
         horizon = time.monotonic() - KEPT_SECONDS

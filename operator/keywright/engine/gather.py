@@ -6,20 +6,27 @@ Does not belong here: what is written (``target``), how a value is taken out of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 
 from .. import errors, kinds
 from ..decide import render
 from ..errors import Reason
 from ..secret import SecretValue
 from ..stores.base import Credentials, Fetched
-from .catalog import DEFAULT_STORE, Catalog, StoreRecord, Use, identifier
+from .catalog import Catalog, StoreRecord, Use
 from .fetch import Fetcher, Question
 from .records import Record
 
 #: What an optional entry may do without.
 ABSENT = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.PROPERTY_NOT_FOUND})
+#: Keys that one object reads at the same time.
+AT_ONCE = 8
+#: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
+#: seconds at most.
+LARGE, LONGEST = 64 * 1024, 10.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,11 +35,14 @@ class Gathered:
 
     Attributes:
         versions: the store's version of each.
+        absent: optional entries that the stores say are gone and that the target is not known to hold: left out, or
+            given their default. Each with what the store said.
         shared: every login that was used is one that all objects of its store share.
     """
 
     entries: Mapping[str, SecretValue]
     versions: Mapping[str, str]
+    absent: Mapping[str, errors.Stalled]
     shared: bool
 
 
@@ -48,42 +58,40 @@ class Gatherer:
     ) -> None:
         self._catalog, self._fetcher, self._credentials = catalog, fetcher, credentials
 
-    async def gather(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Gathered:
+    async def gather(
+        self,
+        record: Record,
+        spec: kinds.ApiKeySecretSpec,
+        waiting: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+    ) -> Gathered:
         """Return all entries of an object.
+
+        Args:
+            waiting: entered while stores are waited for.
 
         Raises:
             errors.Error: of the first entry, in the order of the object, that is not to be had.
         """
         uses = self._uses(record, spec)
         questions = {Question(use.opened, use.identity, use.ref): use for use in uses.values()}
-        answers = await self._read(record, questions)
+        async with waiting():
+            answers = await self._read(record, questions)
         present = {each["key"]: "version" in each for each in record.status_json().get("versions", [])}
-        entries: dict[str, SecretValue] = {}
-        versions: dict[str, str] = {}
-        for entry in spec.data:
-            use = uses[entry.key]
-            answer = answers[Question(use.opened, use.identity, use.ref)]
-            # A default that was written has no version: it may be written again.
-            keep = present.get(entry.key, False) if entry.default is not None else entry.key in present
-            value = _value(entry, use, answer, keep=keep)
-            if isinstance(value, Absent):
-                if entry.default is not None:
-                    entries[entry.key] = SecretValue(entry.default)
-                continue
-            entries[entry.key] = value
-            if isinstance(answer, Fetched) and answer.version:
-                versions[entry.key] = answer.version
-        render.check_size(entries)
-        return Gathered(entries, versions, shared=not any(use.identity for use in uses.values()))
+        rendering = _Rendering(spec, uses, answers, present)
+        if rendering.large:
+            return await asyncio.to_thread(rendering.run)
+        return rendering.run()
 
     def _uses(self, record: Record, spec: kinds.ApiKeySecretSpec) -> dict[str, Use]:
-        """Resolve the store of each entry; remember which, so that a change of a store finds its users."""
-        refs = [entry.store_ref or spec.store_ref for entry in spec.data]
-        namespace = record.key.namespace
-        record.uses = frozenset(identifier(ref.kind, namespace, ref.name) if ref else DEFAULT_STORE for ref in refs)
+        """Resolve the store of each entry."""
         uses = {
-            entry.key: self._catalog.use(namespace, ref, entry.remote_ref.path, entry.remote_ref.version)
-            for entry, ref in zip(spec.data, refs, strict=True)
+            entry.key: self._catalog.use(
+                record.key.namespace,
+                entry.store_ref or spec.store_ref,
+                entry.remote_ref.path,
+                entry.remote_ref.version,
+            )
+            for entry in spec.data
         }
         record.stores = ", ".join(sorted({use.record.title for use in uses.values()}))
         return uses
@@ -100,40 +108,108 @@ class Gatherer:
             except errors.Stalled as error:
                 return error
 
-        if len(questions) == 1:
-            ((question, use),) = questions.items()
-            return {question: await ask(question, use)}
-        results = await asyncio.gather(*(ask(*each) for each in questions.items()), return_exceptions=True)
+        waits = {question.store for question in questions if not self._fetcher.kept(question, record.since)}
+        with self._fetcher.waiting(waits):
+            if len(questions) == 1:
+                ((question, use),) = questions.items()
+                return {question: await ask(question, use)}
+            results = await _some_at_once(ask, questions)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, errors.Stalled):
                 raise result
         return dict(zip(questions, results, strict=True))  # type: ignore[arg-type]
 
 
-class Absent:
-    """An optional entry is not to be had."""
+async def _some_at_once(
+    ask: Callable[[Question, Use], Awaitable[Fetched | errors.Error]], questions: Mapping[Question, Use]
+) -> list[Fetched | errors.Error | BaseException]:
+    """Ask all questions, a few at the same time: one object with many keys must not hold a store alone."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(question: Question, use: Use) -> Fetched | errors.Error:
+        async with places:
+            return await ask(question, use)
+
+    return list(await asyncio.gather(*(one(*each) for each in questions.items()), return_exceptions=True))
 
 
-def _value(entry: kinds.DataEntry, use: Use, answer: Fetched | errors.Error, *, keep: bool) -> SecretValue | Absent:
-    """Return an entry's value, or say that it is optional and absent.
+class _Rendering:
+    """Makes the entries of an object out of what its stores answered.
 
     Args:
-        keep: the target holds this entry already: nothing is taken away because a store says that it is gone.
+        present: entries that the target is known to hold, and whether their value came from a store.
     """
-    try:
-        if isinstance(answer, errors.Error):
-            raise answer
-        return render.entry_value(
-            answer,
-            property=entry.remote_ref.property,
-            jmes_path=entry.remote_ref.jmes_path,
-            decode=entry.decode,
-            allow_empty=entry.allow_empty,
-            where=f"entry {entry.key} ({use.ref.path} of {use.record.title})",
-        )
-    except errors.Stalled as error:
+
+    def __init__(
+        self,
+        spec: kinds.ApiKeySecretSpec,
+        uses: Mapping[str, Use],
+        answers: Mapping[Question, Fetched | errors.Error],
+        present: Mapping[str, bool],
+    ) -> None:
+        self._spec, self._uses, self._present = spec, uses, present
+        self._parsed = {
+            question: answer if isinstance(answer, errors.Error) else render.Parsed(answer)
+            for question, answer in answers.items()
+        }
+
+    @property
+    def large(self) -> bool:
+        """Whether this may take so long that others should not have to wait."""
+        if any(entry.remote_ref.jmes_path for entry in self._spec.data):
+            return True
+        read = (each.fetched.value for each in self._parsed.values() if isinstance(each, render.Parsed))
+        return sum(map(render.size, read)) > LARGE
+
+    def run(self) -> Gathered:
+        """Return the entries.
+
+        Raises:
+            errors.Stalled: of the first that is not to be had.
+        """
+        ends = time.monotonic() + LONGEST
+        entries: dict[str, SecretValue] = {}
+        versions: dict[str, str] = {}
+        absent: dict[str, errors.Stalled] = {}
+        for entry in self._spec.data:
+            use = self._uses[entry.key]
+            answer = self._parsed[Question(use.opened, use.identity, use.ref)]
+            try:
+                entries[entry.key] = _value(entry, use, answer)
+            except errors.Stalled as error:
+                if not self._may_lack(entry, error):
+                    raise
+                absent[entry.key] = error
+                if entry.default is not None:
+                    entries[entry.key] = SecretValue(entry.default)
+            else:
+                if isinstance(answer, render.Parsed) and answer.fetched.version:
+                    versions[entry.key] = answer.fetched.version
+            if time.monotonic() > ends:
+                said = f"its entries take longer than {LONGEST:g} s to make out of what the stores answered"
+                raise errors.Stalled(
+                    Reason.VALUE_TOO_LARGE, said, "Use fewer entries, smaller keys or plain properties"
+                )
+        render.check_size(entries)
+        return Gathered(entries, versions, absent, shared=not any(use.identity for use in self._uses.values()))
+
+    def _may_lack(self, entry: kinds.DataEntry, error: errors.Stalled) -> bool:
+        """Whether an entry may be left out or get its default: what the target holds is not taken away."""
         if error.reason not in ABSENT or not entry.is_optional:
-            raise
-        if keep:
-            raise
-        return Absent()
+            return False
+        # A default that was written has no version: it may be written again.
+        return not (self._present.get(entry.key, False) if entry.default is not None else entry.key in self._present)
+
+
+def _value(entry: kinds.DataEntry, use: Use, answer: render.Parsed | errors.Error) -> SecretValue:
+    """Return an entry's value."""
+    if isinstance(answer, errors.Error):
+        raise answer.with_traceback(None)
+    return render.entry_value(
+        answer,
+        property=entry.remote_ref.property,
+        jmes_path=entry.remote_ref.jmes_path,
+        decode=entry.decode,
+        allow_empty=entry.allow_empty,
+        where=f"entry {entry.key} ({use.ref.path} of {use.record.title})",
+    )

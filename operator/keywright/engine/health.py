@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 
-from .. import errors, metrics
+from .. import errors, metrics, pacing
 from ..errors import Reason
 from .catalog import Catalog
 from .fetch import UNHEARD, Question
@@ -33,10 +34,10 @@ class StoreHealth:
         trouble: errors.Error | None = opened.breaker.error
         if isinstance(error, errors.StoreStalled):
             trouble = error
-        elif error and trouble is None and (isinstance(error, errors.Outage) or error.reason in UNHEARD):
-            return  # One failure is not an outage, and what never reached the store says nothing about it.
+        elif error and trouble is None and _says_nothing(error):
+            return
         reason = trouble.reason if trouble else Reason.VALID
-        if self._told.get(opened) is reason:
+        if self._told.get(opened) is reason or opened.closed:
             return
         self._told[opened] = reason
         metrics.STORE_READY.labels(opened.label).set(0 if trouble else 1)
@@ -47,22 +48,35 @@ class StoreHealth:
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    def forget(self, opened: OpenedStore) -> None:
-        """Forget a store that was closed."""
+    def is_valid(self, opened: OpenedStore) -> bool:
+        """Whether a store was last found to answer and to accept the login."""
+        return self._told.get(opened) is Reason.VALID
+
+    def closed(self, opened: OpenedStore, gone: bool) -> None:
+        """Forget a store that was closed; one that is gone altogether has no metrics any more."""
         self._told.pop(opened, None)
+        self._news.pop(opened, None)
+        if gone:
+            for metric in (metrics.STORE_READY, metrics.STORE_CALLS, metrics.STORE_SECONDS):
+                metric.remove_by_labels({"store": opened.label})
 
     async def _tell(self, opened: OpenedStore) -> None:
-        """Write the newest state of a store; what arrives meanwhile is written after it."""
-        try:
-            while opened in self._news:
-                trouble = self._news[opened]
-                record = self._catalog.find(opened)
-                if record is not None:
+        """Write the newest state of a store, until it is written; what arrives meanwhile is written after it."""
+        failures = 0
+        while opened in self._news:
+            trouble = self._news[opened]
+            try:
+                if record := self._catalog.find(opened):
                     await self._reporter.store(record, trouble)
-                if self._news[opened] is trouble:
-                    break
-        except errors.Error as error:
-            log.warning("%s: its state could not be written (%s)", opened.name, error.reason)
-            self._told.pop(opened, None)
-        finally:
-            self._news.pop(opened, None)
+            except errors.Error as error:
+                failures += 1
+                log.warning("%s: its state could not be written (%s)", opened.name, error.reason)
+                await asyncio.sleep(pacing.backoff(failures, random.random(), longest=30.0))  # noqa: S311
+                continue
+            if self._news.get(opened) is trouble:
+                self._news.pop(opened)
+
+
+def _says_nothing(error: errors.Error) -> bool:
+    """Whether an error tells nothing of the store: one failure is no outage, and one identity's login is its own."""
+    return isinstance(error, errors.Outage) or error.reason in UNHEARD | errors.LOGIN_TROUBLE

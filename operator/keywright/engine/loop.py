@@ -6,9 +6,9 @@ Does not belong here: what one reconcile does (``reconcile``), Kopf (``handlers`
 from __future__ import annotations
 
 import asyncio
-import collections
 import logging
 import time
+from collections.abc import Callable
 
 from .. import cluster, errors, metrics, pacing
 from ..decide import report
@@ -16,12 +16,14 @@ from ..errors import Reason
 from . import records
 from .catalog import DEFAULT_STORE
 from .fetch import Parked
-from .opened import THREADS, OpenedStore, chance
+from .opened import Changed, chance
+from .parking import Parking
 from .queue import Key, Priority, Queue
 from .reconcile import Leaving, Outcome, Reconciler
 from .records import Record
 from .reporter import Reporter
 from .schedule import Schedule
+from .slots import Slots
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +32,11 @@ log = logging.getLogger(__name__)
 NOT_YET = frozenset({Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED})
 
 
-#: Reports that may wait while others work.
-HELD_BACK = 500
-
-
 class Loop:
     """Decides which object is worked on when.
 
     Args:
+        as_told: whether the store of an identifier is as its status tells of it.
         concurrency: objects worked on at the same time.
         alive_before: Unix time until which somebody is known to have refreshed objects.
     """
@@ -46,18 +45,20 @@ class Loop:
         self,
         reconciler: Reconciler,
         reporter: Reporter,
+        as_told: Callable[[str], bool],
         *,
         concurrency: int,
         alive_before: float,
     ) -> None:
         self._reconciler, self._reporter, self._calm = reconciler, reporter, reconciler.calm
-        self._alive_before = alive_before
-        self._slots = asyncio.Semaphore(concurrency)
-        self._tasks = asyncio.Semaphore(concurrency + HELD_BACK)
-        self._parked: dict[OpenedStore, collections.OrderedDict[Key, None]] = {}
+        self._as_told, self._alive_before = as_told, alive_before
+        self._slots = Slots(concurrency)
+        self.parking = Parking(self._go_on)
         self._running: set[asyncio.Task[None]] = set()
         #: Keys that are worked on, and whether their Secret was seen to change meanwhile.
         self._busy: dict[Key, bool] = {}
+        #: Who waits until a Secret is gone that belongs to another object.
+        self._blocked: dict[Key, set[Key]] = {}
         self.records: dict[Key, Record] = {}
         self.queue = Queue()
         self.schedule = Schedule(self._slot_has_come)
@@ -73,11 +74,14 @@ class Loop:
                 self._leave(old)
             return
         if old and old.uid == new.uid:
+            if _older(new, old):
+                return
             status_only = old.generation == new.generation and old.refresh == new.refresh
             old.resource_version, old.status = new.resource_version, new.status
             if status_only:
                 return
             old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
+            old.uses = new.uses
             self._enqueue(old, Priority.CHANGE)
             return
         self.records[new.key] = new
@@ -87,8 +91,12 @@ class Loop:
     def _leave(self, record: Record) -> None:
         """Leave alone what belongs to an object that is being deleted: its Secret's fate is decided by then."""
         record.leaving = True
-        self.queue.discard(record.key)
-        self.schedule.discard(record.key)
+        self._discard(record.key)
+
+    def _discard(self, key: Key) -> None:
+        self.queue.discard(key)
+        self.schedule.discard(key)
+        self._calm.queued(self.queue.urgent)
 
     def forget(self, key: Key, uid: str | None = None) -> None:
         """Forget an ApiKeySecret that is gone."""
@@ -96,26 +104,33 @@ class Loop:
         if record is None or (uid and record.uid != uid):
             return
         del self.records[key]
-        self.queue.discard(key)
-        self.schedule.discard(key)
+        self._discard(key)
+        for waiting in self._blocked.values():
+            waiting.discard(key)
         target = record.status_json().get("target") or {}
         if target:
             self._reporter.gone(record, str(target.get("name")))
 
-    def target_changed(self, owner: str | None) -> None:
+    def target_gone(self, target: Key) -> None:
+        """Let those go on who waited for another object's Secret to go."""
+        for key in self._blocked.pop(target, ()):
+            self.again(key)
+
+    def target_changed(self, owner: str | None, secret: str) -> None:
         """Take note of a Secret of ours that was changed, or is gone. Our own writes come by here too.
 
         Args:
-            owner: namespace/name of the ApiKeySecret that it belongs to.
+            owner: namespace/name of the ApiKeySecret that it says to belong to.
+            secret: its name.
         """
         namespace, _, name = (owner or "").partition("/")
         record = self.records.get(Key(namespace, name))
-        if record is None:
+        if record is None or time.monotonic() < record.contested:
             return
         if record.key in self._busy:
             # Most likely our own write, whose answer is still on its way: looked at when the work is done.
             self._busy[record.key] = True
-        elif not self._reconciler.as_written(record):
+        elif not self._reconciler.as_written(record) or self._reconciler.is_former(record, secret):
             self._enqueue(record, Priority.NEW, ask=False)
 
     def store_changed(self, identifier: str) -> None:
@@ -131,15 +146,16 @@ class Loop:
             if record.key.namespace == namespace and record.failures:
                 self._enqueue(record, Priority.CHANGE)
 
-    def store_has_room(self, opened: OpenedStore) -> None:
-        """Let objects that wait for a store go on: two for each that left, so that one that is back is not flooded."""
-        if opened in self._parked and opened.breaker.error is None:
-            self._release(opened, 2)
-
     def again(self, key: Key) -> None:
         """Look at an object once more, because what was known of it turned out to be old."""
         if record := self.records.get(key):
             self._enqueue(record, Priority.CHANGE)
+
+    def resume(self) -> None:
+        """Look at everything that failed while nothing could be written."""
+        for record in self.records.values():
+            if record.failures:
+                self._enqueue(record, Priority.CHANGE)
 
     def _slot_has_come(self, key: Key) -> None:
         record = self.records.get(key)
@@ -166,8 +182,7 @@ class Loop:
 
     async def _dispatch(self) -> None:
         while True:
-            await self._tasks.acquire()
-            await self._slots.acquire()
+            await self._slots.take()
             key, priority, since = await self.queue.get()
             self._calm.queued(self.queue.urgent)
             metrics.QUEUE_SECONDS.labels(priority.name.lower()).observe(time.monotonic() - since)
@@ -182,7 +197,10 @@ class Loop:
         self._busy[key] = False
         try:
             since = record.since if record else 0.0
-            result = await self._attempt(record) if record else None
+            try:
+                result = await self._attempt(record) if record else None
+            finally:
+                self._slots.worked()
             if record:
                 await self._calm.wait()
                 await self._follow(record, result, since)
@@ -194,7 +212,7 @@ class Loop:
                 # A look at the target alone would find nothing to tell.
                 record.ask = True
                 record.failures += 1
-                self.schedule.set(key, time.time() + pacing.backoff(record.failures, chance()))
+                self.schedule.after(key, pacing.backoff(record.failures, chance()))
         finally:
             metrics.SYNC_SECONDS.observe(time.monotonic() - started)
             if record:
@@ -203,25 +221,25 @@ class Loop:
             if touched and record and not self._reconciler.as_written(record):
                 self._enqueue(record, Priority.NEW, ask=False)
             self.queue.done(key)
-            self._tasks.release()
+            self._slots.done()
 
     async def _attempt(self, record: Record) -> Outcome | errors.Error | None:
         """Reconcile one object; return what came of it, an error too."""
-        record.working = record.generation
+        record.working, record.working_refresh = record.generation, record.refresh
         try:
             record.parsed = record.spec_model()
-            return await self._reconciler.reconcile(record)
+            return await self._reconciler.reconcile(record, self._slots.lent)
         except errors.Error as error:
             return error
         except Exception as bug:  # noqa: BLE001 - one object's bug must not stop the others
             return _bug(record.key, bug)
-        finally:
-            self._slots.release()
 
     async def _follow(self, record: Record, result: Outcome | errors.Error | None, since: float) -> None:
         """See to what follows a reconcile."""
         if isinstance(result, Leaving):
             self._leave(record)
+        elif isinstance(result, Changed):
+            self._enqueue(record, Priority.CHANGE)
         elif isinstance(result, Parked):
             await self._park(record, result)
         elif isinstance(result, errors.Error):
@@ -233,6 +251,8 @@ class Loop:
         """See to what follows a reconcile that went well."""
         metrics.SYNCS.labels("nothing" if outcome is None else "success").inc()
         record.failures = 0
+        if outcome is None and self.schedule.at(record.key) is not None:
+            return
         if outcome is not None:
             if outcome.gathered is not None:
                 record.checked_at = time.time()
@@ -242,7 +262,8 @@ class Loop:
             if outcome.suspended:
                 self.schedule.discard(record.key)
                 return
-        self._plan_refresh(record, time.time())
+        # A moment on, or the slot that has just come may come again.
+        self._plan_refresh(record, time.time() + 1.0)
 
     async def _failed(self, record: Record, error: errors.Error) -> None:
         """See to what follows an error: tell it, unless the store tells it for all, and try again later."""
@@ -251,7 +272,10 @@ class Loop:
         record.ask = True
         after = error.after if isinstance(error, errors.Retry) else None
         pause = min(after, pacing.LONGEST_PAUSE) if after else pacing.backoff(record.failures, chance())
-        self.schedule.set(record.key, time.time() + pause)
+        self.schedule.after(record.key, pause)
+        if error.reason is Reason.TARGET_OWNED_ELSEWHERE:
+            target = Key(record.key.namespace, record.spec_model().target_name(record.key.name))
+            self._blocked.setdefault(target, set()).add(record.key)
         log.info("%s: %s: %s", record.key, error.reason, error)
         if record.failures > 1 or error.reason not in NOT_YET:
             await self._tell(record, error, quiet=isinstance(error, errors.StoreStalled))
@@ -259,10 +283,7 @@ class Loop:
     async def _park(self, record: Record, parked: Parked) -> None:
         """Keep an object aside until its store can take its read."""
         record.ask = True
-        if parked.store not in self._parked:
-            self._parked[parked.store] = collections.OrderedDict()
-            self._knock_later(parked.store)
-        self._parked[parked.store][record.key] = None
+        self.parking.park(record.key, parked.store)
         if parked.cause:
             record.failures += 1
             await self._tell(record, parked, quiet=True)
@@ -270,19 +291,22 @@ class Loop:
     async def _tell(self, record: Record, error: errors.Error, *, quiet: bool) -> None:
         """Report trouble. An object whose target is right stays Ready through an outage, until it is stale."""
         outage = isinstance(error, errors.Outage | Parked)
-        old = report.find(record.status_json().get("conditions") or [], "Ready")
-        ready = old.get("status") == "True"
+        status = record.status_json()
+        old = report.find(status.get("conditions") or [], "Ready")
+        # What is known to be right is right for the spec that it was made for.
+        ready = old.get("status") == "True" and status.get("observedGeneration") == record.working
+        missing = self._reconciler.missing(record, record.spec_model()) if _readable(error) else False
         if outage and (ready or old.get("reason") in (Reason.STALE, Reason.SECRET_MISSING)):
-            fresh = await self._stale_or_missing(record, error)
+            fresh = self._stale_or_missing(record, error, missing=missing)
             if fresh is None and ready:
                 return
             error = fresh or error
-        await self._reporter.troubled(record, error, quiet=quiet or outage)
+        await self._reporter.troubled(record, error, quiet=quiet or outage, missing=missing)
 
-    async def _stale_or_missing(self, record: Record, error: errors.Error) -> errors.Error | None:
+    def _stale_or_missing(self, record: Record, error: errors.Error, *, missing: bool) -> errors.Error | None:
         """Return what an outage means for an object that was in order: None while it still is."""
         spec = record.spec_model()
-        if self._reconciler.missing(record, spec):
+        if missing:
             return errors.Retry(
                 Reason.SECRET_MISSING,
                 f"Secret {spec.target_name(record.key.name)} was deleted while {error.message}",
@@ -296,30 +320,13 @@ class Loop:
             return None
         return errors.Retry(Reason.STALE, f"not confirmed for more than {2 * interval:g} s, because {error.message}")
 
-    def _knock_later(self, opened: OpenedStore) -> None:
-        """Ask for a store again when its pause is over; without a pause soon, in case nobody's answer does."""
-        pause = opened.breaker.pause(time.monotonic()) if opened.breaker.error else 1.0
-        asyncio.get_running_loop().call_later(max(pause, 0.05), self._knock, opened)
-
-    def _knock(self, opened: OpenedStore) -> None:
-        """Send waiting objects to a store: one to a store that was paused, some to one that was busy."""
-        if opened in self._parked:
-            self._release(opened, 1 if opened.breaker.error else THREADS)
-        if opened in self._parked:
-            self._knock_later(opened)
-
-    def _release(self, opened: OpenedStore, count: int) -> None:
-        """Put waiting objects back into the queue."""
-        parked = self._parked[opened]
-        for _ in range(min(count, len(parked))):
-            key, _none = parked.popitem(last=False)
-            if record := self.records.get(key):
-                if record.failures:
-                    # What is known of the outage is old by now.
-                    record.since = time.monotonic()
-                self.queue.add(key, Priority.CHANGE, time.monotonic())
-        if not parked:
-            del self._parked[opened]
+    def _go_on(self, key: Key) -> None:
+        """Put an object that waited for its store back into the queue."""
+        if record := self.records.get(key):
+            if record.failures:
+                # What is known of the outage is old by now.
+                record.since = time.monotonic()
+            self.queue.add(key, Priority.CHANGE, time.monotonic())
 
     # When to look again.
 
@@ -330,6 +337,8 @@ class Loop:
         handled = status.get("observedGeneration") == record.generation
         refreshed = status.get("lastHandledRefresh", "") == record.refresh[:256]
         if not (ready and handled and refreshed and self._reconciler.as_written(record)):
+            return False
+        if not all(map(self._as_told, record.uses)):
             return False
         record.ask = False
         self._plan_refresh(record, self._alive_before)
@@ -350,6 +359,16 @@ class Loop:
         if at < now:
             at = now + phase * min(60.0, interval)
         self.schedule.set(record.key, at)
+
+
+def _older(new: Record, old: Record) -> bool:
+    """Whether what a watch tells is older than what was read meanwhile. Versions are numbers that grow (KEP-5504)."""
+    versions = new.resource_version, old.resource_version
+    return all(map(str.isdigit, versions)) and int(versions[0]) < int(versions[1])
+
+
+def _readable(error: errors.Error) -> bool:
+    return error.reason is not Reason.INVALID_SPEC
 
 
 def _bug(key: Key, foreign: Exception) -> errors.Error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,9 @@ from .queue import Key
 log = logging.getLogger(__name__)
 
 Meta = TypeVar("Meta")
+
+#: Seconds after which a watch counts as having worked.
+LASTING = 5.0
 
 
 class Mirror(Generic[Meta]):
@@ -52,18 +56,20 @@ class Mirror(Generic[Meta]):
         """Keep the mirror current, until cancelled."""
         failures = 0
         while True:
+            began = time.monotonic()
             try:
                 if self._version is None:
                     self._version = await self._relist()
-                failures = 0
                 await self._follow(self._version)
             except cluster.Gone:
                 log.info("the watch of %s is too old: listing again", self._resource.plural)
                 self._version = None
             except errors.Error as error:
-                failures += 1
                 log.warning("the mirror of %s broke off (%s): %s", self._resource.plural, error.reason, error)
-                await asyncio.sleep(pacing.backoff(failures, random.random(), longest=15.0))  # noqa: S311
+            # One that lasted may begin anew at once; one that ends as soon as it began would else be asked for ever.
+            failures = 0 if time.monotonic() - began > LASTING else failures + 1
+            if failures:
+                await asyncio.sleep(pacing.backoff(failures, random.random(), first=0.2, longest=15.0))  # noqa: S311
 
     async def _relist(self) -> str:
         """List everything, report differences, and return the version to watch from."""

@@ -21,6 +21,7 @@ from ..errors import Reason
 from ..stores.base import Credentials, Fetched, Ref, Store
 from . import egress
 from .breaker import Breaker
+from .credentials import DEADLINE
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,12 @@ THREADS, PER_NAMESPACE = 16, 8
 LOGIN_PAUSE = 30.0
 #: Share of a login's time after which it is renewed.
 RENEW_AT = 2 / 3
-#: Seconds beyond a store's own deadline after which a thread is given up.
-GRACE = 5.0
+#: Seconds beyond a store's own deadline after which a thread is given up, and those for a login's credentials.
+GRACE, CREDENTIALS = 5.0, 4 * (DEADLINE + 2)
+
+
+class Changed(errors.Retry):
+    """The store object was changed while it was read: ask again, at once and without a word."""
 
 
 class Login:
@@ -48,6 +53,8 @@ class Login:
         #: When the last attempt began and why it failed, if it did.
         self.failed: tuple[float, errors.Error] | None = None
         self.failures = 0
+        #: When the login was last found to be accepted although a new one had been refused.
+        self.good = -LOGIN_PAUSE
 
     @property
     def pause(self) -> float:
@@ -104,7 +111,7 @@ class OpenedStore:
         self._bucket = pacing.TokenBucket(rate, max(1.0, rate), time.monotonic())
         self._logins: dict[str, Login] = {}
         self._shares: dict[str, _Share] = {}
-        self._closed = False
+        self._closing = asyncio.Event()
         #: How many wait for an answer; kept by ``fetch``.
         self.waiting = 0
 
@@ -114,12 +121,8 @@ class OpenedStore:
         Raises:
             errors.Error: but never ``LoginExpired``.
         """
-        asked = time.monotonic()
-        login = self._logins.get(identity)
-        if login is None:
-            with errors.boundary(_bug):
-                login = self._logins[identity] = Login(self.kind(self.config, credentials(), self._timeout))
-        await self._ready(login, asked)
+        asked, login = time.monotonic(), self._login_of(identity, credentials)
+        await self._renewed(login, asked)
         used = login.at
         try:
             return await self._run("fetch", lambda: login.store.fetch(ref))
@@ -132,9 +135,39 @@ class OpenedStore:
                 refusal = expired
         raise _final(refusal)
 
+    async def ready(self, identity: str, credentials: Callable[[], Credentials]) -> None:
+        """Log in if that has not happened.
+
+        Raises:
+            errors.Error: it is refused.
+        """
+        await self._renewed(self._login_of(identity, credentials), time.monotonic())
+
+    def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
+        login = self._logins.get(identity)
+        if login is None:
+            with errors.boundary(_bug):
+                login = self._logins[identity] = Login(self.kind(self.config, credentials(), self._timeout))
+        return login
+
+    def forget(self, namespace: str) -> None:
+        """Forget the login of a namespace that is gone.
+
+        Args:
+            namespace: as identities end: its UID.
+        """
+        for identity in [each for each in self._logins if each.endswith(namespace)]:
+            with contextlib.suppress(Exception):
+                self._logins.pop(identity).store.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store object was changed or is gone."""
+        return self._closing.is_set()
+
     def close(self) -> None:
         """Close all logins; what runs ends by its own deadline, what waits is told to ask again."""
-        self._closed = True
+        self._closing.set()
         for login in self._logins.values():
             with contextlib.suppress(Exception):
                 login.store.close()
@@ -149,20 +182,23 @@ class OpenedStore:
             async with share.slots, self._slots:
                 pause = self._bucket.take(time.monotonic())
                 if pause:
-                    await asyncio.sleep(pause)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await self._closing.wait()
                 yield
         finally:
             share.users -= 1
             if not share.users:
                 del self._shares[namespace]
 
-    async def _ready(self, login: Login, asked: float) -> None:
+    async def _renewed(self, login: Login, asked: float) -> None:
         """Log in if that has not happened, renew when it is time."""
         if login.at is not None and time.monotonic() < login.due:
             return
         async with login.lock:
             now = time.monotonic()
             if login.at is None or now >= login.ends:
+                login.at = None
                 await self._login(login, asked)
             elif now >= login.due:
                 try:
@@ -173,25 +209,34 @@ class OpenedStore:
                     login.due = min(login.ends, now + LOGIN_PAUSE)
 
     async def _again(self, login: Login, used: float | None) -> bool:
-        """Log in again after a refusal, unless that has just been done.
+        """Log in again after a refusal, unless that has just been done; True if it is worth another try.
 
         Args:
             used: ``login.at`` of the login that was refused; by now somebody else may have logged in again.
         """
         asked = time.monotonic()
         async with login.lock:
-            if login.at is not None and login.at != used:
-                return True
-            if login.at is not None and time.monotonic() - login.at < LOGIN_PAUSE:
+            if login.at is not None:
+                if login.at != used:
+                    return True
+                if asked - max(login.at, login.good) < LOGIN_PAUSE:
+                    return False
+            try:
+                await self._login(login, asked)
+            except errors.Error:
+                # One path that is denied must not cost everybody a login that still is good.
+                if login.at is None or not await self._run("check", login.store.accepted):
+                    login.at = None
+                    raise
+                login.good = time.monotonic()
                 return False
-            await self._login(login, asked)
             return True
 
     async def _login(self, login: Login, asked: float) -> None:
         """Log in. A failure is shared by all who ask in the pause after it: no burst of attempts locks an account."""
         if login.failed and min(asked, time.monotonic() - login.pause) <= login.failed[0]:
             raise login.failed[1].with_traceback(None)
-        login.at, began = None, time.monotonic()
+        began = time.monotonic()
         try:
             login.took(await self._run("login", login.store.login), time.monotonic())
         except errors.Error as error:
@@ -200,12 +245,14 @@ class OpenedStore:
 
     async def _run(self, operation: str, call: Callable[[], T]) -> T:
         """Run a call of the store in one of its threads, inside the boundary, with a deadline."""
-        if self._closed:
-            raise errors.Retry(Reason.CONFLICT, "was changed while it was read")
+        if self._closing.is_set():
+            raise Changed(Reason.CONFLICT, "was changed while it was read")
         started, outcome = time.monotonic(), "Success"
         loop = asyncio.get_running_loop()
+        # A login reads its credentials out of the cluster first: that time is not the store's.
+        longest = self._timeout + GRACE + (0 if operation == "fetch" else CREDENTIALS)
         try:
-            async with asyncio.timeout(self._timeout + GRACE):
+            async with asyncio.timeout(longest):
                 return await loop.run_in_executor(self._threads, self._bounded, call)
         except TimeoutError:
             outcome = Reason.STORE_TIMEOUT

@@ -10,6 +10,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from .. import cluster, errors, kinds, settings
 from ..decide import sync
@@ -62,14 +63,14 @@ class Forecast:
         found: the Secret in the target's place, None if there is none.
         own: names of the entries in it that the object wrote.
         verdict: what would be done to it, or why nothing may be.
-        former: name of the Secret that would be deleted because it no longer is the target.
+        former: names of Secrets that would be deleted because they no longer are the target.
     """
 
     gathered: Gathered
     found: Found | None
     own: AbstractSet[str]
     verdict: sync.Plan | errors.Error
-    former: str | None
+    former: tuple[str, ...]
 
 
 class Reconciler:
@@ -77,6 +78,7 @@ class Reconciler:
 
     Args:
         seen: the metadata of our Secrets.
+        owned: names of the Secrets that say to belong to an object.
         terminating: whether a namespace is being deleted.
     """
 
@@ -86,16 +88,22 @@ class Reconciler:
         keys: FingerprintKey,
         gatherer: Gatherer,
         seen: Mapping[Key, sync.Seen],
+        owned: Callable[[Key], AbstractSet[str]],
         terminating: Callable[[str], bool],
         own_namespace: str,
     ) -> None:
         self._api, self._keys, self._gatherer = api, keys, gatherer
-        self._seen, self._terminating = seen, terminating
+        self._seen, self._owned, self._terminating = seen, owned, terminating
         self._forbidden = settings.SYSTEM_NAMESPACES | {own_namespace}
         self.calm = Calm()
 
-    async def reconcile(self, record: Record) -> Outcome | None:
+    async def reconcile(
+        self, record: Record, waiting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    ) -> Outcome | None:
         """Bring one object's target into order; None if nothing needed to be asked or done.
+
+        Args:
+            waiting: entered while stores are waited for.
 
         Raises:
             errors.Error: why it is not in order; what the target holds has not been touched.
@@ -105,12 +113,14 @@ class Reconciler:
             return Outcome(suspended=True)
         self._allowed(record, spec)
         target = Target(self._api, self._keys, record, spec)
-        if not record.ask and await self._still_right(record, target):
+        former = self._former(record, spec, target)
+        if not record.ask and not former and await self._still_right(record, target):
             return None
-        gathered = await self._gatherer.gather(record, spec)
+        gathered = await self._gatherer.gather(record, spec, waiting)
+        await self._nothing_lost(record, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
-        acts += await self._remove_former(record, spec, target)
+        acts += await self._remove_former(target, former)
         prints = {
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.entries.items()
         }
@@ -133,14 +143,8 @@ class Reconciler:
             verdict = sync.decide(observed)
         except errors.Error as error:
             verdict = error.about(f"Secret {record.key.namespace}/{target.name}")
-        former = _former(record, spec, target)
-        return Forecast(
-            gathered,
-            found,
-            target.own(found) if found else frozenset(),
-            verdict,
-            former if former and await target.owned(former) else None,
-        )
+        former = [each for each in self._former(record, spec, target) if await target.owned(each)]
+        return Forecast(gathered, found, target.own(found) if found else frozenset(), verdict, tuple(former))
 
     def as_written(self, record: Record) -> bool:
         """Whether the target is there in the version that we wrote, as far as its metadata tells."""
@@ -149,10 +153,17 @@ class Reconciler:
         known = record.applied
         return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
 
+    def is_former(self, record: Record, secret: str) -> bool:
+        """Whether a Secret goes with the object though it is not its target, as after a rename."""
+        seen = self._seen.get(Key(record.key.namespace, secret))
+        name = (record.status_json().get("target") or {}).get("name")
+        return bool(seen and seen.owner_uid == record.uid and name and name != secret)
+
     def missing(self, record: Record, spec: kinds.ApiKeySecretSpec) -> bool:
         """Whether the target was there and no longer is."""
-        target = Key(record.key.namespace, spec.target_name(record.key.name))
-        return record.applied is not None and target not in self._seen
+        name = spec.target_name(record.key.name)
+        written = record.applied is not None and (record.status_json().get("target") or {}).get("name") == name
+        return written and Key(record.key.namespace, name) not in self._seen
 
     def _allowed(self, record: Record, spec: kinds.ApiKeySecretSpec) -> None:
         """Refuse what must not be written whatever the stores say."""
@@ -186,6 +197,19 @@ class Reconciler:
             record.applied, uid=found.seen.uid, resource_version=found.seen.resource_version
         )
         return True
+
+    async def _nothing_lost(self, record: Record, target: Target, gathered: Gathered) -> None:
+        """See that an entry which is gone from its store is not taken from a target that the status does not know.
+
+        Raises:
+            errors.Stalled: what the store said of it.
+        """
+        if not gathered.absent or (record.status_json().get("target") or {}).get("name") == target.name:
+            return
+        found = await target.look()
+        for name in target.own(found) & gathered.absent.keys() if found else ():
+            if found and found.entries.get(name) != gathered.entries.get(name):
+                raise gathered.absent[name]
 
     async def _bring_into_order(
         self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
@@ -249,9 +273,8 @@ class Reconciler:
         """Stop repairing for a while what somebody else keeps changing."""
         now = time.monotonic()
         record.repairs = tuple(at for at in record.repairs if now - at < REPAIR_SECONDS)
-        if not plan.repair:
-            return
-        if len(record.repairs) >= REPAIRS:
+        if plan.repair and len(record.repairs) >= REPAIRS:
+            record.contested = now + REPAIR_SECONDS / 2
             who = target.contenders(found) if found else "somebody"
             raise errors.Retry(
                 Reason.DRIFT_CONTESTED,
@@ -260,7 +283,6 @@ class Reconciler:
                 "Find out who writes it and make it stop, or choose another target.name",
                 after=REPAIR_SECONDS / 2,
             )
-        record.repairs += (now,)
 
     @staticmethod
     def _wrote(
@@ -271,6 +293,8 @@ class Reconciler:
         record.applied = written
         if before and before.resource_version == written.resource_version:
             return []
+        if plan.repair:
+            record.repairs += (time.monotonic(),)
         if plan.repair and found:
             who = target.contenders(found)
             return [(EventReason.REPAIRED, f"Secret {target.name} had been changed by {who} and was put right")]
@@ -280,13 +304,29 @@ class Reconciler:
             return [(EventReason.CREATED, f"Secret {target.name} was created")]
         return [(EventReason.UPDATED, f"Secret {target.name} was updated")]
 
-    async def _remove_former(
-        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target
-    ) -> list[tuple[EventReason, str]]:
-        """After a rename of the target: remove the Secret under the old name, unless it is to be kept."""
-        former = _former(record, spec, target)
-        removed = former is not None and await target.remove(former)
-        return [(EventReason.DELETED, f"Secret {former} is no longer the target and was deleted")] if removed else []
+    @staticmethod
+    async def _remove_former(target: Target, former: AbstractSet[str]) -> list[tuple[EventReason, str]]:
+        """After a rename of the target: remove the Secret under the old name."""
+        return [
+            (EventReason.DELETED, f"Secret {name} is no longer the target and was deleted")
+            for name in sorted(former)
+            if await target.remove(name)
+        ]
+
+    def _former(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> AbstractSet[str]:
+        """Return the names of Secrets that go with the object and are not its target, unless such are to be kept.
+
+        The status knows one of them at most, and not when it could not be written.
+        """
+        if spec.target.on_delete == "Retain":
+            return frozenset()
+        known = (record.status_json().get("target") or {}).get("name")
+        named = {str(known)} if known else set()
+        for name in self._owned(record.key):
+            seen = self._seen.get(Key(record.key.namespace, name))
+            if seen and seen.owner_uid == record.uid:
+                named.add(name)
+        return named - {target.name}
 
 
 def _as_found(observed: sync.Observed) -> sync.Applied:
@@ -299,9 +339,3 @@ def _looked(observed: sync.Observed, target: Target, found: Found | None, gather
     """Add to an observation what a look into the target has found."""
     content = target.compare(found, gathered.entries) if found else None
     return dataclasses.replace(observed, seen=found.seen if found else None, content=content)
-
-
-def _former(record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> str | None:
-    """Return the name of the target before it was renamed; None if it was not, or if that Secret is to be kept."""
-    former = (record.status_json().get("target") or {}).get("name")
-    return None if not former or former == target.name or spec.target.on_delete == "Retain" else str(former)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import events, kinds
 from ..decide import sync
+from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
 
 #: Annotation whose change asks for a refresh.
@@ -26,6 +27,7 @@ class Record:
         status: its status as JSON text, as the API server last gave it.
         refresh: value of the refresh annotation.
         working: the generation that is worked on: what is reported is about it, whatever arrives meanwhile.
+        working_refresh: the same of the refresh annotation.
         parsed: the spec in that generation, while it is worked on.
         since: clock reading of the newest reason to ask the stores: older answers do not do.
         ask: whether the stores must be asked, or a look at the target is enough.
@@ -33,6 +35,7 @@ class Record:
         checked_at: Unix time at which the stores last confirmed the target.
         failures: failures in a row.
         repairs: clock readings of repairs within the last minutes.
+        contested: clock reading until which nothing is repaired, because somebody keeps changing the target.
         leaving: the object is being deleted.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
@@ -45,7 +48,9 @@ class Record:
     spec: bytes
     status: bytes
     refresh: str
+    uses: frozenset[str] = frozenset()
     working: int = 0
+    working_refresh: str = ""
     parsed: kinds.ApiKeySecretSpec | None = None
     since: float = 0.0
     ask: bool = True
@@ -53,8 +58,8 @@ class Record:
     checked_at: float | None = None
     failures: int = 0
     repairs: tuple[float, ...] = ()
+    contested: float = 0.0
     leaving: bool = False
-    uses: frozenset[str] = frozenset()
     stores: str = ""
 
     @property
@@ -82,19 +87,28 @@ class Record:
 
 def read(item: dict[str, Any]) -> Record:
     """Make a record out of an object as the API server gives it."""
-    meta = item["metadata"]
+    meta, spec = item["metadata"], item.get("spec") or {}
     status = item.get("status") or {}
     record = Record(
         key=Key(meta["namespace"], meta["name"]),
         uid=meta["uid"],
         resource_version=meta["resourceVersion"],
         generation=int(meta.get("generation", 1)),
-        spec=compact(item.get("spec") or {}),
+        spec=compact(spec),
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
+        uses=_uses(meta["namespace"], spec),
     )
     record.applied = applied(status)
     return record
+
+
+def _uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:
+    """Return the identifiers of the stores that a spec names."""
+    refs = (entry.get("storeRef") or spec.get("storeRef") for entry in spec.get("data") or [])
+    return frozenset(
+        identifier(ref.get("kind", "KeyStore"), namespace, ref["name"]) if ref else DEFAULT_STORE for ref in refs
+    )
 
 
 def applied(status: dict[str, Any]) -> sync.Applied | None:

@@ -78,21 +78,26 @@ class Reporter:
         old = report.find(before.get("conditions") or [], "Ready")
         said = SAID_BY_STORE | errors.LOGIN_TROUBLE if outcome.gathered.shared else SAID_BY_STORE
         recovered = old.get("status") == "False" and old.get("reason") not in said
+        try:
+            recovered = await self._write(record, before, after) and recovered
+        except errors.Error:
+            self._say_acts(record, outcome, message, recovered=False)
+            raise
         self._say_acts(record, outcome, message, recovered=recovered)
-        await self._write(record, before, after)
 
-    async def troubled(self, record: Record, error: errors.Error, *, quiet: bool) -> None:
+    async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
 
         Args:
             quiet: without an Event: the store has said it for all its objects.
+            missing: the target was there and no longer is.
         """
         before = record.status_json()
         conditions = before.get("conditions") or []
         old = report.find(conditions, "Ready")
         now = rfc3339()
         since = old["lastTransitionTime"] if old.get("status") == "False" and "lastTransitionTime" in old else now
-        kept = "" if error.reason is Reason.SECRET_MISSING else _kept(record, error.reason)
+        kept = "" if error.reason is Reason.SECRET_MISSING else _kept(record, error.reason, missing=missing)
         after = (
             dict(before)
             | self._base(record, before)
@@ -104,10 +109,11 @@ class Reporter:
             }
         )
         news = old.get("status") != "False" or old.get("reason") != str(error.reason)
-        if news and not quiet:
+        # Said when it is written: what was decided on an old version is decided, and said, once more.
+        if await self._write(record, before, after) and news and not quiet:
             said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
-            self._recorder.say(record.regarding, said, "Sync", f"{error.reason}: {report.explain(error, kept)}")
-        await self._write(record, before, after)
+            note = f"{error.reason}: {report.explain(error, kept)}"
+            self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
 
     def gone(self, record: Record, secret: str) -> None:
         """Say that an object was deleted."""
@@ -117,39 +123,70 @@ class Reporter:
         self._recorder.say(record.regarding, EventReason.DELETED, "Delete", note)
 
     async def store(self, record: StoreRecord, error: errors.Error | None) -> None:
-        """Report how a store is, if that is news."""
-        subject = record.title
+        """Report how a store is, if that is news.
+
+        Raises:
+            errors.Error: it could not be written.
+        """
+        subject, now = record.title, rfc3339()
+        old = report.find(record.conditions, "Ready")
         if error is None:
             conditions = [_ready("True", Reason.VALID, f"{subject} answers and accepts the login.")]
         else:
-            kept = "Secrets keep what they hold."
-            conditions = [_ready("False", error.reason, report.explain(error, kept))]
-        old = report.find(record.conditions, "Ready")
-        if old and (old.get("status"), old.get("reason")) == (conditions[0]["status"], conditions[0]["reason"]):
+            since = old.get("lastTransitionTime", now) if old.get("status") == "False" else now
+            conditions = report.troubled(error, "Secrets keep what they hold.", report.clock(str(since)))
+        if (old.get("status"), old.get("reason")) == (conditions[0]["status"], conditions[0]["reason"]) and (
+            record.observed == record.generation
+        ):
             return
-        after = report.merged(record.conditions, conditions, record.generation, rfc3339())
-        body = {"status": {"observedGeneration": record.generation, "conditions": after}}
-        record.conditions = after
-        self._say_store(record, old, error, str(conditions[0]["message"]))
-        namespace = record.namespace or None
-        await self._api.call(
-            "PATCH",
-            STORE_RESOURCES[record.kind],
-            namespace,
-            record.name,
-            "status",
-            body=body,
-            content_type=cluster.MERGE,
-        )
+        after = report.merged(record.conditions, conditions, record.generation, now)
+        if await self._write_store(record, after):
+            self._say_store(record, old, error, str(conditions[0]["message"]))
+
+    async def acknowledge(self, record: StoreRecord) -> None:
+        """Say of a store whose login depends on who asks that it was seen: how it is shows when it is used."""
+        if record.observed != record.generation:
+            await self._write_store(record, record.conditions)
+
+    async def _write_store(self, record: StoreRecord, conditions: list[dict[str, Any]]) -> bool:
+        """Patch a store's status at the version that is known; False if the store is another by now, or is gone."""
+        resource, namespace = STORE_RESOURCES[record.kind], record.namespace or None
+        status = {"observedGeneration": record.generation, "conditions": conditions}
+        for _ in range(2):
+            body = {"metadata": {"resourceVersion": record.resource_version}, "status": status}
+            try:
+                answer = await self._api.call(
+                    "PATCH",
+                    resource,
+                    namespace,
+                    record.name,
+                    "status",
+                    body=body,
+                    content_type=cluster.MERGE,
+                    accept=cluster.METADATA,
+                )
+            except cluster.Refused as refused:
+                if refused.status not in (404, 409):
+                    raise
+                found = await self._api.get(resource, namespace, record.name)
+                meta = found["metadata"] if found else {}
+                if (meta.get("uid"), meta.get("generation")) != (record.uid, record.generation):
+                    return False
+                record.resource_version = meta["resourceVersion"]
+            else:
+                record.resource_version = answer["metadata"]["resourceVersion"]
+                record.conditions, record.observed = conditions, record.generation
+                return True
+        raise errors.Retry(Reason.CONFLICT, f"the status of {record.title} keeps being changed while it is written")
 
     def _say_store(self, record: StoreRecord, old: dict[str, Any], error: errors.Error | None, message: str) -> None:
-        if error is None and old.get("status") != "False":
-            return
-        said = EventReason.RECOVERED
-        if error is not None:
-            said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
         regarding = Regarding(record.kind, record.namespace or None, record.name, record.uid)
-        self._recorder.say(regarding, said, "Check", message)
+        if error is not None:
+            if (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
+                said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
+                self._recorder.say(regarding, said, "Check", message, about=error.reason)
+        elif old.get("status") == "False":
+            self._recorder.say(regarding, EventReason.RECOVERED, "Check", message)
 
     async def _suspended(self, record: Record, before: dict[str, Any]) -> None:
         """Report that an object is left alone; what was known of it stays."""
@@ -169,8 +206,8 @@ class Reporter:
     def _base(record: Record, before: dict[str, Any]) -> dict[str, Any]:
         """Return what every report says."""
         base: dict[str, Any] = {"observedGeneration": record.working}
-        if record.refresh:
-            base["lastHandledRefresh"] = record.refresh[:256]
+        if record.working_refresh:
+            base["lastHandledRefresh"] = record.working_refresh[:256]
         return base
 
     def _say_acts(self, record: Record, outcome: Outcome, message: str, *, recovered: bool) -> None:
@@ -185,11 +222,11 @@ class Reporter:
             act, said = done[0]
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}")
 
-    async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Patch the status at the version it was decided on; a version that is too old is read anew, once."""
+    async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Patch the status at the version it was decided on; False if that is too old: then the object is read anew."""
         patch = report.needs_write(before, after)
         if not patch:
-            return
+            return True
         body = {"metadata": {"resourceVersion": record.resource_version}, "status": patch}
         namespace, name = record.key
         try:
@@ -207,8 +244,9 @@ class Reporter:
             if refused.status not in (404, 409):
                 raise
             self._changed(record, await self._api.get(API_KEY_SECRETS, namespace, name))
-            return
+            return False
         record.took_status(after, answer["metadata"]["resourceVersion"])
+        return True
 
 
 def rfc3339() -> str:
@@ -224,11 +262,13 @@ def _version(version: str | None) -> dict[str, str]:
     return {"version": version[:128]} if version else {}
 
 
-def _kept(record: Record, reason: Reason) -> str:
+def _kept(record: Record, reason: Reason, *, missing: bool) -> str:
     """Say what the target holds meanwhile."""
     target = record.status_json().get("target") or {}
     if reason in NOT_OURS:
         return ""
+    if missing:
+        return f"Secret {target.get('name')} was deleted and is written again when this is mended."
     if not target:
         return "Its Secret is not written yet."
     versions = sorted({each.get("version", "") for each in record.status_json().get("versions", [])} - {""})

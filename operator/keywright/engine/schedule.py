@@ -18,11 +18,17 @@ class Schedule:
 
     Args:
         due: called in the loop with each key whose time has come.
-        clock: Unix time in seconds.
+        clock: seconds that pass evenly, whatever happens to the wall clock.
+        wall: Unix time in seconds.
     """
 
-    def __init__(self, due: Callable[[Key], None], clock: Callable[[], float] = time.time) -> None:
-        self._due, self._clock = due, clock
+    def __init__(
+        self,
+        due: Callable[[Key], None],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._due, self._clock, self._wall = due, clock, wall
         self._times: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []
         self._sooner = asyncio.Event()
@@ -31,9 +37,12 @@ class Schedule:
         return len(self._times)
 
     def set(self, key: Key, at: float) -> None:
-        """Make a key due at a Unix time."""
-        if self._times.get(key) == at:
-            return
+        """Make a key due at a Unix time, as the wall clock stands now."""
+        self.after(key, at - self._wall())
+
+    def after(self, key: Key, seconds: float) -> None:
+        """Make a key due after so many seconds."""
+        at = self._clock() + seconds
         self._times[key] = at
         if not self._heap or at < self._heap[0][0]:
             self._sooner.set()
@@ -46,8 +55,9 @@ class Schedule:
         self._times.pop(key, None)
 
     def at(self, key: Key) -> float | None:
-        """Return when a key is due."""
-        return self._times.get(key)
+        """Return the Unix time at which a key is due."""
+        at = self._times.get(key)
+        return None if at is None else at - self._clock() + self._wall()
 
     async def run(self) -> None:
         """Call back, until cancelled."""
@@ -55,8 +65,7 @@ class Schedule:
             self._sooner.clear()
             pause = self.fire()
             try:
-                # The wall clock may jump: look again at least every half minute.
-                async with asyncio.timeout(min(pause, 30.0)):
+                async with asyncio.timeout(min(pause, 3600.0)):
                     await self._sooner.wait()
             except TimeoutError:
                 continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -154,7 +155,9 @@ class Target:
 def seen(meta: Mapping[str, Any]) -> sync.Seen:
     """Return what a Secret's metadata shows."""
     owner = (meta.get("annotations") or {}).get(sync.OWNER)
-    return sync.Seen(meta["uid"], meta["resourceVersion"], owner)
+    references = meta.get("ownerReferences") or ()
+    owner_uid = next((each["uid"] for each in references if each.get("kind") == "ApiKeySecret"), None)
+    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid)
 
 
 def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error:
@@ -192,7 +195,9 @@ def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
             f"{where} has another controller as its owner",
             "Remove its ownerReference (External Secrets: creationPolicy Orphan), or choose another target.name",
         )
-    fields = f" ({', '.join(dict.fromkeys(refused.fields))})" if refused.fields else ""
+    # Names of fields, and nothing else: an admission webhook writes here what it likes.
+    named = [field for field in dict.fromkeys(refused.fields) if re.fullmatch(r"[\w.\[\]-]{1,100}", field)]
+    fields = f" ({', '.join(named[:5])})" if named else ""
     return errors.Stalled(
         Reason.TARGET_REFUSED,
         f"the API server answered {refused.status} {refused.cause} for {where}{fields}",

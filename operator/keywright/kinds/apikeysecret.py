@@ -10,20 +10,29 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from .. import schema
-from ..schema import Cel, Condition, DataKey, Duration, LabelValue, ListMap, ObjectName, Renamed, Spec, Time
-from .base import AGE, MESSAGE, READY, REASON, Column, Kind
+from ..schema import (
+    Absent,
+    Annotations,
+    Cel,
+    Condition,
+    DataKey,
+    Duration,
+    Labels,
+    ListMap,
+    ObjectName,
+    Printable,
+    Renamed,
+    Spec,
+    Time,
+)
+from .base import AGE, MESSAGE, READY, REASON, Column, Kind, condition
 
-Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=512)]
-Version = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=128)]
+Text = Annotated[Printable, pydantic.StringConstraints(max_length=512)]
 Fingerprint = Annotated[str, pydantic.StringConstraints(max_length=64)]
 
 _NOT_OURS = Cel(
     "!self.exists(name, name.startsWith('keywright.dev/'))", "names below keywright.dev/ are Keywright's own"
 )
-Labels = Annotated[dict[str, LabelValue], pydantic.Field(max_length=64), _NOT_OURS]
-Annotations = Annotated[
-    dict[str, Annotated[str, pydantic.StringConstraints(max_length=4096)]], pydantic.Field(max_length=64), _NOT_OURS
-]
 
 
 class StoreRef(Spec):
@@ -41,19 +50,25 @@ class RemoteRef(Spec):
     cel = (Cel("!(has(self.property) && has(self.jmesPath))", "property and jmesPath exclude each other"),)
     renamed = (Renamed("key", "path"), Renamed("decodingStrategy", "decode, beside remoteRef"))
 
-    path: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024)]
+    path: Annotated[Printable, pydantic.StringConstraints(max_length=1024)]
     """Path of the key in the store, below the store's own mount and prefix, for example `llm/openai`."""
     property: Text | None = None
     """Which property of the key: first taken literally, else as segments joined by dots. Omitted, the whole key."""
     jmes_path: Text | None = None
     """JMESPath expression that chooses out of the key's JSON, for what `property` cannot say."""
-    version: Version | None = None
+    version: Annotated[Printable, pydantic.StringConstraints(max_length=128)] | None = None
     """Version to stay at. Omitted, the newest."""
 
 
 class DataEntry(Spec):
     """One entry of the Secret and where its value comes from."""
 
+    cel = (
+        Cel(
+            "!has(self.default) || self.default != '' || (has(self.allowEmpty) && self.allowEmpty)",
+            "an empty default is an empty value: it needs allowEmpty: true",
+        ),
+    )
     renamed = (Renamed("secretKey", "key"), Renamed("sourceRef", "storeRef"))
 
     key: DataKey
@@ -67,7 +82,8 @@ class DataEntry(Spec):
     optional: bool = False
     """Whether the Secret is written without this entry while the store has no such key."""
     default: Annotated[str, pydantic.StringConstraints(max_length=4096)] | None = None
-    """Value while the store has no such key; makes the entry optional. It stands here in clear: nothing secret."""
+    """Value while the store has no such key; makes the entry optional. It stands here in clear: nothing secret.
+    An empty one needs `allowEmpty`."""
     allow_empty: bool = False
     """Whether an empty value is written; otherwise it is refused."""
 
@@ -80,15 +96,19 @@ class DataEntry(Spec):
 class TargetSpec(Spec):
     """The Secret that is written."""
 
-    renamed = (Renamed("template", "labels, annotations and type directly in target"),)
+    renamed = (
+        Renamed("template", "labels, annotations and type directly in target"),
+        Absent("deletionPolicy", "the Secret keeps what a store no longer has; onDelete is for when this object goes"),
+        Absent("immutable", "a Secret that is kept right is one that can be written"),
+    )
 
     name: ObjectName | None = None
     """Name of the Secret. Omitted, the object's own name."""
-    type: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=253)] = "Opaque"
+    type: Annotated[Printable, pydantic.StringConstraints(max_length=253)] = "Opaque"
     """Type of the Secret."""
-    labels: Labels = pydantic.Field(default_factory=dict)
+    labels: Annotated[Labels, _NOT_OURS] = pydantic.Field(default_factory=dict)
     """Labels that the Secret gets."""
-    annotations: Annotations = pydantic.Field(default_factory=dict)
+    annotations: Annotated[Annotations, _NOT_OURS] = pydantic.Field(default_factory=dict)
     """Annotations that the Secret gets."""
     creation_policy: Literal["Owner"] = "Owner"
     """`Owner`: the Secret is created and kept by this object."""
@@ -101,7 +121,11 @@ class TargetSpec(Spec):
 class ApiKeySecretSpec(Spec):
     """What the Secret should hold."""
 
-    renamed = (Renamed("secretStoreRef", "storeRef"), Renamed("refreshPolicy", "refreshInterval"))
+    renamed = (
+        Renamed("secretStoreRef", "storeRef"),
+        Renamed("refreshPolicy", "refreshInterval"),
+        Absent("dataFrom", "list the entries in data"),
+    )
 
     store_ref: StoreRef | None = None
     """Store of all entries that do not name their own. Omitted, the ClusterKeyStore with `default: true`."""
@@ -144,7 +168,7 @@ class EntryStatus(Spec):
 
     key: DataKey
     """Name of the entry."""
-    version: Version | None = None
+    version: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=128)] | None = None
     """The store's version of the key."""
     fingerprint: Fingerprint
     """Keyed fingerprint of the value; means nothing outside this install."""
@@ -183,6 +207,7 @@ class ApiKeySecret(
         Column("Store", ".status.store"),
         Column("Keys", ".status.keys"),
         Column("Expires", ".status.expires"),
+        Column("Suspended", condition("Suspended", "status")),
         AGE,
         MESSAGE,
         Column("Last Change", ".status.lastChanged", "date", wide=True),

@@ -36,13 +36,14 @@ class Column:
     wide: bool = False
 
 
-def _condition(field: str) -> str:
-    return f'.status.conditions[?(@.type=="Ready")].{field}'
+def condition(kind: str, field: str) -> str:
+    """Return the JSONPath of a field of a condition; a column of it is blank while the condition is not there."""
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
 
 
-READY = Column("Ready", _condition("status"))
-REASON = Column("Reason", _condition("reason"))
-MESSAGE = Column("Message", _condition("message"), wide=True)
+READY = Column("Ready", condition("Ready", "status"))
+REASON = Column("Reason", condition("Ready", "reason"))
+MESSAGE = Column("Message", condition("Ready", "message"), wide=True)
 AGE = Column("Age", ".metadata.creationTimestamp", "date")
 
 

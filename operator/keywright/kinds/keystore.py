@@ -11,8 +11,22 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 import pydantic
 from pydantic import alias_generators
 
-from .. import schema
-from ..schema import Cel, Condition, Duration, LabelKey, LabelValue, ListMap, OneOf, Renamed, Spec
+from .. import errors, schema
+from ..errors import Reason
+from ..schema import (
+    Absent,
+    Cel,
+    Closed,
+    Condition,
+    Duration,
+    LabelKey,
+    Labels,
+    LabelValue,
+    ListMap,
+    OneOf,
+    Renamed,
+    Spec,
+)
 from ..stores import STORES
 from ..stores.base import Store
 from .base import Kind
@@ -73,9 +87,23 @@ class LabelRequirement(Spec):
 
 
 class LabelSelector(Spec):
-    """Selects by labels, as everywhere in Kubernetes; `{}` selects everything."""
+    """Selects by labels, as everywhere in Kubernetes; `{}` selects everything.
 
-    match_labels: Annotated[dict[str, LabelValue], pydantic.Field(max_length=64)] = pydantic.Field(default_factory=dict)
+    What is not understood selects too much. So any other field is refused, by the API server and on reading.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    cel = (Closed(),)
+    renamed = (
+        Renamed("matchlabels", "matchLabels"),
+        Renamed("matchLabel", "matchLabels"),
+        Renamed("labels", "matchLabels"),
+        Renamed("matchExpression", "matchExpressions"),
+        Renamed("matchexpressions", "matchExpressions"),
+    )
+
+    match_labels: Labels = pydantic.Field(default_factory=dict)
     """Labels that must have these values."""
     match_expressions: Annotated[list[LabelRequirement], pydantic.Field(max_length=64)] = pydantic.Field(
         default_factory=list
@@ -104,7 +132,9 @@ class KeyStoreSpec(Spec):
     """How to reach a store: one field for each there is, of which exactly one is set."""
 
     cel = (OneOf(tuple(_FIELDS)),)
-    renamed: ClassVar[tuple[Renamed, ...]] = (Renamed("provider", "the store directly in spec, as in spec.vault"),)
+    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
+        Renamed("provider", "the store directly in spec, as in spec.vault"),
+    )
 
     environment: LabelValue | None = None
     """Environment that the keys belong to, for people and policies, for example `production`."""
@@ -112,8 +142,19 @@ class KeyStoreSpec(Spec):
     """How hard the store may be used."""
 
     def store(self) -> tuple[type[Store], Any]:
-        """Return the class of the store and its configuration."""
-        return next((kind, config) for name, kind in _FIELDS.items() if (config := getattr(self, name)) is not None)
+        """Return the class of the store and its configuration.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``: it is one of a later version, which the CRD of that version admitted.
+        """
+        for name, kind in _FIELDS.items():
+            if (config := getattr(self, name)) is not None:
+                return kind, config
+        raise errors.Stalled(
+            Reason.INVALID_SPEC,
+            "the store object names no store that this version knows",
+            f"Set one of {', '.join(STORES)} in its spec, or install the version that its CRD is from",
+        )
 
 
 class ClusterKeyStoreSpec(KeyStoreSpec):
@@ -124,7 +165,7 @@ class ClusterKeyStoreSpec(KeyStoreSpec):
     default: bool = False
     """Whether it serves objects that name no store."""
     namespace_selector: LabelSelector
-    """Namespaces that may use it, by their labels; `{}` = all."""
+    """Namespaces that may use it, by their labels; `{}` = all namespaces."""
     path_prefix: Annotated[
         str, pydantic.StringConstraints(max_length=512, pattern=rf"^({_SEGMENT}(/{_SEGMENT})*/?)?$")
     ] = ""

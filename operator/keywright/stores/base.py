@@ -106,6 +106,10 @@ class Store(abc.ABC):
         """Prolong the login; called at two thirds of its time. By default a new login."""
         return self.login()
 
+    def accepted(self) -> bool:
+        """Whether the login that is held still is accepted, asked when a new one was refused. By default it is not."""
+        return False
+
     @abc.abstractmethod
     def fetch(self, ref: Ref) -> Fetched:
         """Read one key."""

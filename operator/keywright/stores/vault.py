@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import pydantic
 
-from .. import errors
+from .. import errors, schema
 from ..errors import Reason
-from ..schema import CaProvider, Cel, OneOf, SecretKeyRef, ServiceAccountRef, Spec
+from ..schema import CaProvider, Cel, ClientCertificate, OneOf, Renamed, SecretKeyRef, ServiceAccountRef, Spec
 from ..secret import SecretValue
 from .base import MAX_ANSWER, Credentials, Fetched, Ref, Store
 
@@ -29,25 +29,12 @@ if TYPE_CHECKING:
     from ..hvac_adapter import Adapter, Reply
 
 _SEGMENT = "[a-zA-Z0-9_][-_.a-zA-Z0-9]*"
-_URL = r"^https?://([-._a-zA-Z0-9]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[-._~a-zA-Z0-9/]*)?$"
 _ROLE = r"^[-_.a-zA-Z0-9]*(\{namespace\}[-_.a-zA-Z0-9]*)*$"
-_PRINTABLE = "^[!-~]+$"
 
-Url = Annotated[str, pydantic.StringConstraints(max_length=512, pattern=_URL)]
 Mount = Annotated[str, pydantic.StringConstraints(max_length=128, pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$")]
 VaultNamespace = Annotated[str, pydantic.StringConstraints(max_length=256, pattern=rf"^({_SEGMENT}(/{_SEGMENT})*/?)?$")]
 RoleName = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=128, pattern=_ROLE)]
 UserName = Annotated[str, pydantic.StringConstraints(max_length=128, pattern=f"^{_SEGMENT}$")]
-Printable = Annotated[str, pydantic.StringConstraints(max_length=253, pattern=_PRINTABLE)]
-
-
-class ClientCertificate(Spec):
-    """The certificate that Keywright shows to the server (mutual TLS)."""
-
-    cert_secret_ref: SecretKeyRef
-    """Entry that holds the certificate and its chain (PEM)."""
-    key_secret_ref: SecretKeyRef
-    """Entry that holds the private key (PEM, not encrypted)."""
 
 
 class TokenAuth(Spec):
@@ -62,7 +49,7 @@ class AppRoleAuth(Spec):
 
     mount: Mount = "approle"
     """Where the method is enabled. Default `approle`."""
-    role_id: Printable
+    role_id: schema.Visible
     """The role's id (not its name)."""
     secret_id_ref: SecretKeyRef
     """Entry that holds the secret id."""
@@ -75,7 +62,7 @@ class KubernetesAuth(Spec):
     """Where the method is enabled. Default `kubernetes`."""
     role: RoleName
     """The role to log in to. `{namespace}` stands for the namespace of the ApiKeySecret."""
-    audience: Printable = "vault"
+    audience: schema.Visible = "vault"
     """Audience of the token that is asked for. Default `vault`."""
     service_account_ref: ServiceAccountRef
     """The ServiceAccount to log in as."""
@@ -94,7 +81,7 @@ class JwtAuth(Spec):
     """Entry that holds the token."""
     service_account_ref: ServiceAccountRef | None = None
     """The ServiceAccount whose token is asked for."""
-    audience: Printable = "vault"
+    audience: schema.Visible = "vault"
     """Audience of the ServiceAccount's token. Default `vault`."""
 
 
@@ -122,6 +109,7 @@ class Auth(Spec):
     """How to log in; exactly one of these."""
 
     cel: ClassVar[tuple[Cel | OneOf, ...]] = (OneOf(("token", "app_role", "kubernetes", "jwt", "user_pass", "cert")),)
+    renamed = (Renamed("tokenSecretRef", "auth.token.secretRef"),)
 
     token: TokenAuth | None = None
     """A Vault token."""
@@ -146,8 +134,9 @@ class Vault(Store, name="vault"):
         cel: ClassVar[tuple[Cel | OneOf, ...]] = (
             Cel("!has(self.auth.cert) || has(self.clientCertificate)", "auth.cert needs clientCertificate"),
         )
+        renamed = (Renamed("caBundle", "caProvider"), Renamed("path", "mount"), Renamed("tls", "clientCertificate"))
 
-        server: Url
+        server: schema.Url
         """Address of the server, for example `https://vault.example.com:8200`. Plain `http://` is for development."""
         mount: Mount
         """Where the KV engine is mounted, for example `kv` or `secret`."""
@@ -193,9 +182,27 @@ class Vault(Store, name="vault"):
             renewable=granted.get("renewable") is True,
             version=self._config.version or self._engine(adapter),
             who=way.who,
+            minted=bool(way.path),
         )
-        self._held = held
+        former, self._held = self._held, held
+        if former and former.minted:
+            self._revoke(former)
         return held.lease or None
+
+    def _revoke(self, former: _Held) -> None:
+        """End a login that was replaced, or its token would lie about until it ends by itself."""
+        with contextlib.suppress(errors.Error):
+            self._adapter(former.server, former.token.reveal().decode()).post("/v1/auth/token/revoke-self", json={})
+
+    def accepted(self) -> bool:
+        """Ask the server whether it knows the token."""
+        held = self._held
+        if held is None:
+            return False
+        reply: Reply = self._adapter(held.server, held.token.reveal().decode()).get("/v1/auth/token/lookup-self")
+        if reply.status not in (200, 403):
+            raise reply.trouble()
+        return reply.status == 200
 
     def renew(self) -> float | None:
         """Prolong the token. Log in anew where it cannot be prolonged or comes near its maximal age."""
@@ -303,7 +310,7 @@ _TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Held:
-    """A login. The lease is in seconds, 0 for ever; the version is the KV engine's."""
+    """A login. Its lease in seconds (0: for ever), the KV engine's version, whether the login made the token."""
 
     server: wire.Server
     token: SecretValue
@@ -311,6 +318,7 @@ class _Held:
     renewable: bool
     version: int
     who: str
+    minted: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

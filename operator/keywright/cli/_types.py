@@ -1,0 +1,118 @@
+"""What options and arguments may be: names, addresses and files, refused with a word on how they are written.
+
+Does not belong here: which options there are (``_connection``, the commands' files).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import Any, NoReturn
+
+import click
+
+from .. import logs
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+
+
+class _Text(click.ParamType[str]):
+    """A text that has to look like something; what is wrong is said without control characters."""
+
+    name = "text"
+    shown = "TEXT"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        # An argument is called by its own name.
+        return self.shown if isinstance(param, click.Option) else None
+
+    def wrong(self, why: str, value: str, param: click.Parameter | None, ctx: click.Context | None) -> NoReturn:
+        """Refuse a value.
+
+        Raises:
+            click.BadParameter: always.
+        """
+        self.fail(f"'{logs.visible(value[:80])}' {why}", param, ctx)
+
+
+class _Namespace(_Text):
+    """The name of a namespace: an RFC 1123 label."""
+
+    name, shown = "namespace", "NAMESPACE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(_LABEL, value):
+            why = "is no namespace: lower-case letters, digits and '-', at most 63, as in team-a"
+            self.wrong(why, value, param, ctx)
+        return str(value)
+
+
+class _Name(_Text):
+    """The name of an object: an RFC 1123 subdomain."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if len(value) > 253 or not re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", value):
+            why = "is no name of an object: lower-case letters, digits, '-' and '.', at most 253, as in llm-keys"
+            self.wrong(why, value, param, ctx)
+        return str(value)
+
+
+class _Address(_Text):
+    """Where to listen: ``host:port``, or nothing."""
+
+    name, shown = "address", "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        host, colon, port = value.rpartition(":")
+        good = colon and re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535 and _is_host(host)
+        if value and not good:
+            self.wrong("is no address: one is written like 127.0.0.1:8080, [::1]:8080 or :8080", value, param, ctx)
+        return str(value)
+
+
+class _Kubeconfig(_Text):
+    """A kubeconfig, or several as in ``KUBECONFIG``; those that are not there do not count."""
+
+    name, shown = "kubeconfig", "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        there = [path for path in map(os.path.expanduser, value.split(os.pathsep)) if os.path.exists(path)]
+        if value and not there:
+            self.wrong("is no kubeconfig: no such file", value, param, ctx)
+        # A pipe can be read once only, and not by us.
+        for path in filter(os.path.isfile, there):
+            if why := _unreadable(path):
+                self.wrong(f"is no kubeconfig: {why}", path, param, ctx)
+        return str(value)
+
+
+NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is an address, one of IPv6 in brackets, or a name; empty means all of this machine's."""
+    if not text or re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", text.lower()):
+        return True
+    bracketed = text.startswith("[") and text.endswith("]")
+    try:
+        return bracketed and ipaddress.ip_address(text[1:-1]).version == 6
+    except ValueError:
+        return False
+
+
+def _unreadable(path: str) -> str:
+    """Say why a file cannot be a kubeconfig, without its text; empty if it may be one."""
+    import yaml
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = yaml.safe_load(file)
+    except OSError:
+        return "it cannot be read"
+    except (yaml.YAMLError, ValueError) as wrong:
+        mark = getattr(wrong, "problem_mark", None)
+        return "it is not YAML" + (f", see line {mark.line + 1}" if mark else "")
+    return "" if found is None or isinstance(found, dict) else "it holds no clusters, users and contexts"

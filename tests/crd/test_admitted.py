@@ -1,0 +1,77 @@
+"""Whatever is admitted can be read, and used."""
+
+from __future__ import annotations
+
+import ssl
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+
+import structural
+from controlplane import ControlPlane
+from crd.definitions import PARTS_OF_KINDS, Json, part_of, url
+from keywright import kinds, schema, wire
+
+TRUST = ssl.create_default_context()
+
+
+def reach(read: schema.Spec) -> None:
+    """Do what the operator does with a spec before it asks the store anything, whatever the rules (CEL) would say."""
+    if isinstance(read, kinds.ApiKeySecretSpec):
+        assert read.refresh_seconds >= 0
+    if isinstance(read, kinds.KeyStoreSpec):
+        assert read.limits.timeout_seconds >= 0
+        _, config = read.store()
+        wire.Server(config.server, TRUST, 1)
+
+
+def use(read: schema.Spec) -> None:
+    """The same, for what the rules have let through: durations are what the API server took them for."""
+    reach(read)
+    if isinstance(read, kinds.ApiKeySecretSpec):
+        assert read.refresh_seconds == 0 or read.refresh_seconds >= 10
+    if isinstance(read, kinds.KeyStoreSpec):
+        assert 0.1 <= read.limits.timeout_seconds <= 60
+
+
+@PARTS_OF_KINDS
+def test_the_models_read_whatever_the_schema_admits(kind: type[kinds.Kind], part: str) -> None:
+    model, described = part_of(kind, part)
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(structural.admitted(described))
+    def admitted_is_read(made: Json) -> None:
+        read = model.model_validate(made)
+        assert model.model_validate(schema.dump(read)) == read
+        reach(read)
+
+    admitted_is_read()
+
+
+@PARTS_OF_KINDS
+def test_the_models_read_whatever_the_api_server_admits(
+    control_plane: ControlPlane, namespace: str, kind: type[kinds.Kind], part: str
+) -> None:
+    model, described = part_of(kind, part)
+    name = f"{namespace}-{part}"
+    base = yaml.safe_load(kind.example) | {"metadata": {"name": name}}
+    created, present = control_plane.request("POST", url(kind, namespace), base)
+    assert created == 201, present
+    place = f"{url(kind, namespace)}/{name}" + ("/status" if part == "status" else "")
+    answers: list[int] = []
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(structural.admitted(described))
+    def admitted_is_read(made: Json) -> None:
+        whole = present | {part: made}
+        status, answer = control_plane.request("PUT", f"{place}?dryRun=All", whole)
+        answers.append(status)
+        if status == 200:
+            use(model.model_validate(answer[part]))
+
+    try:
+        admitted_is_read()
+    finally:
+        control_plane.request("DELETE", f"{url(kind, namespace)}/{name}")
+    assert set(answers) <= {200, 422}
+    assert answers.count(200) >= 10
