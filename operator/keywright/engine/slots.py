@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 #: Objects beyond those at work that may wait to report.
 HELD_BACK = 500
@@ -43,21 +42,34 @@ class Slots:
         """Give the place back."""
         self._places.release()
 
-    @contextlib.asynccontextmanager
-    async def lent(self) -> AsyncIterator[None]:
-        """Wait for something outside: after a moment slot and place serve others, and are taken back at the end."""
-        away = False
+    def lent(self) -> Lent:
+        """Return a block in which something outside is waited for: after a moment slot and place serve others."""
+        return Lent(self)
 
-        def lend() -> None:
-            nonlocal away
-            away = True
-            self._slots.release()
-            self._places.release()
+    def lend(self) -> None:
+        """Let others have a slot and a place; ``take`` must follow."""
+        self._slots.release()
+        self._places.release()
 
-        timer = asyncio.get_running_loop().call_later(PATIENCE, lend)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if away:
-                await self.take()
+
+class Lent(contextlib.AbstractAsyncContextManager[None]):
+    """Waiting for something outside. Every sync passes here, so it is not written as a generator."""
+
+    __slots__ = ("_away", "_slots", "_timer")
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots, self._away = slots, False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._leave)
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._timer  # noqa: S101 - set on entering
+        self._timer.cancel()
+        if self._away:
+            await self._slots.take()
+
+    def _leave(self) -> None:
+        self._away = True
+        self._slots.lend()
