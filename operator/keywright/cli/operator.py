@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that ending may take before the process goes anyway.
 ENDING = 10.0
-#: When Python looks for garbage: after so many new objects, younger looks, older looks. Most of what a sync makes goes by
-#: itself; at the usual 700 the looking took a seventh of the work.
+#: When Python looks for garbage: after so many new objects, younger looks, older looks. Most of what a sync makes goes
+#: by itself; at the usual 700 the looking took a seventh of the work.
 GARBAGE = (10_000, 20, 20)
 #: An address that is taken, is not this machine's, or needs more rights.
 _NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
