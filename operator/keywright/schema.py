@@ -9,6 +9,7 @@ Does not belong here: kinds (``kinds/``), a store's fields (its file), the gener
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -138,6 +139,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION_PATTERN = r"^(0|([0-9]{1,7}(ms|s|m)|[0-9]{1,5}h|[0-9]{1,4}d){1,5})$"
 
 
+@functools.lru_cache(maxsize=256)
 def seconds(duration: str) -> float:
     """Return the seconds of a duration such as ``90s``, ``1h30m`` or ``30d``.
 

@@ -87,6 +87,7 @@ class Loop:
         self.records[new.key] = new
         if not self._settled(new):
             self._enqueue(new, Priority.NEW)
+        new.read_status = None
 
     def _leave(self, record: Record) -> None:
         """Leave alone what belongs to an object that is being deleted: its Secret's fate is decided by then."""
@@ -216,7 +217,8 @@ class Loop:
         finally:
             metrics.SYNC_SECONDS.observe(time.monotonic() - started)
             if record:
-                record.parsed = None
+                # Thousands of objects cost little memory as text.
+                record.parsed = record.read_status = None
             touched, record = self._busy.pop(key), self.records.get(key)
             if touched and record and not self._reconciler.as_written(record):
                 self._enqueue(record, Priority.NEW, ask=False)

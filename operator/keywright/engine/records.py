@@ -29,6 +29,7 @@ class Record:
         working: the generation that is worked on: what is reported is about it, whatever arrives meanwhile.
         working_refresh: the same of the refresh annotation.
         parsed: the spec in that generation, while it is worked on.
+        read_status: the status, as text and parsed, while it is worked on.
         since: clock reading of the newest reason to ask the stores: older answers do not do.
         ask: whether the stores must be asked, or a look at the target is enough.
         applied: what we wrote last, as far as we know.
@@ -52,6 +53,7 @@ class Record:
     working: int = 0
     working_refresh: str = ""
     parsed: kinds.ApiKeySecretSpec | None = None
+    read_status: tuple[bytes, dict[str, Any]] | None = None
     since: float = 0.0
     ask: bool = True
     applied: sync.Applied | None = None
@@ -76,9 +78,11 @@ class Record:
         return self.parsed or kinds.ApiKeySecret.read_spec(self.spec)
 
     def status_json(self) -> dict[str, Any]:
-        """Parse the status."""
-        parsed = json.loads(self.status)
-        return parsed if isinstance(parsed, dict) else {}
+        """Return the status parsed; it is not to be changed."""
+        if self.read_status is None or self.read_status[0] is not self.status:
+            parsed = json.loads(self.status)
+            self.read_status = (self.status, parsed if isinstance(parsed, dict) else {})
+        return self.read_status[1]
 
     def took_status(self, status: dict[str, Any], resource_version: str) -> None:
         """Remember the status that the API server has now."""
