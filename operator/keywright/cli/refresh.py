@@ -61,7 +61,8 @@ def command(place: _connection.Place, names: tuple[str, ...], everything: bool, 
                 await asking.wait()
         except TimeoutError:
             leader = (await _leader.find(api, place.operator_namespace)).told
-            return asking.told(f"not handled within {_output.lasting(timeout)}; {leader}")
+            why = f"not handled within {_output.lasting(timeout)}; {leader}. `keywright status` tells how its store is."
+            return asking.told(why)
         return asking.told()
 
     _connection.run(place, work)
