@@ -139,7 +139,7 @@ async def _run(chosen: Settings) -> int:
         if acquiring.exception():
             return _explain(acquiring, lost=False)
         api.fence = held.fence
-        code = await _lead(chosen, api, held, app, stopping, stop)
+        code = await _lead(chosen, api, held, app, stopping=stopping, stop=stop)
         await app.stop()
         return code
     finally:
@@ -156,6 +156,7 @@ async def _lead(
     api: cluster.Cluster,
     held: lease.Lease,
     app: App,
+    *,
     stopping: asyncio.Task[object],
     stop: asyncio.Event,
 ) -> int:

@@ -153,7 +153,13 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
     try:
         gatherer = Gatherer(catalog, Fetcher(lambda *_: None, lambda _: None), credentials)
         reconciler = Reconciler(
-            api, keys, gatherer, {}, lambda _: frozenset(), lambda _: "deletionTimestamp" in meta, operator_namespace
+            api,
+            keys,
+            gatherer,
+            {},
+            owned=lambda _: frozenset(),
+            terminating=lambda _: "deletionTimestamp" in meta,
+            own_namespace=operator_namespace,
         )
         found = await reconciler.forecast(record)
         plan = _told(record, found, _entries(record, catalog, found, keys))

@@ -50,7 +50,7 @@ class App:
         self._namespaces = Mirror(api, cluster.NAMESPACES, catalog.Namespace, self._namespace_changed)
         self._scopes: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._secrets = [
-            Mirror(api, cluster.SECRETS, target.seen, self._secret_changed, _MANAGED, namespace)
+            Mirror(api, cluster.SECRETS, target.seen, self._secret_changed, selector=_MANAGED, namespace=namespace)
             for namespace in self._scopes
         ]
         #: Names of the Secrets that say to belong to an object.
@@ -90,7 +90,15 @@ class App:
         gatherer = Gatherer(self._catalog, self._fetcher, self._credentials)
         seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
         own = self._settings.namespace
-        reconciler = Reconciler(self._api, keys, gatherer, seen, self._names_of, self._terminating, own)
+        reconciler = Reconciler(
+            self._api,
+            keys,
+            gatherer,
+            seen,
+            owned=self._names_of,
+            terminating=self._terminating,
+            own_namespace=own,
+        )
         # Refreshes went on until the former leader's last sign of life; without one nothing was due.
         alive = self._lease.previous_alive or time.time()
         told, count = self._catalog.as_told, self._settings.concurrency

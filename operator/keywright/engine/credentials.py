@@ -51,14 +51,14 @@ class ClusterCredentials:
         spec = {"audiences": [audience], "expirationSeconds": max(600, seconds)}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         what = f"ServiceAccount {self.namespace}/{ref.name}"
-        answer = self._ask(what, "POST", cluster.SERVICE_ACCOUNTS, self.namespace, ref.name, "token", body)
+        answer = self._ask(what, cluster.SERVICE_ACCOUNTS, self.namespace, ref.name, token=body)
         if answer is None:
             raise _missing(f"needs {what}, which does not exist", "Create it")
         return SecretValue(str(answer["status"]["token"]))
 
     def _entry(self, resource: cluster.Resource, kind: str, name: str, key: str) -> bytes:
         what = f"{kind} {self.home}/{name}"
-        found = self._ask(what, "GET", resource, self.home, name)
+        found = self._ask(what, resource, self.home, name)
         if found is None:
             raise _missing(f"needs {what}, which does not exist", "Create it")
         if kind == "ConfigMap" and key in (found.get("data") or {}):
@@ -74,15 +74,15 @@ class ClusterCredentials:
     def _ask(
         self,
         what: str,
-        method: str,
         resource: cluster.Resource,
         namespace: str,
         name: str,
-        subresource: str | None = None,
-        body: cluster.Json | None = None,
+        *,
+        token: cluster.Json | None = None,
     ) -> cluster.Json | None:
-        """Send a request through the loop; None if the object does not exist."""
-        request = self.api.call(method, resource, namespace, name, subresource, body=body, deadline=DEADLINE)
+        """Read an object through the loop, or ask for a token of it; None if it does not exist."""
+        method, subresource = ("POST", "token") if token else ("GET", None)
+        request = self.api.call(method, resource, namespace, name, subresource, body=token, deadline=DEADLINE)
         try:
             return asyncio.run_coroutine_threadsafe(request, self.loop).result(DEADLINE + 2)
         except cluster.Refused as refused:

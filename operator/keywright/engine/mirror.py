@@ -42,6 +42,7 @@ class Mirror(Generic[Meta]):
         resource: cluster.Resource,
         read: Callable[[dict[str, Any]], Meta],
         changed: Callable[[Key, Meta | None, Meta | None], None],
+        *,
         selector: str = "",
         namespace: str | None = None,
     ) -> None:

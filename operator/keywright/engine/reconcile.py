@@ -88,6 +88,7 @@ class Reconciler:
         keys: FingerprintKey,
         gatherer: Gatherer,
         seen: Mapping[Key, sync.Seen],
+        *,
         owned: Callable[[Key], AbstractSet[str]],
         terminating: Callable[[str], bool],
         own_namespace: str,

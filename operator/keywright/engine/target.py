@@ -201,7 +201,7 @@ def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
     return errors.Stalled(
         Reason.TARGET_REFUSED,
         f"the API server answered {refused.status} {refused.cause} for {where}{fields}",
-        "Check target.type, labels and annotations",
+        "Check that the entries are what target.type needs, and target.labels and target.annotations",
     )
 
 
