@@ -220,7 +220,8 @@ class Reporter:
             self._recorder.say(record.regarding, EventReason.RECOVERED, "Sync", message)
         elif done:
             act, said = done[0]
-            self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}")
+            # What somebody deleted and what somebody edited are no series.
+            self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
 
     async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Patch the status at the version it was decided on; False if that is too old: then the object is read anew."""
