@@ -182,10 +182,12 @@ class Cluster:
         configuration: Configuration = self._api.configuration
         return configuration
 
-    async def get(self, resource: Resource, namespace: str | None, name: str) -> Json | None:
+    async def get(
+        self, resource: Resource, namespace: str | None, name: str, *, deadline: float = DEADLINE
+    ) -> Json | None:
         """Return an object, or None if there is none."""
         try:
-            return await self.call("GET", resource, namespace, name)
+            return await self.call("GET", resource, namespace, name, deadline=deadline)
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -280,13 +282,10 @@ class Cluster:
         deadline: float = DEADLINE,
         fenced: bool = True,
     ) -> Json:
-        """Send one request, again where that may help, and return the answer's JSON.
-
-        Args:
-            deadline: seconds for all tries.
-            fenced: refuse to write while this replica does not hold its Lease; not for the Lease itself.
+        """Send one request, within ``deadline`` seconds again where that may help, and return the answer's JSON.
 
         Repeating is safe because every write names the resourceVersion it rests on or creates under a fixed name.
+        Where ``fenced``, nothing is written by a replica that does not hold its Lease.
 
         Raises:
             Refused: 4xx.

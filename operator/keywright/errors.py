@@ -133,8 +133,10 @@ STORE_TROUBLE = (
     Reason.STORE_BUSY,
 )
 
-#: Trouble of a login: the store's as a whole where everybody shares it.
-LOGIN_TROUBLE = frozenset({Reason.AUTH_FAILED, Reason.CREDENTIAL_MISSING, Reason.ENDPOINT_FORBIDDEN})
+#: Trouble of a login, or of what it sees at all: the store's as a whole where everybody shares it.
+LOGIN_TROUBLE = frozenset(
+    {Reason.AUTH_FAILED, Reason.CREDENTIAL_MISSING, Reason.ENDPOINT_FORBIDDEN, Reason.MOUNT_NOT_FOUND}
+)
 
 
 class Error(Exception):
@@ -148,6 +150,9 @@ class Error(Exception):
         hint: what to check, as an imperative without a full stop; may be empty.
     """
 
+    #: Nobody was asked: this is what came of an attempt a moment ago.
+    remembered = False
+
     def __init__(self, reason: Reason, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.reason = reason
@@ -159,6 +164,13 @@ class Error(Exception):
         other = type(self).__new__(type(self))
         vars(other).update(vars(self), message=f"{subject} {self.message}")
         other.args = (other.message,)
+        return other
+
+    def again(self) -> Self:
+        """Return the same error as what is remembered of an attempt."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self), remembered=True)
+        other.args = self.args
         return other
 
 
@@ -187,7 +199,7 @@ class Outage(Retry):
 
 
 class LoginExpired(Retry):
-    """The store no longer accepts the login; a new login may help. Never leaves ``engine/fetch.py``."""
+    """The store no longer accepts the login; a new login may help. Never leaves ``engine/opened.py``."""
 
 
 @contextlib.contextmanager

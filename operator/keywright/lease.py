@@ -43,7 +43,7 @@ class Lease:
     def __init__(self, api: cluster.Cluster, namespace: str, identity: str, seconds: float) -> None:
         self._api, self._namespace, self._identity, self._seconds = api, namespace, identity, seconds
         self._seen: tuple[object, float] = (None, 0.0)
-        self._deadline = 0.0
+        self._deadline, self._ended = 0.0, False
         #: How often the Lease changed hands: names the term of this leader.
         self.epoch = 0
         #: Unix time until which the previous leader is known to have worked; None if there was none.
@@ -107,7 +107,7 @@ class Lease:
                     self._deadline = 0.0
                     metrics.LEADER.set(0)
                     raise Lost
-            if leading != self.held:
+            if leading != self.held and not self._ended:
                 leading = self.held
                 self._tell(leading=leading)
                 if leading:
@@ -124,7 +124,7 @@ class Lease:
     async def _renew(self) -> bool:
         """Renew the Lease if it still is ours; False if it is not, or was written at the same moment."""
         started = time.monotonic()
-        found = await self._api.get(cluster.LEASES, self._namespace, NAME)
+        found = await self._read()
         if found is None or found["spec"].get("holderIdentity") != self._identity:
             return False
         written = await self._write("PUT", self._body(found, transitions=self.epoch, fresh=False))
@@ -132,26 +132,34 @@ class Lease:
             self._deadline = self._from(started)
         return written
 
+    async def _read(self) -> cluster.Json | None:
+        return await self._api.get(cluster.LEASES, self._namespace, NAME, deadline=self._seconds / 3)
+
     def _from(self, started: float) -> float:
         """Return until when effects may start; counted from before the request: it was stamped at any moment since."""
-        return started + self._seconds * 2 / 3
+        return 0.0 if self._ended else started + self._seconds * 2 / 3
 
     async def release(self) -> None:
         """Give the Lease up, so that a standby need not wait for it to end."""
         if not self.held:
             return
-        self._deadline = 0.0
+        self._ended, self._deadline = True, 0.0
         metrics.LEADER.set(0)
         with contextlib.suppress(errors.Error):
-            found = await self._api.get(cluster.LEASES, self._namespace, NAME)
-            if found and found["spec"].get("holderIdentity") == self._identity:
-                found["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._write("PUT", found)
+            # Twice, as a renewal may be on its way.
+            await self._give_up() or await self._give_up()
+
+    async def _give_up(self) -> bool:
+        found = await self._read()
+        if not found or found["spec"].get("holderIdentity") != self._identity:
+            return True
+        found["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+        return await self._write("PUT", found)
 
     async def _try(self) -> bool:
         """Take the Lease if it may be taken; True if this replica holds it now."""
         started = time.monotonic()
-        found = await self._api.get(cluster.LEASES, self._namespace, NAME)
+        found = await self._read()
         if found is None:
             body = self._body({"metadata": {"name": NAME, "namespace": self._namespace}}, transitions=0, fresh=True)
             written = await self._write("POST", body)

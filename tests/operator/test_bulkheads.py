@@ -38,6 +38,27 @@ def test_many_stores_that_hang_hold_up_nobody_else(proxy: FaultProxy, world: Wor
         world.until(lambda: world.secret("free") == {"KEY": "sk-ok"}, "a healthy store is read", seconds=10)
 
 
+def test_objects_that_wait_for_one_store_leave_room_in_another(proxy: FaultProxy, world: World) -> None:
+    world.start()
+    world.has_store("quick")
+    world.put("quick", api_key="sk-quick")
+    world.apply(key_store("slow", proxy.url, world.mount, limits={"timeout": "30s"}))
+
+    with proxy.fault(Hold(), path="/data/slow") as held:
+        for number in range(30):
+            world.apply(
+                api_key_secret(
+                    f"both-{number}",
+                    entry("QUICK", "quick", "api_key", storeRef={"name": "quick"}),
+                    entry("SLOW", "slow", "api_key", storeRef={"name": "slow"}),
+                )
+            )
+        held.wait()
+        world.until(lambda: held.hits and world.secret("both-0") is None, "they wait")
+        world.apply(api_key_secret("free", entry("KEY", "quick", "api_key"), storeRef={"name": "quick"}))
+        world.until(lambda: world.secret("free") == {"KEY": "sk-quick"}, "the quick one has room", seconds=10)
+
+
 def test_an_object_with_many_keys_is_ready_though_its_store_is_slow(world: World) -> None:
     world.start()
     count = 40

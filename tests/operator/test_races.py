@@ -105,6 +105,48 @@ def test_who_waits_for_the_target_of_another_goes_on_when_that_is_gone(world: Wo
     world.until(lambda: world.condition("second")["status"] == "True", "it goes on", seconds=15)
 
 
+def test_a_copy_that_somebody_made_of_the_secret_stays(world: World) -> None:
+    world.start()
+    world.has_key()
+    world.is_ready()
+    copy = world.secret_object() or {}
+    for name in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
+        copy["metadata"].pop(name, None)
+    copy["metadata"]["name"] = "backup"
+
+    world.must("POST", f"/api/v1/namespaces/{world.namespace}/secrets", copy)
+    world.annotate("llm", refresh="1")
+
+    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "it was looked at")
+    world.holds(lambda: world.secret("backup"), "the copy stays")
+
+
+@pytest.mark.parametrize("trouble", ["store", "key"])
+def test_an_edit_that_was_made_in_times_of_trouble_is_not_forgotten(world: World, trouble: str) -> None:
+    world.start()
+    world.has_key()
+    world.is_ready()
+    if trouble == "store":
+        world.apply(key_store("vault", world.bao.url, world.mount + "-gone"))
+        world.is_refused("MountNotFound")
+    else:
+        world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/openai", mount_point=world.mount)
+        world.annotate("llm", refresh="1")
+        world.is_refused("NotFound")
+
+    edited = {"labels": {"team": "a"}, "onDelete": "Retain"}
+    world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), target=edited))
+    world.until(lambda: world.object()["status"]["observedGeneration"] == 2, "the edit is seen")
+    world.has_store()
+    world.put("llm/openai", api_key="sk-one")
+    world.annotate("llm", refresh="2")
+
+    world.is_ready()
+    meta = (world.secret_object() or {})["metadata"]
+    assert meta["labels"]["team"] == "a"
+    assert "ownerReferences" not in meta
+
+
 # What is told.
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from build import api_key_secret, entry, key_store
-from controlplane import Answer, ControlPlane, FaultProxy
+from controlplane import Answer, ControlPlane, FaultProxy, OpenBao
 from keywright.engine.opened import LOGIN_PAUSE
 from world import World
 
@@ -52,6 +52,27 @@ def test_a_store_that_needs_a_person_is_stalled(world: World) -> None:
 
     world.is_refused("CredentialMissing", "vault", "KeyStore")
     assert world.condition("vault", "KeyStore", "Stalled")["status"] == "True"
+
+
+def test_a_store_whose_mount_is_wrong_is_not_ready_and_leaves_no_tokens_behind(
+    openbao: OpenBao, world: World, tmp_path: pathlib.Path
+) -> None:
+    world.start()
+    vault: Any = world.vault
+    method = f"userpass-{world.namespace}"
+    vault.sys.enable_auth_method("userpass", path=method)
+    vault.auth.userpass.create_or_update_user("keywright", "pass", policies=["default"], mount_point=method)
+    world.secret_is("login", {"password": "pass"})
+    auth = {"userPass": {"mount": method, "username": "keywright", "passwordRef": {"name": "login", "key": "password"}}}
+    with FaultProxy(openbao, tmp_path / "bao") as proxy:
+        store = key_store("vault", proxy.url, world.mount + "-gone")
+        store["spec"]["vault"]["auth"] = auth
+        world.apply(store)
+        world.is_refused("MountNotFound", "vault", "KeyStore")
+
+        minted = proxy.count(method="POST", path=f"/{method}/login/")
+        world.until(lambda: proxy.count(method="POST", path="/revoke-self") >= minted, "what was minted is ended")
+        assert minted >= 1
 
 
 def test_an_edit_of_a_store_that_stays_well_is_acknowledged(world: World) -> None:

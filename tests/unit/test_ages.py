@@ -13,10 +13,10 @@ from keywright.engine.queue import Key
 from keywright.engine.records import Record
 
 
-def _record(name: str, *, failures: int, checked_at: float) -> Record:
+def _record(name: str, *, ready: bool, checked_at: float) -> Record:
     meta = {"namespace": "team-a", "name": name, "uid": name, "resourceVersion": "1"}
     found = records.read({"metadata": meta, "spec": {}})
-    return dataclasses.replace(found, failures=failures, checked_at=checked_at, ask=False)
+    return dataclasses.replace(found, ready=ready, checked_at=checked_at)
 
 
 def _scraped(*, by_object: bool) -> set[str]:
@@ -24,7 +24,7 @@ def _scraped(*, by_object: bool) -> set[str]:
     ages = Ages(known, by_object=by_object)
     metrics.REGISTRY.register(ages)
     try:
-        for record in (_record("a", failures=0, checked_at=20.0), _record("b", failures=2, checked_at=10.0)):
+        for record in (_record("a", ready=True, checked_at=20.0), _record("b", ready=False, checked_at=10.0)):
             known[record.key] = record
         # The first scrape tells of what is known at its own time.
         return set(prometheus_client.generate_latest(metrics.REGISTRY).decode().splitlines())

@@ -147,3 +147,42 @@ async def test_a_slot_that_is_waited_with_for_a_moment_is_not_lent() -> None:
 
     slots.worked()
     assert slots._slots._value == 1
+
+
+async def test_a_single_worker_that_waits_for_a_store_gets_its_slot_back() -> None:
+    class Slow(Idle):
+        async def reconcile(
+            self, record: Record, waiting: Callable[[], AbstractAsyncContextManager[None]]
+        ) -> Outcome | None:
+            async with waiting():
+                await asyncio.sleep(PATIENCE * 2)
+            return await super().reconcile(record, waiting)
+
+    idle = Slow()
+    async with looping(idle, concurrency=1) as loop:
+        loop.observe(item())
+        await asyncio.sleep(PATIENCE * 4)
+
+    assert idle.worked == [("llm", True)]
+
+
+async def test_a_quarrel_that_is_over_leaves_nothing_behind() -> None:
+    class Drifted(Idle):
+        def as_written(self, record: Record) -> bool:
+            return False
+
+    idle = Drifted()
+    async with looping(idle) as loop:
+        loop.observe(item())
+        await asyncio.sleep(0.05)
+        loop.records[KEY].contested = time.monotonic() + 300
+        loop.target_changed("team-a/llm", "llm")
+        await asyncio.sleep(0.05)
+        assert len(idle.worked) == 1
+
+        loop.observe(item(generation=2, version=2))
+        await asyncio.sleep(0.05)
+        loop.target_changed("team-a/llm", "llm")
+        await asyncio.sleep(0.05)
+
+    assert len(idle.worked) == 3

@@ -24,8 +24,8 @@ MAX_SECRET = 1024 * 1024
 #: Characters of a path, with its prefix.
 MAX_PATH = 1024
 
-#: What a jmesPath may search (bytes): its cost is its length times this.
-MAX_SEARCHED = 256 * 1024
+#: What a jmesPath may search (bytes), and that times its length: what it costs.
+MAX_SEARCHED, MAX_COST = 256 * 1024, 32 * 1024 * 1024
 
 Decode = Literal["None", "Base64", "Base64URL"]
 
@@ -206,8 +206,8 @@ def _found(parsed: Parsed, length: int, text: str, where: str) -> Any:
         allowed = _bounded(expression.parsed)
     if not allowed:
         raise _failed(Reason.INVALID_SPEC, f"{where} has a jmesPath that makes lists or maps, or calls what it may not")
-    if length > MAX_SEARCHED:
-        raise _failed(Reason.VALUE_TOO_LARGE, f"{where} is larger than a jmesPath may search (256 KiB)")
+    if length > MAX_SEARCHED or length * len(text) > MAX_COST:
+        raise _failed(Reason.VALUE_TOO_LARGE, f"{where} is larger than this jmesPath may search")
     with errors.boundary(lambda _: _failed(Reason.PROPERTY_NOT_FOUND, f"{where} does not fit jmesPath {text}")):
         found = expression.search(parsed.values())
     if found is None:

@@ -29,7 +29,7 @@ class Ages:
         oldest: dict[tuple[str, str], float] = {}
         ready = 0
         for key, record in self._records.items():
-            ready += not record.failures and not record.ask
+            ready += record.ready
             if record.checked_at is not None:
                 group = (key.namespace, key.name if self._by_object else "")
                 oldest[group] = min(record.checked_at, oldest.get(group, record.checked_at))

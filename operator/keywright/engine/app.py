@@ -171,7 +171,8 @@ class App:
             return
         if self._catalog.put(record) and self._loop:
             self._loop.store_changed(record.identifier)
-            self._look_at(record)
+            if self.ready.is_set():
+                self._look_at(record)
 
     def _look_at(self, record: StoreRecord) -> None:
         """Look at a store before it is used. Cluster stores are the business of an operator that serves the cluster."""

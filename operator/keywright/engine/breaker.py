@@ -37,8 +37,8 @@ class Breaker:
         return True
 
     def pause(self, now: float) -> float:
-        """Return the seconds until a call may be tried again."""
-        return max(0.0, self._until - now)
+        """Return the seconds until a call may be tried again; while one is on its way, those until to look again."""
+        return max(FIRST_PAUSE if self._probing else 0.0, self._until - now)
 
     def succeeded(self) -> bool:
         """Take note of an answer; True if this closed the breaker."""

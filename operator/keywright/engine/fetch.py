@@ -98,9 +98,8 @@ class Fetcher:
         kept = self._answers.get(question)
         return kept.result if kept and since <= kept.started else None
 
-    @contextlib.contextmanager
-    def waiting(self, stores: AbstractSet[OpenedStore]) -> Iterator[None]:
-        """Count an object that waits for stores: once in each, however many of its keys it reads or shares.
+    def admit(self, stores: AbstractSet[OpenedStore]) -> None:
+        """Raise unless each store has room for one more that waits.
 
         Raises:
             Parked: a store has as many waiting as it may.
@@ -108,6 +107,15 @@ class Fetcher:
         for store in stores:
             if store.waiting >= WAITING:
                 raise Parked(store, None)
+
+    @contextlib.contextmanager
+    def waiting(self, stores: AbstractSet[OpenedStore]) -> Iterator[None]:
+        """Count an object that waits for stores: once in each, however many of its keys it reads or shares.
+
+        Raises:
+            Parked: a store has as many waiting as it may.
+        """
+        self.admit(stores)
         for store in stores:
             store.waiting += 1
         try:
@@ -150,7 +158,10 @@ class Fetcher:
         result: errors.Error | None = None
         try:
             async with store.turn(""):
-                await store.ready("", credentials)
+                if not await store.ready("", credentials):
+                    # Logged in by a read, which has told how the store is.
+                    store.breaker.unheard(time.monotonic())
+                    return
         except errors.Error as error:
             result = _everybodys(error.about(store.name), question)
         self._learn(question, result)
@@ -194,7 +205,9 @@ class Fetcher:
     def _learn(self, question: Question, result: Fetched | errors.Error | None) -> None:
         """Tell the breaker and whoever minds the store's health."""
         breaker, now = question.store.breaker, time.monotonic()
-        if isinstance(result, errors.Outage):
+        if isinstance(result, errors.Error) and result.remembered:
+            breaker.unheard(now)
+        elif isinstance(result, errors.Outage):
             breaker.failed(result, now, chance())
         elif isinstance(result, errors.Error) and result.reason in UNHEARD:
             breaker.unheard(now)
@@ -226,4 +239,5 @@ def _everybodys(error: errors.Error, question: Question) -> errors.Error:
     """Return the error of a read; where a login that all objects share is refused, as one of the store as a whole."""
     if question.identity or error.reason not in errors.LOGIN_TROUBLE:
         return error
-    return errors.StoreStalled(error.reason, error.message, error.hint)
+    shared = errors.StoreStalled(error.reason, error.message, error.hint)
+    return shared.again() if error.remembered else shared

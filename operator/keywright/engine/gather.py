@@ -6,6 +6,7 @@ Does not belong here: what is written (``target``), how a value is taken out of 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import time
@@ -18,6 +19,7 @@ from ..secret import SecretValue
 from ..stores.base import Credentials, Fetched
 from .catalog import Catalog, StoreRecord, Use
 from .fetch import Fetcher, Question
+from .opened import OpenedStore
 from .records import Record
 
 #: What an optional entry may do without.
@@ -57,6 +59,7 @@ class Gatherer:
         self, catalog: Catalog, fetcher: Fetcher, credentials: Callable[[StoreRecord, str], Credentials]
     ) -> None:
         self._catalog, self._fetcher, self._credentials = catalog, fetcher, credentials
+        self._beside = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="render")
 
     async def gather(
         self,
@@ -74,12 +77,11 @@ class Gatherer:
         """
         uses = self._uses(record, spec)
         questions = {Question(use.opened, use.identity, use.ref): use for use in uses.values()}
-        async with waiting():
-            answers = await self._read(record, questions)
         present = {each["key"]: "version" in each for each in record.status_json().get("versions", [])}
-        rendering = _Rendering(spec, uses, answers, present)
-        if rendering.large:
-            return await asyncio.to_thread(rendering.run)
+        async with waiting():
+            rendering = _Rendering(spec, uses, await self._read(record, questions), present)
+            if rendering.large:
+                return await asyncio.get_running_loop().run_in_executor(self._beside, rendering.run)
         return rendering.run()
 
     def _uses(self, record: Record, spec: kinds.ApiKeySecretSpec) -> dict[str, Use]:
@@ -109,15 +111,30 @@ class Gatherer:
                 return error
 
         waits = {question.store for question in questions if not self._fetcher.kept(question, record.since)}
-        with self._fetcher.waiting(waits):
-            if len(questions) == 1:
-                ((question, use),) = questions.items()
+        if len(questions) == 1:
+            ((question, use),) = questions.items()
+            with self._fetcher.waiting(waits):
                 return {question: await ask(question, use)}
-            results = await _some_at_once(ask, questions)
-        for result in results:
+
+        async def of_store(store: OpenedStore) -> list[Fetched | errors.Error | BaseException]:
+            # Each store by itself: one that has answered has room for others, whatever the rest takes.
+            part = {question: use for question, use in questions.items() if question.store is store}
+            with self._fetcher.waiting(waits & {store}):
+                return await _some_at_once(ask, part)
+
+        self._fetcher.admit(waits)
+        stores = list(dict.fromkeys(question.store for question in questions))
+        found = await asyncio.gather(*map(of_store, stores), return_exceptions=True)
+        results: dict[Question, Fetched | errors.Error | BaseException] = {}
+        for store, answers in zip(stores, found, strict=True):
+            part = [question for question in questions if question.store is store]
+            results |= dict(
+                zip(part, [answers] * len(part) if isinstance(answers, BaseException) else answers, strict=True)
+            )
+        for result in results.values():
             if isinstance(result, BaseException) and not isinstance(result, errors.Stalled):
                 raise result
-        return dict(zip(questions, results, strict=True))  # type: ignore[arg-type]
+        return results  # type: ignore[return-value]
 
 
 async def _some_at_once(

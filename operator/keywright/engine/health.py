@@ -74,7 +74,7 @@ class StoreHealth:
                 await asyncio.sleep(pacing.backoff(failures, random.random(), longest=30.0))  # noqa: S311
                 continue
             if self._news.get(opened) is trouble:
-                self._news.pop(opened)
+                self._news.pop(opened, None)
 
 
 def _says_nothing(error: errors.Error) -> bool:

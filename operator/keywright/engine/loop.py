@@ -70,14 +70,14 @@ class Loop:
         new = records.read(item)
         old = self.records.get(new.key)
         if item["metadata"].get("deletionTimestamp"):
-            if old:
+            if old and old.uid == new.uid:
                 self._leave(old)
             return
         if old and old.uid == new.uid:
             if _older(new, old):
                 return
             status_only = old.generation == new.generation and old.refresh == new.refresh
-            old.resource_version, old.status = new.resource_version, new.status
+            old.resource_version, old.status, old.ready = new.resource_version, new.status, new.ready
             if status_only:
                 return
             old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
@@ -183,8 +183,13 @@ class Loop:
 
     async def _dispatch(self) -> None:
         while True:
+            # In this order: a slot that waits for a key is one that nobody can have back.
+            await self.queue.filled()
             await self._slots.take()
-            key, priority, since = await self.queue.get()
+            if not len(self.queue):
+                self._slots.lend()
+                continue
+            key, priority, since = self.queue.take()
             self._calm.queued(self.queue.urgent)
             metrics.QUEUE_SECONDS.labels(priority.name.lower()).observe(time.monotonic() - since)
             metrics.QUEUE_DEPTH.set(len(self.queue))
@@ -252,7 +257,7 @@ class Loop:
     async def _done(self, record: Record, outcome: Outcome | None, since: float) -> None:
         """See to what follows a reconcile that went well."""
         metrics.SYNCS.labels("nothing" if outcome is None else "success").inc()
-        record.failures = 0
+        record.failures, record.contested = 0, 0.0
         if outcome is None and self.schedule.at(record.key) is not None:
             return
         if outcome is not None:
@@ -324,7 +329,8 @@ class Loop:
 
     def _go_on(self, key: Key) -> None:
         """Put an object that waited for its store back into the queue."""
-        if record := self.records.get(key):
+        record = self.records.get(key)
+        if record and not record.leaving:
             if record.failures:
                 # What is known of the outage is old by now.
                 record.since = time.monotonic()

@@ -135,13 +135,16 @@ class OpenedStore:
                 refusal = expired
         raise _final(refusal)
 
-    async def ready(self, identity: str, credentials: Callable[[], Credentials]) -> None:
-        """Log in if that has not happened.
+    async def ready(self, identity: str, credentials: Callable[[], Credentials]) -> bool:
+        """Log in if that has not happened; True if the store was asked.
 
         Raises:
             errors.Error: it is refused.
         """
-        await self._renewed(self._login_of(identity, credentials), time.monotonic())
+        login = self._login_of(identity, credentials)
+        before = login.at
+        await self._renewed(login, time.monotonic())
+        return login.at != before
 
     def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
         login = self._logins.get(identity)
@@ -157,8 +160,7 @@ class OpenedStore:
             namespace: as identities end: its UID.
         """
         for identity in [each for each in self._logins if each.endswith(namespace)]:
-            with contextlib.suppress(Exception):
-                self._logins.pop(identity).store.close()
+            self._end(self._logins.pop(identity))
 
     @property
     def closed(self) -> bool:
@@ -169,9 +171,13 @@ class OpenedStore:
         """Close all logins; what runs ends by its own deadline, what waits is told to ask again."""
         self._closing.set()
         for login in self._logins.values():
-            with contextlib.suppress(Exception):
-                login.store.close()
+            self._end(login)
         self._threads.shutdown(wait=False)
+
+    def _end(self, login: Login) -> None:
+        """Close a login in a thread: it may say goodbye to the server."""
+        with contextlib.suppress(RuntimeError):
+            self._threads.submit(self._bounded, login.store.close)
 
     @contextlib.asynccontextmanager
     async def turn(self, namespace: str) -> AsyncIterator[None]:
@@ -235,7 +241,7 @@ class OpenedStore:
     async def _login(self, login: Login, asked: float) -> None:
         """Log in. A failure is shared by all who ask in the pause after it: no burst of attempts locks an account."""
         if login.failed and min(asked, time.monotonic() - login.pause) <= login.failed[0]:
-            raise login.failed[1].with_traceback(None)
+            raise login.failed[1].again()
         began = time.monotonic()
         try:
             login.took(await self._run("login", login.store.login), time.monotonic())

@@ -24,6 +24,7 @@ class Parking:
     def __init__(self, release: Callable[[Key], None]) -> None:
         self._release_one = release
         self._parked: dict[OpenedStore, collections.OrderedDict[Key, None]] = {}
+        self._timers: dict[OpenedStore, asyncio.TimerHandle] = {}
 
     def park(self, key: Key, opened: OpenedStore) -> None:
         """Keep an object aside until its store can take its read."""
@@ -40,7 +41,7 @@ class Parking:
     def _knock_later(self, opened: OpenedStore) -> None:
         """Ask for a store again when its pause is over; without a pause soon, in case nobody's answer does."""
         pause = opened.breaker.pause(time.monotonic()) if opened.breaker.error else 1.0
-        asyncio.get_running_loop().call_later(max(pause, 0.05), self._knock, opened)
+        self._timers[opened] = asyncio.get_running_loop().call_later(max(pause, 0.05), self._knock, opened)
 
     def _knock(self, opened: OpenedStore) -> None:
         """Send waiting objects to a store: one to a store that was paused, some to one that was busy."""
@@ -55,3 +56,4 @@ class Parking:
             self._release_one(parked.popitem(last=False)[0])
         if not parked:
             del self._parked[opened]
+            self._timers.pop(opened).cancel()

@@ -118,11 +118,15 @@ class Queue:
         if waiting:
             self._lanes[waiting[0]].discard(key)
 
-    async def get(self) -> tuple[Key, Priority, float]:
-        """Wait for a key; return it with its priority and since when it waited. ``done`` must follow."""
+    async def filled(self) -> None:
+        """Wait until there is a key."""
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()
+
+    async def get(self) -> tuple[Key, Priority, float]:
+        """Wait for a key; return it with its priority and since when it waited. ``done`` must follow."""
+        await self.filled()
         return self.take()
 
     def take(self) -> tuple[Key, Priority, float]:

@@ -42,10 +42,9 @@ class Outcome:
 
     Attributes:
         acts: what happened to Secrets, each as a clause for people.
-        versions: the store's version of each entry; None when no store was asked.
-        keys: number of entries that the target holds.
+        gathered: what the stores say; None when none was asked.
+        fingerprints: of each entry.
         suspended: nothing was done because the object says so.
-        checked: the stores were asked.
     """
 
     acts: tuple[tuple[EventReason, str], ...] = ()
@@ -233,7 +232,7 @@ class Reconciler:
                 return []
             if plan.act != "look":
                 self._contested(record, plan, target, found)
-                if plan.repair and not (plan.act == "create" and spec.target.on_delete == "Delete"):
+                if plan.repair:
                     await self._alive(record)
                 written = await target.write(gathered.entries, plan.resource_version)
                 if written:
@@ -246,9 +245,6 @@ class Reconciler:
     async def _alive(self, record: Record) -> None:
         """See that the object still is there before its Secret is put right: Kubernetes removes both, in either order.
 
-        Not needed where the Secret is gone and belongs to the object: what is written for an object that is gone is
-        collected.
-
         Raises:
             Leaving: it is not.
         """
@@ -260,13 +256,14 @@ class Reconciler:
         self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
     ) -> sync.Observed:
         """Return what is known of the target without a look into it."""
-        status = record.status_json()
+        told = record.status_json().get("target") or {}
         return sync.Observed(
             owner=target.owner,
             adopt=spec.target.adopt,
             fingerprint=target.fingerprint(gathered.entries),
-            spec_changed=status.get("observedGeneration") != record.working,
-            applied=record.applied if (status.get("target") or {}).get("name") == target.name else None,
+            # Not the generation that the status is about: that may have been in trouble ever since.
+            spec_changed=told.get("generation") != record.working,
+            applied=record.applied if told.get("name") == target.name else None,
             seen=self._seen.get(Key(record.key.namespace, target.name)),
         )
 

@@ -38,6 +38,7 @@ class Record:
         repairs: clock readings of repairs within the last minutes.
         contested: clock reading until which nothing is repaired, because somebody keeps changing the target.
         leaving: the object is being deleted.
+        ready: its status says that it is Ready.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
     """
@@ -62,6 +63,7 @@ class Record:
     repairs: tuple[float, ...] = ()
     contested: float = 0.0
     leaving: bool = False
+    ready: bool = False
     stores: str = ""
 
     @property
@@ -87,6 +89,7 @@ class Record:
     def took_status(self, status: dict[str, Any], resource_version: str) -> None:
         """Remember the status that the API server has now."""
         self.status, self.resource_version = compact(status), resource_version
+        self.ready = _is_ready(status)
 
 
 def read(item: dict[str, Any]) -> Record:
@@ -102,9 +105,14 @@ def read(item: dict[str, Any]) -> Record:
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
         uses=_uses(meta["namespace"], spec),
+        ready=_is_ready(status),
     )
     record.applied = applied(status)
     return record
+
+
+def _is_ready(status: dict[str, Any]) -> bool:
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or [])
 
 
 def _uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:

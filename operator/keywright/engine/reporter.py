@@ -67,6 +67,7 @@ class Reporter:
                 "name": name,
                 "uid": record.applied.uid,
                 "resourceVersion": record.applied.resource_version,
+                "generation": record.working,
                 "fingerprint": record.applied.fingerprint,
             },
             "versions": [

@@ -133,9 +133,14 @@ class Target:
         return sync.Applied(written["uid"], written["resourceVersion"], self.fingerprint(entries))
 
     async def owned(self, name: str) -> Mapping[str, Any] | None:
-        """Return the metadata of a Secret of another name, if it is there and the object's."""
+        """Return the metadata of a Secret of another name, if it is there and the object's.
+
+        A copy that somebody made says so too, but was not written by the object's own field manager.
+        """
         found = await self._api.get(cluster.SECRETS, self._namespace, name)
-        return found["metadata"] if found and seen(found["metadata"]).owner == self.owner else None
+        meta: dict[str, Any] = found["metadata"] if found else {}
+        written = sync.own_entries(meta.get("managedFields") or [], self._manager)
+        return meta if written and seen(meta).owner == self.owner else None
 
     async def remove(self, name: str) -> bool:
         """Delete a Secret that the object no longer names, if it is still the object's; True if it was deleted."""

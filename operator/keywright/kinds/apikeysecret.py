@@ -159,6 +159,8 @@ class TargetStatus(Spec):
     """UID of the Secret."""
     resource_version: Annotated[str, pydantic.StringConstraints(max_length=64)]
     """Version of the Secret."""
+    generation: int | None = None
+    """Generation of the object that the Secret was last made to fit."""
     fingerprint: Fingerprint
     """Keyed fingerprint of all entries; means nothing outside this install."""
 

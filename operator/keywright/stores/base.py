@@ -115,4 +115,4 @@ class Store(abc.ABC):
         """Read one key."""
 
     def close(self) -> None:  # noqa: B027 - nothing to do is a fine answer
-        """Give connections back. What was logged in stays valid until its own end."""
+        """Give connections back, and a login that was made for this instance. The instance is not used again."""

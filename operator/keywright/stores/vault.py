@@ -180,24 +180,27 @@ class Vault(Store, name="vault"):
             token=SecretValue(adapter.token),
             lease=reply.field(granted, "lease_duration" if way.path else "ttl", int),
             renewable=granted.get("renewable") is True,
-            version=self._config.version or self._engine(adapter),
             who=way.who,
             minted=bool(way.path),
         )
+        try:
+            held = dataclasses.replace(held, version=self._config.version or self._engine(adapter))
+        except errors.Error:
+            self._revoke(held)
+            raise
         former, self._held = self._held, held
-        if former and former.minted:
-            self._revoke(former)
+        self._revoke(former)
         return held.lease or None
 
-    def _revoke(self, former: _Held) -> None:
-        """End a login that was replaced, or its token would lie about until it ends by itself."""
-        with contextlib.suppress(errors.Error):
-            self._adapter(former.server, former.token.reveal().decode()).post("/v1/auth/token/revoke-self", json={})
+    def _revoke(self, former: _Held | None) -> None:
+        """End a login that nobody needs, or its token would lie about until it ends by itself."""
+        if former and former.minted:
+            with contextlib.suppress(errors.Error):
+                self._adapter(former.server, former.token.reveal().decode()).post("/v1/auth/token/revoke-self", json={})
 
     def accepted(self) -> bool:
         """Ask the server whether it knows the token."""
-        held = self._held
-        if held is None:
+        if not (held := self._held):
             return False
         reply: Reply = self._adapter(held.server, held.token.reveal().decode()).get("/v1/auth/token/lookup-self")
         if reply.status not in (200, 403):
@@ -206,8 +209,7 @@ class Vault(Store, name="vault"):
 
     def renew(self) -> float | None:
         """Prolong the token. Log in anew where it cannot be prolonged or comes near its maximal age."""
-        held = self._held
-        if held is None or not held.renewable:
+        if not (held := self._held) or not held.renewable:
             return self.login()
         adapter = self._adapter(held.server, held.token.reveal().decode())
         reply: Reply = adapter.post("/v1/auth/token/renew-self", json={})
@@ -238,8 +240,9 @@ class Vault(Store, name="vault"):
         raise reply.trouble(Reason.UNSUPPORTED, "Check that vault.mount is a KV engine")
 
     def close(self) -> None:
-        """Forget the login. Connections close with the last call that uses them."""
-        self._held = None
+        """End the login. Connections close with the last call that uses them."""
+        former, self._held = self._held, None
+        self._revoke(former)
 
     def _read(self, adapter: Adapter, ref: Ref, version: int) -> Reply:
         from hvac.api.secrets_engines import KvV1, KvV2
@@ -274,10 +277,8 @@ class Vault(Store, name="vault"):
         """Return the version of the KV engine, asking the server."""
         mount = self._config.mount
         reply = adapter.get(f"/v1/sys/internal/ui/mounts/{mount}")
-        if reply.status in (403, 404) and reply.refused:
-            raise self._unmounted(reply)
         if reply.status != 200:
-            raise reply.trouble()
+            raise self._unmounted(reply) if reply.status in (403, 404) and reply.refused else reply.trouble()
         found = reply.part("data")
         if found.get("path") != f"{mount}/":
             raise self._unmounted(reply)
@@ -316,9 +317,9 @@ class _Held:
     token: SecretValue
     lease: int
     renewable: bool
-    version: int
     who: str
     minted: bool
+    version: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -342,9 +343,8 @@ def _way(auth: Auth, credentials: Credentials) -> _Way:
 
     if token := auth.token:
         ref = token.secret_ref
-        return _Way(
-            "", {"token": _text(credentials, ref)}, f"the token in Secret {ref.name}", "that it has not expired"
-        )
+        body = {"token": _text(credentials, ref)}
+        return _Way("", body, f"the token in Secret {ref.name}", "that it has not expired")
     if app := auth.app_role:
         body = {"role_id": app.role_id, "secret_id": _text(credentials, app.secret_id_ref)}
         means = f"Secret {app.secret_id_ref.name}: secret ids expire and can be used up"
