@@ -176,9 +176,9 @@ class StoreStatus(Spec):
     """How the store was when it was last used."""
 
     observed_generation: int | None = None
-    """Generation of the object that this was said about; -1 until it was first used."""
+    """Generation of the object that this was said about; -1 until it was first looked at."""
     conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
-    """`Ready`: whether the store answers and accepts the login, learnt from real use; written when it changes."""
+    """`Ready`: whether the store answers, accepts the login and shows its keys; written when it changes."""
 
 
 class KeyStore(Kind, plural="keystores", short_name="kst"):
