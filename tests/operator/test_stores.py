@@ -135,6 +135,28 @@ def test_a_store_that_was_changed_is_noticed_by_the_next_leader_too(world: World
         world.is_refused("MountNotFound")
 
 
+def test_users_of_an_edited_store_that_a_leader_did_not_come_to_are_looked_at_by_the_next(world: World) -> None:
+    first = world.start()
+    world.has_store()
+    names = [f"key-{number}" for number in range(6)]
+    for name in names:
+        world.put(f"llm/{name}", api_key=name)
+        world.apply(api_key_secret(name, entry("KEY", f"llm/{name}", "api_key"), refreshInterval="0"))
+    for name in names:
+        world.has_events("Created", name=name)
+
+    # Slow enough for the first leader to end in the middle.
+    world.has_store(limits={"requestsPerSecond": 1})
+    world.is_ready("vault", "KeyStore")
+    for name in names:
+        world.put(f"llm/{name}", api_key=f"{name} anew")
+    first.kill()
+    world.start()
+
+    for name in names:
+        world.secret_becomes({"KEY": f"{name} anew"}, name)
+
+
 def test_an_edit_of_a_store_while_reads_wait_makes_no_noise(world: World) -> None:
     world.start()
     world.has_store(limits={"requestsPerSecond": 1})

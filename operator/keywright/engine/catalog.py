@@ -9,6 +9,8 @@ Does not belong here: reading (``fetch``), telling how a store is (``health``).
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +23,8 @@ from . import egress
 from .opened import OpenedStore
 
 CLUSTER_KIND = "ClusterKeyStore"
+#: Seconds within which all users of an edited store should have been looked at.
+LATELY = 600.0
 #: Stands for "the default store" in the index of who uses what.
 DEFAULT_STORE = f"{CLUSTER_KIND}/"
 
@@ -49,8 +53,8 @@ class StoreRecord:
 
     Attributes:
         observed: the generation that its status is about.
-        changed: its status was about another form of it when it was first seen in this one: nobody may have looked at
-            what follows for its users.
+        changed: when it was first seen in this form, its status was about another one, or was about this one for a
+            short time only: not all of its users may have been looked at.
     """
 
     kind: str
@@ -94,7 +98,7 @@ def read(kind: str, item: dict[str, Any]) -> StoreRecord:
         kinds.KINDS[kind].read_spec(item.get("spec") or {}),
         status.get("conditions") or [],
         observed,
-        observed != generation,
+        observed != generation or (generation > 1 and _lately(str(status.get("observedAt", "")))),
     )
 
 
@@ -281,3 +285,11 @@ class Catalog:
 
 def _is_default(record: StoreRecord) -> bool:
     return isinstance(record.spec, kinds.ClusterKeyStoreSpec) and bool(record.spec.default)
+
+
+def _lately(at: str) -> bool:
+    """Whether a point in time (RFC 3339) was a short while ago; one that cannot be read was."""
+    try:
+        return time.time() - datetime.datetime.fromisoformat(at).timestamp() < LATELY
+    except ValueError:
+        return True

@@ -152,7 +152,9 @@ class Reporter:
     async def _write_store(self, record: StoreRecord, conditions: list[dict[str, Any]]) -> bool:
         """Patch a store's status at the version that is known; False if the store is another by now, or is gone."""
         resource, namespace = STORE_RESOURCES[record.kind], record.namespace or None
-        status = {"observedGeneration": record.generation, "conditions": conditions}
+        status: dict[str, Any] = {"observedGeneration": record.generation, "conditions": conditions}
+        if record.observed != record.generation:
+            status["observedAt"] = rfc3339()
         for _ in range(2):
             body = {"metadata": {"resourceVersion": record.resource_version}, "status": status}
             try:

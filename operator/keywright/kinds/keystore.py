@@ -26,6 +26,7 @@ from ..schema import (
     OneOf,
     Renamed,
     Spec,
+    Time,
 )
 from ..stores import STORES
 from ..stores.base import Store
@@ -173,10 +174,12 @@ class ClusterKeyStoreSpec(KeyStoreSpec):
 
 
 class StoreStatus(Spec):
-    """How the store was when it was last used."""
+    """How the store was when it was last looked at or used."""
 
     observed_generation: int | None = None
     """Generation of the object that this was said about; -1 until it was first looked at."""
+    observed_at: Time | None = None
+    """When it was first looked at in that generation."""
     conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
     """`Ready`: whether the store answers, accepts the login and shows its keys; written when it changes."""
 
