@@ -105,6 +105,7 @@ class Loop:
         if record is None or (uid and record.uid != uid):
             return
         del self.records[key]
+        record.leaving = True
         self._discard(key)
         for waiting in self._blocked.values():
             waiting.discard(key)
@@ -128,6 +129,7 @@ class Loop:
         record = self.records.get(Key(namespace, name))
         if record is None or time.monotonic() < record.contested:
             return
+        record.noticed = time.monotonic()
         if record.key in self._busy:
             # Most likely our own write, whose answer is still on its way: looked at when the work is done.
             self._busy[record.key] = True

@@ -37,7 +37,8 @@ class Record:
         failures: failures in a row.
         repairs: clock readings of repairs within the last minutes.
         contested: clock reading until which nothing is repaired, because somebody keeps changing the target.
-        leaving: the object is being deleted.
+        noticed: clock reading at which its Secret was last seen to be changed or gone.
+        leaving: the object is being deleted, or is gone.
         ready: its status says that it is Ready.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
@@ -62,6 +63,7 @@ class Record:
     failures: int = 0
     repairs: tuple[float, ...] = ()
     contested: float = 0.0
+    noticed: float = 0.0
     leaving: bool = False
     ready: bool = False
     stores: str = ""

@@ -84,7 +84,9 @@ class Reporter:
         except errors.Error:
             self._say_acts(record, outcome, message, recovered=False)
             raise
-        self._say_acts(record, outcome, message, recovered=recovered)
+        # What was done for an object that went meanwhile goes with it.
+        if not record.leaving:
+            self._say_acts(record, outcome, message, recovered=recovered)
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
