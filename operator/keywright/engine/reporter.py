@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import cluster, errors, kinds
-from ..decide import report
+from ..decide import report, sync
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .catalog import StoreRecord
@@ -56,20 +56,13 @@ class Reporter:
         assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
         held, total, name = len(outcome.gathered.entries), len(spec.data), spec.target_name(record.key.name)
-        store = record.stores
-        now = rfc3339()
+        store, now = record.stores, rfc3339()
         message = f"Secret {name} holds {held} of {total} keys from {store}."
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], report.in_order(message), record.working, now),
             "store": store[:2048],
             "keys": f"{held}/{total}",
-            "target": {
-                "name": name,
-                "uid": record.applied.uid,
-                "resourceVersion": record.applied.resource_version,
-                "generation": record.working,
-                "fingerprint": record.applied.fingerprint,
-            },
+            "target": _target(name, record.applied, record.working),
             "versions": [
                 {"key": key, "fingerprint": mark} | _version(outcome.gathered.versions.get(key))
                 for key, mark in outcome.fingerprints.items()
@@ -262,6 +255,16 @@ def rfc3339() -> str:
 
 def _ready(status: str, reason: Reason, message: str) -> dict[str, Any]:
     return {"type": "Ready", "status": status, "reason": str(reason), "message": message}
+
+
+def _target(name: str, applied: sync.Applied, generation: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "uid": applied.uid,
+        "resourceVersion": applied.resource_version,
+        "generation": generation,
+        "fingerprint": applied.fingerprint,
+    }
 
 
 def _version(version: str | None) -> dict[str, str]:
