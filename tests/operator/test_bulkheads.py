@@ -35,7 +35,7 @@ def test_many_stores_that_hang_hold_up_nobody_else(proxy: FaultProxy, world: Wor
                 world.apply(api_key_secret(f"stuck-{store}-{number}", wanted, storeRef={"name": f"hangs-{store}"}))
         held.wait(12)
         world.apply(api_key_secret("free", entry("KEY", "ok", "api_key"), storeRef={"name": "healthy"}))
-        world.until(lambda: world.secret("free") == {"KEY": "sk-ok"}, "a healthy store is read", seconds=10)
+        world.until(lambda: world.secret("free") == {"KEY": "sk-ok"}, "a healthy store is read", seconds=20)
 
 
 def test_objects_that_wait_for_one_store_leave_room_in_another(proxy: FaultProxy, world: World) -> None:
@@ -56,7 +56,7 @@ def test_objects_that_wait_for_one_store_leave_room_in_another(proxy: FaultProxy
         held.wait()
         world.until(lambda: held.hits and world.secret("both-0") is None, "they wait")
         world.apply(api_key_secret("free", entry("KEY", "quick", "api_key"), storeRef={"name": "quick"}))
-        world.until(lambda: world.secret("free") == {"KEY": "sk-quick"}, "the quick one has room", seconds=10)
+        world.until(lambda: world.secret("free") == {"KEY": "sk-quick"}, "the quick one has room", seconds=20)
 
 
 def test_an_object_with_many_keys_is_ready_though_its_store_is_slow(world: World) -> None:
