@@ -161,16 +161,16 @@ class Error(Exception):
 
     def about(self, subject: str) -> Self:
         """Return the same error with the subject of its message put in front: ``KeyStore/vault answered 403 …``."""
-        other = type(self).__new__(type(self))
-        vars(other).update(vars(self), message=f"{subject} {self.message}")
-        other.args = (other.message,)
-        return other
+        return self._but(message=f"{subject} {self.message}")
 
     def again(self) -> Self:
         """Return the same error as what is remembered of an attempt."""
+        return self._but(remembered=True)
+
+    def _but(self, **changed: object) -> Self:
         other = type(self).__new__(type(self))
-        vars(other).update(vars(self), remembered=True)
-        other.args = self.args
+        vars(other).update(vars(self), **changed)
+        other.args = (other.message,)
         return other
 
 

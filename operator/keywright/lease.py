@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import cluster, errors, metrics
+from . import cluster, errors, metrics, pacing
 from .errors import Reason
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Lease:
             spec = found["spec"]
             mine = spec.get("holderIdentity") == self._identity
             if not mine:
-                self.previous_alive = _unix(spec.get("renewTime"))
+                self.previous_alive = pacing.unix(spec.get("renewTime"))
             written = await self._write(
                 "PUT",
                 self._body(found, transitions=int(spec.get("leaseTransitions") or 0) + (not mine), fresh=not mine),
@@ -214,13 +214,6 @@ class Lease:
                 return False
             raise
         return True
-
-
-def _unix(text: str | None) -> float | None:
-    try:
-        return datetime.datetime.fromisoformat(text).timestamp() if text else None
-    except ValueError:
-        return None
 
 
 def _hopeless(status: int, namespace: str) -> errors.Stalled:

@@ -1,10 +1,11 @@
-"""How fast and how soon: a token bucket, backoff with jitter, refresh slots. Pure: time and chance are arguments.
+"""How fast and how soon: a token bucket, backoff with jitter, slots, time stamps. Pure: time and chance are arguments.
 
 Does not belong here: sleeping, queues, what is done when a time has come (``engine/``).
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import math
 
@@ -21,6 +22,15 @@ def backoff(failures: int, chance: float, *, first: float = FIRST_PAUSE, longest
     """
     ceiling = min(longest, first * 2.0 ** min(max(failures, 1) - 1, 32))
     return ceiling * (0.5 + 0.5 * chance)
+
+
+def unix(rfc3339: str | None) -> float | None:
+    """Return the Unix time of a time stamp as objects carry it; None if it is none."""
+    try:
+        at = datetime.datetime.fromisoformat(rfc3339 or "")
+    except ValueError:
+        return None
+    return at.timestamp() if at.tzinfo else None
 
 
 def fraction(text: str) -> float:

@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 import pathlib
 import time
-from collections.abc import Iterator
 
-import pytest
 import requests
 
 from build import api_key_secret, entry, key_store
-from controlplane import Answer, FaultProxy, Hold, OpenBao
+from controlplane import Answer, FaultProxy, Hold
 from world import World
 
 
-@pytest.fixture
-def proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """The fault proxy in front of OpenBao."""
-    with FaultProxy(openbao, tmp_path / "proxy") as made:
-        yield made
-
-
-def test_many_stores_that_hang_hold_up_nobody_else(proxy: FaultProxy, world: World) -> None:
+def test_many_stores_that_hang_hold_up_nobody_else(bao_proxy: FaultProxy, world: World) -> None:
     world.start("--concurrency=16")
     world.has_store("healthy")
     world.put("ok", api_key="sk-ok")
 
-    with proxy.fault(Hold(), path="/data/llm/") as held:
+    with bao_proxy.fault(Hold(), path="/data/llm/") as held:
         for store in range(3):
-            world.apply(key_store(f"hangs-{store}", proxy.url, world.mount, limits={"timeout": "30s"}))
+            world.apply(key_store(f"hangs-{store}", bao_proxy.url, world.mount, limits={"timeout": "30s"}))
             for number in range(12):
                 wanted = entry("KEY", f"llm/{store}-{number}", "api_key")
                 world.apply(api_key_secret(f"stuck-{store}-{number}", wanted, storeRef={"name": f"hangs-{store}"}))
@@ -38,13 +29,13 @@ def test_many_stores_that_hang_hold_up_nobody_else(proxy: FaultProxy, world: Wor
         world.until(lambda: world.secret("free") == {"KEY": "sk-ok"}, "a healthy store is read", seconds=20)
 
 
-def test_objects_that_wait_for_one_store_leave_room_in_another(proxy: FaultProxy, world: World) -> None:
+def test_objects_that_wait_for_one_store_leave_room_in_another(bao_proxy: FaultProxy, world: World) -> None:
     world.start()
     world.has_store("quick")
     world.put("quick", api_key="sk-quick")
-    world.apply(key_store("slow", proxy.url, world.mount, limits={"timeout": "30s"}))
+    world.apply(key_store("slow", bao_proxy.url, world.mount, limits={"timeout": "30s"}))
 
-    with proxy.fault(Hold(), path="/data/slow") as held:
+    with bao_proxy.fault(Hold(), path="/data/slow") as held:
         for number in range(30):
             world.apply(
                 api_key_secret(
@@ -74,11 +65,11 @@ def test_an_object_with_many_keys_is_ready_though_its_store_is_slow(world: World
     assert len(read) == len(set(read)) == count
 
 
-def test_a_large_answer_for_many_entries_does_not_stop_the_operator(proxy: FaultProxy, world: World) -> None:
+def test_a_large_answer_for_many_entries_does_not_stop_the_operator(bao_proxy: FaultProxy, world: World) -> None:
     operator = world.start()
     large = {"data": {"data": {f"k{each}": each for each in range(200_000)}, "metadata": {"version": 1}}}
-    with proxy.fault(Answer(200, json.dumps(large, separators=(",", ":"))), path="/data/large"):
-        world.apply(key_store("vault", proxy.url, world.mount, limits={"timeout": "30s"}))
+    with bao_proxy.fault(Answer(200, json.dumps(large, separators=(",", ":"))), path="/data/large"):
+        world.apply(key_store("vault", bao_proxy.url, world.mount, limits={"timeout": "30s"}))
         world.apply(api_key_secret("large", *(entry(f"K{each}", "large", f"k{each}") for each in range(500))))
         slowest = 0.0
         while not world.condition("large").get("status"):

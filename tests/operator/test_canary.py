@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import pathlib
 import secrets
 import urllib.parse
-from collections.abc import Iterator
 
 import pytest
 
 from build import api_key_secret, entry, key_store
 from cli.terminal import call
-from controlplane import Answer, ControlPlane, FaultProxy, OpenBao
+from controlplane import Answer, FaultProxy
 from world import GROUP, World
-
-
-@pytest.fixture
-def proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """A proxy in front of OpenBao."""
-    with FaultProxy(openbao, tmp_path / "bao-proxy") as made:
-        yield made
-
-
-@pytest.fixture
-def api(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """A proxy in front of the API server."""
-    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
-        yield made
 
 
 class Canaries:
@@ -147,9 +131,9 @@ def refuse_logins(world: World, canary: Canaries) -> None:
         world.is_refused("AuthFailed", f"by-{name}")
 
 
-def echo_from_the_store(world: World, proxy: FaultProxy, canary: Canaries) -> None:
+def echo_from_the_store(world: World, bao_proxy: FaultProxy, canary: Canaries) -> None:
     """Let a store answer with values where errors are expected."""
-    world.apply(key_store("echo", proxy.url, world.mount, limits={"timeout": "2s"}))
+    world.apply(key_store("echo", bao_proxy.url, world.mount, limits={"timeout": "2s"}))
     value = canary("echoed by the store")
     answers = {
         "json-400": (Answer(400, {"errors": [value], "request_id": value}), "Unsupported"),
@@ -165,14 +149,14 @@ def echo_from_the_store(world: World, proxy: FaultProxy, canary: Canaries) -> No
         "version": (Answer(404, {"data": {"data": None, "metadata": {"deletion_time": value}}}), "VersionDeleted"),
     }
     for name, (answer, reason) in answers.items():
-        with proxy.fault(answer, path=f"/data/{name}") as answered:
+        with bao_proxy.fault(answer, path=f"/data/{name}") as answered:
             world.apply(api_key_secret(f"echo-{name}", entry("KEY", name, "api_key"), storeRef={"name": "echo"}))
             # After some failures the store is left alone for a moment, and its trouble is told meanwhile.
             answered.wait()
             world.is_refused(reason, f"echo-{name}")
 
 
-def echo_from_the_api_server(world: World, api: FaultProxy, canary: Canaries) -> None:
+def echo_from_the_api_server(world: World, api_proxy: FaultProxy, canary: Canaries) -> None:
     """Let the API server answer with values, as its validation and admission plugins may."""
     value = canary("echoed by the API server")
     cause = {"reason": "FieldValueInvalid", "message": value, "field": "data[KEY]"}
@@ -183,20 +167,20 @@ def echo_from_the_api_server(world: World, api: FaultProxy, canary: Canaries) ->
         "500": (status | {"code": 500, "reason": "InternalError"}, "KubernetesUnavailable"),
     }
     for code, (body, reason) in cases.items():
-        with api.fault(Answer(int(code), body), method="PATCH", path=f"/secrets/api-{code}"):
+        with api_proxy.fault(Answer(int(code), body), method="PATCH", path=f"/secrets/api-{code}"):
             world.apply(api_key_secret(f"api-{code}", entry("KEY", "good", "api_key")))
             world.is_refused(reason, f"api-{code}")
 
 
-def test_no_output_holds_a_value(proxy: FaultProxy, api: FaultProxy, world: World) -> None:
+def test_no_output_holds_a_value(bao_proxy: FaultProxy, api_proxy: FaultProxy, world: World) -> None:
     canary = Canaries()
-    first = world.start(server=api.url, ca_file=api.ca_file)
+    first = world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_store()
     succeed(world, canary)
     fail(world, canary)
     refuse_logins(world, canary)
-    echo_from_the_store(world, proxy, canary)
-    echo_from_the_api_server(world, api, canary)
+    echo_from_the_store(world, bao_proxy, canary)
+    echo_from_the_api_server(world, api_proxy, canary)
     found = outputs(world) | printed(world)
     assert first.stop() == 0
     second = world.start()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from build import api_key_secret, entry
 from controlplane import (
     MUTATING,
     Answer,
-    ControlPlane,
     CutWatch,
     Drop,
     DropEvent,
@@ -30,17 +27,10 @@ SECRET, STATUS, EVENT = r"/secrets/llm\b", "/apikeysecrets/llm/status", "/events
 SECRETS_WATCH, OBJECTS_WATCH = r"/secrets\?.*watch=true", r"/apikeysecrets\?.*watch=true"
 
 
-@pytest.fixture
-def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """A proxy in front of the API server."""
-    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
-        yield made
-
-
-def start(world: World, proxy: FaultProxy, *flags: str) -> Operator:
+def start(world: World, api_proxy: FaultProxy, *flags: str) -> Operator:
     """Start an operator that reaches the API server through the proxy only."""
-    operator = world.start("--lease-seconds=15", *flags, server=proxy.url, ca_file=proxy.ca_file)
-    world.until(lambda: proxy.count(path=OBJECTS_WATCH), "it watches our objects")
+    operator = world.start("--lease-seconds=15", *flags, server=api_proxy.url, ca_file=api_proxy.ca_file)
+    world.until(lambda: api_proxy.count(path=OBJECTS_WATCH), "it watches our objects")
     return operator
 
 
@@ -74,16 +64,16 @@ ONCE: dict[str, tuple[Fault, int]] = {
 @pytest.mark.parametrize("fault", ONCE)
 @pytest.mark.parametrize(("method", "path"), [("PATCH", SECRET), ("PATCH", STATUS), ("POST", EVENT)])
 def test_a_write_that_fails_for_a_moment_is_done_once(
-    proxy: FaultProxy, world: World, method: str, path: str, fault: str
+    api_proxy: FaultProxy, world: World, method: str, path: str, fault: str
 ) -> None:
     if path == EVENT and fault == "409":
         # To a create under a fresh name it says that an earlier try arrived.
         fault = "500"
     what, times = ONCE[fault]
-    operator = start(world, proxy)
+    operator = start(world, api_proxy)
     mark = world.plane.mark()
 
-    with proxy.fault(what, method=method, path=path, times=times):
+    with api_proxy.fault(what, method=method, path=path, times=times):
         world.has_key()
         world.is_ready()
         world.has_events("Created")
@@ -94,12 +84,12 @@ def test_a_write_that_fails_for_a_moment_is_done_once(
 
 @pytest.mark.parametrize(("method", "path"), [("PATCH", SECRET), ("PATCH", STATUS), ("POST", EVENT)])
 def test_a_write_whose_answer_is_lost_is_not_done_again(
-    proxy: FaultProxy, world: World, method: str, path: str
+    api_proxy: FaultProxy, world: World, method: str, path: str
 ) -> None:
-    operator = start(world, proxy)
+    operator = start(world, api_proxy)
     mark = world.plane.mark()
 
-    with proxy.fault(LoseAnswer(), method=method, path=path, times=1):
+    with api_proxy.fault(LoseAnswer(), method=method, path=path, times=1):
         world.has_key()
         world.is_ready()
         world.has_events("Created")
@@ -108,14 +98,14 @@ def test_a_write_whose_answer_is_lost_is_not_done_again(
     assert effects(world, operator, mark) == FIRST_SYNC
 
 
-def test_an_update_whose_answer_is_lost_is_not_done_again(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy)
+def test_an_update_whose_answer_is_lost_is_not_done_again(api_proxy: FaultProxy, world: World) -> None:
+    operator = start(world, api_proxy)
     world.has_key()
     world.is_ready()
     world.put("llm/openai", api_key="sk-two")
     mark = world.plane.mark()
 
-    with proxy.fault(LoseAnswer(), method="PATCH", path=SECRET, times=1):
+    with api_proxy.fault(LoseAnswer(), method="PATCH", path=SECRET, times=1):
         world.annotate("llm", refresh="1")
         world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
         world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "it is told")
@@ -125,14 +115,14 @@ def test_an_update_whose_answer_is_lost_is_not_done_again(proxy: FaultProxy, wor
 
 @pytest.mark.parametrize(("status", "reason"), [(422, "TargetRefused"), (503, "KubernetesUnavailable")])
 def test_a_secret_that_the_api_server_does_not_take_stays_as_it_was(
-    proxy: FaultProxy, world: World, status: int, reason: str
+    api_proxy: FaultProxy, world: World, status: int, reason: str
 ) -> None:
-    start(world, proxy)
+    start(world, api_proxy)
     world.has_key()
     world.is_ready()
     world.put("llm/openai", api_key="sk-two")
 
-    with world.untouched(), proxy.fault(Answer(status), method="PATCH", path=SECRET):
+    with world.untouched(), api_proxy.fault(Answer(status), method="PATCH", path=SECRET):
         world.annotate("llm", refresh="1")
         said = world.told(reason)
         assert said.startswith("The API server ") and "llm" in said and "Secret llm keeps version 1." in said
@@ -142,10 +132,10 @@ def test_a_secret_that_the_api_server_does_not_take_stays_as_it_was(
     world.is_ready()
 
 
-def test_a_status_that_the_api_server_does_not_take_is_told_later(proxy: FaultProxy, world: World) -> None:
-    start(world, proxy)
+def test_a_status_that_the_api_server_does_not_take_is_told_later(api_proxy: FaultProxy, world: World) -> None:
+    start(world, api_proxy)
 
-    with proxy.fault(Answer(422), method="PATCH", path=STATUS, times=2) as refused:
+    with api_proxy.fault(Answer(422), method="PATCH", path=STATUS, times=2) as refused:
         world.has_key()
         refused.wait(2)
 
@@ -156,30 +146,30 @@ def test_a_status_that_the_api_server_does_not_take_is_told_later(proxy: FaultPr
 
 
 def test_a_change_of_a_secret_that_the_watch_did_not_tell_is_found_when_it_starts_again(
-    proxy: FaultProxy, world: World
+    api_proxy: FaultProxy, world: World
 ) -> None:
-    start(world, proxy)
+    start(world, api_proxy)
     world.has_key()
     world.is_ready()
 
-    with proxy.fault(DropEvent(type="MODIFIED", name="llm"), path=SECRETS_WATCH, times=1) as dropped:
+    with api_proxy.fault(DropEvent(type="MODIFIED", name="llm"), path=SECRETS_WATCH, times=1) as dropped:
         world.change_secret("llm", OPENAI_API_KEY="wrong")
         dropped.wait()
         world.holds(lambda: world.secret() == {"OPENAI_API_KEY": "wrong"}, "nobody has told")
-        assert proxy.cut()
+        assert api_proxy.cut()
 
     world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
 
 
 @pytest.mark.parametrize("fault", [ExpireWatch, EndWatch, CutWatch])
 def test_a_deletion_of_a_secret_survives_the_end_of_its_watch(
-    proxy: FaultProxy, world: World, fault: type[EventFault]
+    api_proxy: FaultProxy, world: World, fault: type[EventFault]
 ) -> None:
-    start(world, proxy)
+    start(world, api_proxy)
     world.has_key()
     world.is_ready()
 
-    with proxy.fault(fault(type="DELETED", name="llm"), path=SECRETS_WATCH, times=1):
+    with api_proxy.fault(fault(type="DELETED", name="llm"), path=SECRETS_WATCH, times=1):
         world.delete_secret("llm")
         world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
     world.has_events("Created", "Repaired")
@@ -188,9 +178,9 @@ def test_a_deletion_of_a_secret_survives_the_end_of_its_watch(
 @pytest.mark.parametrize("fault", [ExpireWatch, EndWatch, CutWatch])
 @pytest.mark.parametrize("type_", ["ADDED", "MODIFIED"])
 def test_an_object_is_found_though_its_watch_ends_before_telling(
-    proxy: FaultProxy, world: World, fault: type[EventFault], type_: str
+    api_proxy: FaultProxy, world: World, fault: type[EventFault], type_: str
 ) -> None:
-    start(world, proxy)
+    start(world, api_proxy)
     world.has_store()
     world.put("llm/openai", api_key="sk-one", org="acme")
     first, second = entry("KEY", "llm/openai", "api_key"), entry("ORG", "llm/openai", "org")
@@ -198,30 +188,30 @@ def test_an_object_is_found_though_its_watch_ends_before_telling(
         world.apply(api_key_secret("llm", first))
         world.is_ready()
 
-    with proxy.fault(fault(type=type_, name="llm"), path=OBJECTS_WATCH, times=1):
+    with api_proxy.fault(fault(type=type_, name="llm"), path=OBJECTS_WATCH, times=1):
         world.apply(api_key_secret("llm", first, second))
         world.secret_becomes({"KEY": "sk-one", "ORG": "acme"})
 
 
 def test_an_object_whose_event_was_dropped_is_found_when_the_watch_starts_again(
-    proxy: FaultProxy, world: World
+    api_proxy: FaultProxy, world: World
 ) -> None:
-    start(world, proxy)
+    start(world, api_proxy)
 
-    with proxy.fault(DropEvent(type="ADDED", name="llm"), path=OBJECTS_WATCH, times=1) as dropped:
+    with api_proxy.fault(DropEvent(type="ADDED", name="llm"), path=OBJECTS_WATCH, times=1) as dropped:
         world.has_key()
         dropped.wait()
         world.holds(lambda: world.secret() is None, "nobody has told")
-        assert proxy.cut()
+        assert api_proxy.cut()
 
     world.is_ready()
 
 
-def test_the_watch_of_objects_comes_back_after_errors(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy)
+def test_the_watch_of_objects_comes_back_after_errors(api_proxy: FaultProxy, world: World) -> None:
+    operator = start(world, api_proxy)
 
-    with proxy.fault(Answer(500), method="GET", path=r"/apikeysecrets\?", times=3) as refused:
-        proxy.cut()
+    with api_proxy.fault(Answer(500), method="GET", path=r"/apikeysecrets\?", times=3) as refused:
+        api_proxy.cut()
         refused.wait(3)
     world.has_key()
 
@@ -232,13 +222,13 @@ def test_the_watch_of_objects_comes_back_after_errors(proxy: FaultProxy, world: 
 @pytest.mark.parametrize("fault", [DropEvent, ExpireWatch])
 @pytest.mark.parametrize("on_delete", ["Delete", "Retain"])
 def test_a_deleted_object_leaves_no_ghost_though_no_watch_told(
-    proxy: FaultProxy, world: World, fault: type[EventFault], on_delete: str
+    api_proxy: FaultProxy, world: World, fault: type[EventFault], on_delete: str
 ) -> None:
-    operator = start(world, proxy, "--ghost-check-seconds=2")
+    operator = start(world, api_proxy, "--ghost-check-seconds=2")
     world.has_key(target={"onDelete": on_delete})
     world.is_ready()
 
-    with proxy.fault(fault(type="DELETED", name="llm"), path=OBJECTS_WATCH, times=1) as lost:
+    with api_proxy.fault(fault(type="DELETED", name="llm"), path=OBJECTS_WATCH, times=1) as lost:
         world.delete("ApiKeySecret", "llm")
         lost.wait(1)
         world.until(lambda: operator.metric("keywright_objects") == 0, "it is forgotten")
@@ -251,13 +241,13 @@ def test_a_deleted_object_leaves_no_ghost_though_no_watch_told(
 # The whole API server, and namespaces.
 
 
-def test_an_api_server_that_is_gone_for_a_minute_is_waited_for(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy)
+def test_an_api_server_that_is_gone_for_a_minute_is_waited_for(api_proxy: FaultProxy, world: World) -> None:
+    operator = start(world, api_proxy)
     world.has_key(refreshInterval="10s")
     world.is_ready()
     world.has_events("Created")
 
-    proxy.down()
+    api_proxy.down()
     world.change_secret("llm", OPENAI_API_KEY="wrong")
     world.put("llm/openai", api_key="sk-two")
     world.put("llm/new", api_key="sk-new")
@@ -265,7 +255,7 @@ def test_an_api_server_that_is_gone_for_a_minute_is_waited_for(proxy: FaultProxy
     # Far longer than the Lease.
     world.holds(lambda: operator.process.poll() is None, "it waits", seconds=60)
     assert world.secret() == {"OPENAI_API_KEY": "wrong"}
-    proxy.up()
+    api_proxy.up()
 
     world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
     world.is_ready("new")
@@ -273,13 +263,13 @@ def test_an_api_server_that_is_gone_for_a_minute_is_waited_for(proxy: FaultProxy
     assert faults_in_log(operator) == []
 
 
-def test_an_api_server_that_hangs_is_waited_for(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy)
+def test_an_api_server_that_hangs_is_waited_for(api_proxy: FaultProxy, world: World) -> None:
+    operator = start(world, api_proxy)
     world.has_key(refreshInterval="10s")
     world.is_ready()
 
-    with world.untouched(), proxy.fault(Hold()) as held:
-        proxy.cut()
+    with world.untouched(), api_proxy.fault(Hold()) as held:
+        api_proxy.cut()
         held.wait(3)
         # Longer than the Lease.
         world.holds(lambda: operator.process.poll() is None, "it waits", seconds=20)
@@ -290,8 +280,10 @@ def test_an_api_server_that_hangs_is_waited_for(proxy: FaultProxy, world: World)
     assert faults_in_log(operator) == []
 
 
-def test_a_namespace_that_is_being_deleted_gets_no_writes_and_makes_no_noise(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy)
+def test_a_namespace_that_is_being_deleted_gets_no_writes_and_makes_no_noise(
+    api_proxy: FaultProxy, world: World
+) -> None:
+    operator = start(world, api_proxy)
     names = [f"key-{number}" for number in range(5)]
     world.has_store()
     for name in names:
@@ -322,13 +314,15 @@ def faults_in_log(operator: Operator) -> list[str]:
     return [line for line in ours if " ERROR " in line or " CRITICAL " in line or "Traceback" in line]
 
 
-def test_an_operator_that_cannot_renew_its_lease_writes_nothing_until_it_can(proxy: FaultProxy, world: World) -> None:
-    operator = start(world, proxy, "--lease-seconds=3")
+def test_an_operator_that_cannot_renew_its_lease_writes_nothing_until_it_can(
+    api_proxy: FaultProxy, world: World
+) -> None:
+    operator = start(world, api_proxy, "--lease-seconds=3")
     world.has_key()
     world.is_ready()
     world.has_events("Created")
 
-    with proxy.fault(Answer(503), method=MUTATING, path="/leases"):
+    with api_proxy.fault(Answer(503), method=MUTATING, path="/leases"):
         world.until(lambda: operator.metric("keywright_leader") == 0, "it no longer leads")
         world.change_secret("llm", OPENAI_API_KEY="wrong")
         world.holds(lambda: world.secret() == {"OPENAI_API_KEY": "wrong"}, "nobody writes")

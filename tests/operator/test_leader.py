@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 import signal
-from collections.abc import Iterator
 
-import pytest
 import requests
 
-from controlplane import MUTATING, ControlPlane, FaultProxy, LoseAnswer
+from controlplane import MUTATING, FaultProxy, LoseAnswer
 from world import OWN, Operator, World
-
-
-@pytest.fixture
-def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """A proxy in front of the API server, to tell one operator's requests from another's."""
-    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
-        yield made
 
 
 def stands_by(operator: Operator) -> bool:
@@ -72,21 +62,21 @@ def test_a_leader_that_is_stopped_gives_the_lease_up(world: World) -> None:
     works(world, "sk-two")
 
 
-def test_a_standby_writes_nothing(proxy: FaultProxy, world: World) -> None:
+def test_a_standby_writes_nothing(api_proxy: FaultProxy, world: World) -> None:
     world.start()
-    standby = world.launch(server=proxy.url, ca_file=proxy.ca_file)
+    standby = world.launch(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.until(lambda: stands_by(standby), "the second stands by")
 
     world.has_key()
     world.is_ready()
     works(world, "sk-two")
 
-    assert proxy.count(method="GET", path="/leases/") > 0
-    assert proxy.count(method=MUTATING) == 0
+    assert api_proxy.count(method="GET", path="/leases/") > 0
+    assert api_proxy.count(method=MUTATING) == 0
 
 
-def test_a_leader_that_slept_past_its_deadline_writes_nothing_and_ends(proxy: FaultProxy, world: World) -> None:
-    first = world.start("--lease-seconds=3", server=proxy.url, ca_file=proxy.ca_file)
+def test_a_leader_that_slept_past_its_deadline_writes_nothing_and_ends(api_proxy: FaultProxy, world: World) -> None:
+    first = world.start("--lease-seconds=3", server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_key(refreshInterval="10s")
     world.is_ready()
     world.has_events("Created")
@@ -98,11 +88,11 @@ def test_a_leader_that_slept_past_its_deadline_writes_nothing_and_ends(proxy: Fa
     # Work for whoever believes that he leads: drift, and a key that has changed again.
     world.change_secret("llm", OPENAI_API_KEY="wrong")
     world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
-    before = len(proxy.requests)
+    before = len(api_proxy.requests)
     first.process.send_signal(signal.SIGCONT)
 
     assert first.process.wait(30) == 1
-    late = [f"{each.method} {each.path}" for each in proxy.requests[before:] if each.method in MUTATING]
+    late = [f"{each.method} {each.path}" for each in api_proxy.requests[before:] if each.method in MUTATING]
     assert late == []
     assert "the Lease was lost" in first.log.read_text()
     works(world, "sk-three")
@@ -133,12 +123,12 @@ def test_without_its_namespace_the_operator_says_so_and_ends(world: World) -> No
     assert "the API server answered 403 for the Lease no-such/keywright" in said or "no namespace no-such" in said
 
 
-def test_a_renewal_whose_answer_was_lost_is_no_loss(proxy: FaultProxy, world: World) -> None:
-    operator = world.start(server=proxy.url, ca_file=proxy.ca_file)
+def test_a_renewal_whose_answer_was_lost_is_no_loss(api_proxy: FaultProxy, world: World) -> None:
+    operator = world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_key()
     world.is_ready()
 
-    with proxy.fault(LoseAnswer(), method="PUT", path="/leases/", times=1) as lost:
+    with api_proxy.fault(LoseAnswer(), method="PUT", path="/leases/", times=1) as lost:
         lost.wait()
         works(world, "sk-two")
 

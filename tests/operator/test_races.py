@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from build import api_key_secret, entry, key_store
-from controlplane import Answer, ControlPlane, FaultProxy, Hang, Hold, HoldAnswer, KillBefore, OpenBao
+from controlplane import Answer, FaultProxy, Hang, Hold, HoldAnswer, KillBefore
 from world import World
 
 STATUS = "/apikeysecrets/llm/status"
-
-
-@pytest.fixture
-def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """The fault proxy in front of the API server."""
-    with FaultProxy(control_plane, tmp_path / "proxy") as made:
-        yield made
-
-
-@pytest.fixture
-def bao_proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """The fault proxy in front of OpenBao."""
-    with FaultProxy(openbao, tmp_path / "bao-proxy") as made:
-        yield made
 
 
 def named(target: str) -> dict[str, Any]:
@@ -37,14 +21,16 @@ def named(target: str) -> dict[str, Any]:
 # Names of targets.
 
 
-def test_a_rename_and_back_while_the_status_is_written_leaves_nothing_behind(proxy: FaultProxy, world: World) -> None:
-    world.start(server=proxy.url, ca_file=proxy.ca_file)
+def test_a_rename_and_back_while_the_status_is_written_leaves_nothing_behind(
+    api_proxy: FaultProxy, world: World
+) -> None:
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.put("llm/openai", api_key="sk-one")
     world.has_store()
     world.apply(named("one"))
     world.is_ready()
 
-    with proxy.fault(Hold(), method="PATCH", path=STATUS, times=1) as held:
+    with api_proxy.fault(Hold(), method="PATCH", path=STATUS, times=1) as held:
         world.apply(named("two"))
         held.wait()
         world.apply(named("one"))
@@ -54,11 +40,11 @@ def test_a_rename_and_back_while_the_status_is_written_leaves_nothing_behind(pro
     world.is_ready()
 
 
-def test_a_target_that_was_written_but_never_told_of_goes_after_a_rename(proxy: FaultProxy, world: World) -> None:
-    first = world.start(server=proxy.url, ca_file=proxy.ca_file)
+def test_a_target_that_was_written_but_never_told_of_goes_after_a_rename(api_proxy: FaultProxy, world: World) -> None:
+    first = world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.put("llm/openai", api_key="sk-one")
     world.has_store()
-    with proxy.fault(KillBefore(first.process.pid), method="PATCH", path=STATUS, times=1):
+    with api_proxy.fault(KillBefore(first.process.pid), method="PATCH", path=STATUS, times=1):
         world.apply(named("typo"))
         first.process.wait(30)
     assert world.secret("typo") == {"KEY": "sk-one"}
@@ -176,12 +162,12 @@ def test_a_refresh_is_acknowledged_only_when_it_was_read_for(bao_proxy: FaultPro
 
 
 def test_what_is_said_is_said_once_though_the_status_was_written_at_the_same_moment(
-    proxy: FaultProxy, world: World
+    api_proxy: FaultProxy, world: World
 ) -> None:
-    world.start(server=proxy.url, ca_file=proxy.ca_file)
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_store()
 
-    with proxy.fault(Answer(409), method="PATCH", path=STATUS, times=2):
+    with api_proxy.fault(Answer(409), method="PATCH", path=STATUS, times=2):
         world.apply(api_key_secret("llm", entry("KEY", "llm/none", "api_key")))
         world.is_refused("NotFound")
 
@@ -250,13 +236,13 @@ def test_a_label_that_is_taken_away_twice_is_no_quarrel(world: World) -> None:
     world.is_ready()
 
 
-def test_a_watch_that_is_silent_is_no_quarrel(proxy: FaultProxy, world: World) -> None:
-    world.start(server=proxy.url, ca_file=proxy.ca_file)
+def test_a_watch_that_is_silent_is_no_quarrel(api_proxy: FaultProxy, world: World) -> None:
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_store()
     world.put("llm/openai", api_key="sk-one")
 
-    with proxy.fault(Hang(), path=r"/secrets\?.*watch=true") as silent:
-        proxy.cut()
+    with api_proxy.fault(Hang(), path=r"/secrets\?.*watch=true") as silent:
+        api_proxy.cut()
         silent.wait()
         world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key")))
         world.is_ready()

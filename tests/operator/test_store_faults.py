@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +14,6 @@ from world import Operator, World
 
 AGAIN = "It is tried again with growing pauses, at most 5 minutes."
 NAMES = ("one", "two", "three")
-
-
-@pytest.fixture
-def proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """A proxy in front of OpenBao."""
-    with FaultProxy(openbao, tmp_path / "bao-proxy") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +28,9 @@ def wants(name: str, path: str = "", **spec: Any) -> dict[str, Any]:
     return api_key_secret(name, entry("KEY", path or f"llm/{name}", "api_key"), **spec)
 
 
-def store_behind(world: World, proxy: FaultProxy, timeout: str = "1s") -> None:
+def store_behind(world: World, bao_proxy: FaultProxy, timeout: str = "1s") -> None:
     """Let there be a KeyStore that is reached through a proxy."""
-    world.apply(key_store("vault", proxy.url, world.mount, limits={"timeout": timeout}))
+    world.apply(key_store("vault", bao_proxy.url, world.mount, limits={"timeout": timeout}))
 
 
 def has_ready(world: World, *names: str, **spec: Any) -> None:
@@ -85,16 +77,16 @@ TROUBLES: dict[str, tuple[Fault, str, str]] = {
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_trouble_of_a_store_is_told_once_and_its_objects_stay_as_they_are(
-    proxy: FaultProxy, world: World, trouble: str
+    bao_proxy: FaultProxy, world: World, trouble: str
 ) -> None:
     fault, reason, what = TROUBLES[trouble]
     world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, *NAMES)
     world.put("llm/new", api_key="sk-new")
 
     with untouched(world, *NAMES):
-        with proxy.fault(fault, path=r"/v1/.*/data/llm/"):
+        with bao_proxy.fault(fault, path=r"/v1/.*/data/llm/"):
             for name in NAMES:
                 world.annotate(name, refresh="1")
             said = world.told(reason, "vault", "KeyStore")
@@ -117,20 +109,20 @@ def test_trouble_of_a_store_is_told_once_and_its_objects_stay_as_they_are(
 
 
 def test_a_store_that_is_down_from_the_start_is_told_once_and_all_go_on_when_it_is_up(
-    proxy: FaultProxy, world: World
+    bao_proxy: FaultProxy, world: World
 ) -> None:
     world.start()
     for name in NAMES:
         world.put(f"llm/{name}", api_key=f"sk-{name}")
-    proxy.down()
-    store_behind(world, proxy)
+    bao_proxy.down()
+    store_behind(world, bao_proxy)
     for name in NAMES:
         world.apply(wants(name))
     assert world.told("StoreUnreachable", "vault", "KeyStore").startswith("KeyStore/vault accepts no connection for ")
     for name in NAMES:
         assert world.told("StoreUnreachable", name).startswith("KeyStore/vault accepts no connection for ")
 
-    proxy.up()
+    bao_proxy.up()
 
     for name in NAMES:
         world.is_ready(name)
@@ -140,14 +132,14 @@ def test_a_store_that_is_down_from_the_start_is_told_once_and_all_go_on_when_it_
 
 
 def test_objects_stay_ready_through_an_outage_until_they_are_stale_and_get_no_event(
-    proxy: FaultProxy, world: World
+    bao_proxy: FaultProxy, world: World
 ) -> None:
     world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, "llm", refreshInterval="10s")
 
     with world.untouched():
-        proxy.down()
+        bao_proxy.down()
         world.is_refused("StoreUnreachable", "vault", "KeyStore")
         assert world.condition()["status"] == "True"
         said = world.told("Stale")
@@ -155,20 +147,20 @@ def test_objects_stay_ready_through_an_outage_until_they_are_stale_and_get_no_ev
         why = "KeyStore/vault accepts no connection for llm/llm"
         assert said.startswith(f"Not confirmed for more than 20 s, because {why}, since NOW. {kept}")
 
-        proxy.up()
+        bao_proxy.up()
         world.is_ready()
     world.has_events("Created")
     world.has_events("Failed", "Recovered", name="vault")
 
 
 def test_a_secret_that_is_deleted_during_an_outage_is_missed_and_comes_back_with_the_store(
-    proxy: FaultProxy, world: World
+    bao_proxy: FaultProxy, world: World
 ) -> None:
     world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, "llm")
 
-    proxy.down()
+    bao_proxy.down()
     world.annotate("llm", refresh="1")
     world.is_refused("StoreUnreachable", "vault", "KeyStore")
     world.delete_secret("llm")
@@ -180,26 +172,26 @@ def test_a_secret_that_is_deleted_during_an_outage_is_missed_and_comes_back_with
     # Later tries find the same.
     world.holds(lambda: world.told("SecretMissing") == said, "it is missed", seconds=3)
 
-    proxy.up()
+    bao_proxy.up()
     world.secret_becomes({"KEY": "sk-llm"})
     world.is_ready()
     world.has_events("Created", "Repaired")
 
 
 def test_a_secret_that_is_changed_during_an_outage_is_repaired_when_the_store_is_back(
-    proxy: FaultProxy, world: World
+    bao_proxy: FaultProxy, world: World
 ) -> None:
     world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, "llm")
 
-    proxy.down()
+    bao_proxy.down()
     world.annotate("llm", refresh="1")
     world.is_refused("StoreUnreachable", "vault", "KeyStore")
     world.change_secret("llm", KEY="wrong")
     world.holds(lambda: world.secret() == {"KEY": "wrong"}, "nobody knows what belongs there")
 
-    proxy.up()
+    bao_proxy.up()
     world.secret_becomes({"KEY": "sk-llm"})
     world.has_events("Created", "Repaired")
 
@@ -253,28 +245,28 @@ def has_tls_store(world: World, bao: OpenBao, *, ca_named: bool = True) -> None:
     world.apply(key_store("vault", bao.url, "secret", vault={"auth": auth, **trust}))
 
 
-def test_an_answer_that_holds_less_than_before_takes_nothing_away(proxy: FaultProxy, world: World) -> None:
+def test_an_answer_that_holds_less_than_before_takes_nothing_away(bao_proxy: FaultProxy, world: World) -> None:
     world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, "llm")
     less = Replace({"data": {"data": {}, "metadata": {"version": 2, "created_time": "2026-08-01T00:00:00Z"}}})
 
-    with world.untouched(), proxy.fault(less, path="/data/llm/"):
+    with world.untouched(), bao_proxy.fault(less, path="/data/llm/"):
         world.annotate("llm", refresh="1")
         said = world.told("PropertyNotFound")
 
     assert said.startswith("Entry KEY (llm/llm of KeyStore/vault) has no property api_key, since NOW. Secret llm keeps")
 
 
-def test_a_store_that_hangs_does_not_hold_up_the_objects_of_another(proxy: FaultProxy, world: World) -> None:
+def test_a_store_that_hangs_does_not_hold_up_the_objects_of_another(bao_proxy: FaultProxy, world: World) -> None:
     world.start()
-    store_behind(world, proxy, timeout="60s")
+    store_behind(world, bao_proxy, timeout="60s")
     world.has_store("healthy")
     names = [f"stuck-{number}" for number in range(40)]
     for number in range(40):
         world.put(f"llm/{number}", api_key=f"sk-{number}")
 
-    with proxy.fault(Hold(), path="/data/llm/") as held:
+    with bao_proxy.fault(Hold(), path="/data/llm/") as held:
         for number, name in enumerate(names):
             world.apply(wants(name, f"llm/{number}"))
         held.wait(8)
@@ -288,20 +280,20 @@ def test_a_store_that_hangs_does_not_hold_up_the_objects_of_another(proxy: Fault
         world.is_ready(name)
 
 
-def test_a_restart_during_an_outage_changes_nothing(proxy: FaultProxy, world: World) -> None:
+def test_a_restart_during_an_outage_changes_nothing(bao_proxy: FaultProxy, world: World) -> None:
     first = world.start()
-    store_behind(world, proxy)
+    store_behind(world, bao_proxy)
     has_ready(world, "llm", refreshInterval="10s")
     world.has_events("Created")
 
     with world.untouched():
-        proxy.down()
+        bao_proxy.down()
         assert first.stop() == 0
         second = world.start()
         # Past its first refresh, which finds the store down.
         world.until(lambda: second.metric("keywright_store_calls_total") > 0, "the store is asked")
         assert world.condition()["status"] == "True"
-        proxy.up()
+        bao_proxy.up()
         world.until(lambda: has_read(second), "the store answers")
     world.has_events("Created")
 

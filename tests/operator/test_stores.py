@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from build import api_key_secret, entry, key_store
-from controlplane import Answer, ControlPlane, FaultProxy, OpenBao
+from controlplane import Answer, FaultProxy, OpenBao
 from keywright.engine.opened import LOGIN_PAUSE
 from world import World
-
-
-@pytest.fixture
-def proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
-    """The fault proxy in front of the API server."""
-    with FaultProxy(control_plane, tmp_path / "proxy") as made:
-        yield made
 
 
 def elsewhere(world: World) -> dict[str, Any]:
@@ -64,14 +56,14 @@ def test_a_store_whose_mount_is_wrong_is_not_ready_and_leaves_no_tokens_behind(
     vault.auth.userpass.create_or_update_user("keywright", "pass", policies=["default"], mount_point=method)
     world.secret_is("login", {"password": "pass"})
     auth = {"userPass": {"mount": method, "username": "keywright", "passwordRef": {"name": "login", "key": "password"}}}
-    with FaultProxy(openbao, tmp_path / "bao") as proxy:
-        store = key_store("vault", proxy.url, world.mount + "-gone")
+    with FaultProxy(openbao, tmp_path / "bao") as api_proxy:
+        store = key_store("vault", api_proxy.url, world.mount + "-gone")
         store["spec"]["vault"]["auth"] = auth
         world.apply(store)
         world.is_refused("MountNotFound", "vault", "KeyStore")
 
-        minted = proxy.count(method="POST", path=f"/{method}/login/")
-        world.until(lambda: proxy.count(method="POST", path="/revoke-self") >= minted, "what was minted is ended")
+        minted = api_proxy.count(method="POST", path=f"/{method}/login/")
+        world.until(lambda: api_proxy.count(method="POST", path="/revoke-self") >= minted, "what was minted is ended")
         assert minted >= 1
 
 
@@ -102,12 +94,12 @@ def test_a_store_whose_logins_depend_on_who_asks_is_not_called_ready_when_all_ar
     world.holds(lambda: world.condition("vault", "KeyStore") == {}, "nobody says that it accepts the login")
 
 
-def test_a_state_that_could_not_be_written_is_written_later(proxy: FaultProxy, world: World) -> None:
-    world.start(server=proxy.url, ca_file=proxy.ca_file)
+def test_a_state_that_could_not_be_written_is_written_later(api_proxy: FaultProxy, world: World) -> None:
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
     world.has_key()
     world.is_ready("vault", "KeyStore")
 
-    with proxy.fault(Answer(500), method="PATCH", path="/keystores/vault/status") as failing:
+    with api_proxy.fault(Answer(500), method="PATCH", path="/keystores/vault/status") as failing:
         world.apply(key_store("vault", "http://127.0.0.1:1", world.mount))
         failing.wait(3)
 

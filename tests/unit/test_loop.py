@@ -176,13 +176,13 @@ async def test_a_quarrel_that_is_over_leaves_nothing_behind() -> None:
         loop.observe(item())
         await asyncio.sleep(0.05)
         loop.records[KEY].contested = time.monotonic() + 300
-        loop.target_changed("team-a/llm", "llm")
+        loop.target_changed(KEY, "llm")
         await asyncio.sleep(0.05)
         assert len(idle.worked) == 1
 
         loop.observe(item(generation=2, version=2))
         await asyncio.sleep(0.05)
-        loop.target_changed("team-a/llm", "llm")
+        loop.target_changed(KEY, "llm")
         await asyncio.sleep(0.05)
 
     assert len(idle.worked) == 3

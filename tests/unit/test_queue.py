@@ -148,9 +148,15 @@ def test_most_turns_belong_to_the_urgent_even_beside_floods() -> None:
     assert turns == {Priority.NEW: 140, Priority.CHANGE: 10, Priority.REFRESH: 10}
 
 
+async def _next(queue: Queue) -> tuple[Key, Priority, float]:
+    """Take the next key when there is one."""
+    await queue.filled()
+    return queue.take()
+
+
 async def test_who_waits_for_a_key_gets_it_when_it_comes() -> None:
     queue, key = Queue(), Key("a", "x")
-    waiting = asyncio.create_task(queue.get())
+    waiting = asyncio.create_task(_next(queue))
     await asyncio.sleep(0)
     queue.add(key, Priority.NEW, 1.0)
 
@@ -160,9 +166,9 @@ async def test_who_waits_for_a_key_gets_it_when_it_comes() -> None:
 async def test_a_key_that_was_added_while_it_was_worked_on_comes_back_when_that_is_done() -> None:
     queue, key = Queue(), Key("a", "x")
     queue.add(key, Priority.REFRESH, 1.0)
-    await queue.get()
+    await _next(queue)
     queue.add(key, Priority.CHANGE, 2.0)
-    waiting = asyncio.create_task(queue.get())
+    waiting = asyncio.create_task(_next(queue))
     await asyncio.sleep(0)
     assert not waiting.done()
     queue.done(key)
@@ -176,7 +182,7 @@ async def test_many_workers_work_on_every_key_and_never_on_one_at_the_same_time(
 
     async def work() -> None:
         while True:
-            key, _, _ = await queue.get()
+            key, _, _ = await _next(queue)
             assert key not in under_way
             under_way.add(key)
             await asyncio.sleep(0)

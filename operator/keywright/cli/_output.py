@@ -7,10 +7,10 @@ Does not belong here: what is told (the commands' files).
 
 from __future__ import annotations
 
-import datetime
 import io
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +21,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from .. import pacing
 
 #: Width that nothing reaches: in a pipe, lines are not broken.
 _ENDLESS = 100_000
@@ -87,13 +89,8 @@ def printable(text: str) -> str:
 
 def seconds_since(rfc3339: str | None) -> float | None:
     """Return the seconds since a time stamp, never less than 0; None if it is none."""
-    try:
-        then = datetime.datetime.fromisoformat(rfc3339 or "")
-    except ValueError:
-        return None
-    if then.tzinfo is None:
-        return None
-    return max(0.0, (datetime.datetime.now(datetime.UTC) - then).total_seconds())
+    then = pacing.unix(rfc3339)
+    return None if then is None else max(0.0, time.time() - then)
 
 
 def lasting(seconds: float | None) -> str:

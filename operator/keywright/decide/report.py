@@ -79,6 +79,11 @@ def find(conditions: Conditions, kind: str) -> dict[str, Any]:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
+def is_ready(conditions: Conditions) -> bool:
+    """Whether conditions say that their object is Ready."""
+    return find(conditions, "Ready").get("status") == "True"
+
+
 def needs_write(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the merge patch that turns one status into another; empty if nothing differs.
 

@@ -89,7 +89,6 @@ class App:
         keys = await installkeys.load(self._api, self._settings.namespace)
         gatherer = Gatherer(self._catalog, self._fetcher, self._credentials)
         seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
-        own = self._settings.namespace
         reconciler = Reconciler(
             self._api,
             keys,
@@ -97,7 +96,7 @@ class App:
             seen,
             owned=self._names_of,
             terminating=self._terminating,
-            own_namespace=own,
+            own_namespace=self._settings.namespace,
         )
         # Refreshes went on until the former leader's last sign of life; without one nothing was due.
         alive = self._lease.previous_alive or time.time()
@@ -210,12 +209,12 @@ class App:
 
     def _secret_changed(self, key: Key, old: sync.Seen | None, new: sync.Seen | None) -> None:
         if old and old.owner and not (new and new.owner == old.owner):
-            self._disown(_owner(old), key.name)
+            self._disown(Key.of(old.owner), key.name)
         if new and new.owner:
-            self._owned.setdefault(_owner(new), set()).add(key.name)
+            self._owned.setdefault(Key.of(new.owner), set()).add(key.name)
         if self._loop:
             for owner in {each.owner for each in (old, new) if each}:
-                self._loop.target_changed(owner, key.name)
+                self._loop.target_changed(Key.of(owner), key.name)
             if new is None:
                 self._loop.target_gone(key)
 
@@ -270,9 +269,3 @@ class App:
             async for page in self._api.pages(resource, namespace, metadata_only=True)
             for item in page["items"]
         }
-
-
-def _owner(seen: sync.Seen) -> Key:
-    """Return the object that a Secret says to belong to."""
-    namespace, _, name = (seen.owner or "").partition("/")
-    return Key(namespace, name)

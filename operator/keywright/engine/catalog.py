@@ -9,12 +9,11 @@ Does not belong here: reading (``fetch``), telling how a store is (``health``).
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import errors, kinds
+from .. import errors, kinds, pacing
 from ..decide import render
 from ..errors import Reason
 from ..settings import Settings
@@ -289,7 +288,5 @@ def _is_default(record: StoreRecord) -> bool:
 
 def _lately(at: str) -> bool:
     """Whether a point in time (RFC 3339) was a short while ago; one that cannot be read was."""
-    try:
-        return time.time() - datetime.datetime.fromisoformat(at).timestamp() < LATELY
-    except ValueError:
-        return True
+    then = pacing.unix(at)
+    return then is None or time.time() - then < LATELY

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 
 from .. import errors, pacing
+from ..decide import report
 from ..stores.base import Credentials
 from .catalog import Catalog, StoreRecord
 from .fetch import Fetcher
@@ -43,8 +44,7 @@ class Checkup:
 
     def look(self, record: StoreRecord) -> None:
         """Look at a store in the background, unless its status tells that it is well as it is now."""
-        ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in record.conditions)
-        if ready and record.observed == record.generation:
+        if report.is_ready(record.conditions) and record.observed == record.generation:
             return
         task = asyncio.create_task(self._look(record))
         self._looking.add(task)

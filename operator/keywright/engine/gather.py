@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from .. import errors, kinds
 from ..decide import render
@@ -29,6 +30,8 @@ AT_ONCE = 8
 #: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
 #: seconds at most.
 LARGE, LONGEST = 64 * 1024, 10.0
+
+_Ask = Callable[[Question, Use], Awaitable[Fetched | errors.Error]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,31 +118,34 @@ class Gatherer:
             ((question, use),) = questions.items()
             with self._fetcher.waiting(waits):
                 return {question: await ask(question, use)}
-
-        async def of_store(store: OpenedStore) -> list[Fetched | errors.Error | BaseException]:
-            # Each store by itself: one that has answered has room for others, whatever the rest takes.
-            part = {question: use for question, use in questions.items() if question.store is store}
-            with self._fetcher.waiting(waits & {store}):
-                return await _some_at_once(ask, part)
-
         self._fetcher.admit(waits)
-        stores = list(dict.fromkeys(question.store for question in questions))
-        found = await asyncio.gather(*map(of_store, stores), return_exceptions=True)
-        results: dict[Question, Fetched | errors.Error | BaseException] = {}
-        for store, answers in zip(stores, found, strict=True):
-            part = [question for question in questions if question.store is store]
-            results |= dict(
-                zip(part, [answers] * len(part) if isinstance(answers, BaseException) else answers, strict=True)
-            )
+        results = await self._read_stores(questions, waits, ask)
         for result in results.values():
             if isinstance(result, BaseException) and not isinstance(result, errors.Stalled):
                 raise result
         return results  # type: ignore[return-value]
 
+    async def _read_stores(
+        self, questions: Mapping[Question, Use], waits: AbstractSet[OpenedStore], ask: _Ask
+    ) -> dict[Question, Fetched | errors.Error | BaseException]:
+        """Ask each store by itself: one that has answered has room for others, whatever the rest takes."""
+        parts: dict[OpenedStore, dict[Question, Use]] = {}
+        for question, use in questions.items():
+            parts.setdefault(question.store, {})[question] = use
 
-async def _some_at_once(
-    ask: Callable[[Question, Use], Awaitable[Fetched | errors.Error]], questions: Mapping[Question, Use]
-) -> list[Fetched | errors.Error | BaseException]:
+        async def of_store(store: OpenedStore) -> dict[Question, Fetched | errors.Error | BaseException]:
+            with self._fetcher.waiting(waits & {store}):
+                return dict(zip(parts[store], await _some_at_once(ask, parts[store]), strict=True))
+
+        results: dict[Question, Fetched | errors.Error | BaseException] = {}
+        for part in await asyncio.gather(*map(of_store, parts), return_exceptions=True):
+            if isinstance(part, BaseException):
+                raise part
+            results |= part
+        return results
+
+
+async def _some_at_once(ask: _Ask, questions: Mapping[Question, Use]) -> list[Fetched | errors.Error | BaseException]:
     """Ask all questions, a few at the same time: one object with many keys must not hold a store alone."""
     places = asyncio.Semaphore(AT_ONCE)
 

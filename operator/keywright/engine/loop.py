@@ -109,8 +109,7 @@ class Loop:
         self._discard(key)
         for waiting in self._blocked.values():
             waiting.discard(key)
-        target = record.status_json().get("target") or {}
-        if target:
+        if target := record.told_target:
             self._reporter.gone(record, str(target.get("name")))
 
     def target_gone(self, target: Key) -> None:
@@ -118,15 +117,14 @@ class Loop:
         for key in self._blocked.pop(target, ()):
             self.again(key)
 
-    def target_changed(self, owner: str | None, secret: str) -> None:
+    def target_changed(self, owner: Key, secret: str) -> None:
         """Take note of a Secret of ours that was changed, or is gone. Our own writes come by here too.
 
         Args:
-            owner: namespace/name of the ApiKeySecret that it says to belong to.
+            owner: the ApiKeySecret that it says to belong to.
             secret: its name.
         """
-        namespace, _, name = (owner or "").partition("/")
-        record = self.records.get(Key(namespace, name))
+        record = self.records.get(owner)
         if record is None or time.monotonic() < record.contested:
             return
         record.noticed = time.monotonic()
@@ -303,7 +301,7 @@ class Loop:
         status = record.status_json()
         old = report.find(status.get("conditions") or [], "Ready")
         # What is known to be right is right for the spec that it was made for.
-        ready = old.get("status") == "True" and status.get("observedGeneration") == record.working
+        ready = record.ready and status.get("observedGeneration") == record.working
         missing = self._reconciler.missing(record, record.spec_model()) if _readable(error) else False
         if outage and (ready or old.get("reason") in (Reason.STALE, Reason.SECRET_MISSING)):
             fresh = self._stale_or_missing(record, error, missing=missing)
@@ -343,10 +341,9 @@ class Loop:
     def _settled(self, record: Record) -> bool:
         """Whether an object that was just listed is in order, so that it only has to wait for its next slot."""
         status = record.status_json()
-        ready = report.find(status.get("conditions") or [], "Ready").get("status") == "True"
         handled = status.get("observedGeneration") == record.generation
         refreshed = status.get("lastHandledRefresh", "") == record.refresh[:256]
-        if not (ready and handled and refreshed and self._reconciler.as_written(record)):
+        if not (record.ready and handled and refreshed and self._reconciler.as_written(record)):
             return False
         if not all(map(self._as_told, record.uses)):
             return False

@@ -1,4 +1,4 @@
-"""Which object is next: deduplicated, by urgency, and fair between namespaces. Pure but for the waiting in ``get``.
+"""Which object is next: deduplicated, by urgency, and fair between namespaces. Pure but for the waiting in ``filled``.
 
 Does not belong here: why something is in the queue, and what is done with it.
 """
@@ -16,6 +16,12 @@ class Key(NamedTuple):
 
     namespace: str
     name: str
+
+    @classmethod
+    def of(cls, text: str | None) -> Key:
+        """Return what a text names that is written like ``str`` of one; nothing that exists, if it is not."""
+        namespace, _, name = (text or "").partition("/")
+        return cls(namespace, name)
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -95,7 +101,7 @@ class Queue:
         """Put a key in; one that waits already becomes as urgent as the more urgent of the two.
 
         Args:
-            now: clock reading, seconds; ``get`` gives the earliest one back, to tell how long the key has waited.
+            now: clock reading, seconds; ``take`` gives the earliest one back, to tell how long the key has waited.
         """
         if key in self._working:
             old = self._again.get(key)
@@ -124,13 +130,8 @@ class Queue:
             self._filled.clear()
             await self._filled.wait()
 
-    async def get(self) -> tuple[Key, Priority, float]:
-        """Wait for a key; return it with its priority and since when it waited. ``done`` must follow."""
-        await self.filled()
-        return self.take()
-
     def take(self) -> tuple[Key, Priority, float]:
-        """Return the next key without waiting.
+        """Return the next key, its priority and since when it waited. ``done`` must follow.
 
         Raises:
             LookupError: there is none.

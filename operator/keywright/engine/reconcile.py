@@ -151,7 +151,7 @@ class Reconciler:
 
     def as_written(self, record: Record) -> bool:
         """Whether the target is there in the version that we wrote, as far as its metadata tells."""
-        name = (record.status_json().get("target") or {}).get("name")
+        name = record.told_target.get("name")
         seen = self._seen.get(Key(record.key.namespace, str(name)))
         known = record.applied
         return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
@@ -159,13 +159,13 @@ class Reconciler:
     def is_former(self, record: Record, secret: str) -> bool:
         """Whether a Secret goes with the object though it is not its target, as after a rename."""
         seen = self._seen.get(Key(record.key.namespace, secret))
-        name = (record.status_json().get("target") or {}).get("name")
+        name = record.told_target.get("name")
         return bool(seen and seen.owner_uid == record.uid and name and name != secret)
 
     def missing(self, record: Record, spec: kinds.ApiKeySecretSpec) -> bool:
         """Whether the target was there and no longer is."""
         name = spec.target_name(record.key.name)
-        written = record.applied is not None and (record.status_json().get("target") or {}).get("name") == name
+        written = record.applied is not None and record.told_target.get("name") == name
         return written and Key(record.key.namespace, name) not in self._seen
 
     def _allowed(self, record: Record, spec: kinds.ApiKeySecretSpec) -> None:
@@ -207,7 +207,7 @@ class Reconciler:
         Raises:
             errors.Stalled: what the store said of it.
         """
-        if not gathered.absent or (record.status_json().get("target") or {}).get("name") == target.name:
+        if not gathered.absent or record.told_target.get("name") == target.name:
             return
         found = await target.look()
         for name in target.own(found) & gathered.absent.keys() if found else ():
@@ -274,7 +274,7 @@ class Reconciler:
         self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
     ) -> sync.Observed:
         """Return what is known of the target without a look into it."""
-        told = record.status_json().get("target") or {}
+        told = record.told_target
         return sync.Observed(
             owner=target.owner,
             adopt=spec.target.adopt,
@@ -336,7 +336,7 @@ class Reconciler:
         """
         if spec.target.on_delete == "Retain":
             return frozenset()
-        known = (record.status_json().get("target") or {}).get("name")
+        known = record.told_target.get("name")
         named = {str(known)} if known else set()
         for name in self._owned(record.key):
             seen = self._seen.get(Key(record.key.namespace, name))

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from .. import events, kinds
-from ..decide import sync
+from ..decide import report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
 
@@ -88,10 +88,15 @@ class Record:
             self.read_status = (self.status, parsed if isinstance(parsed, dict) else {})
         return self.read_status[1]
 
+    @property
+    def told_target(self) -> dict[str, Any]:
+        """The target as the status tells of it; empty before there was one."""
+        return self.status_json().get("target") or {}
+
     def took_status(self, status: dict[str, Any], resource_version: str) -> None:
         """Remember the status that the API server has now."""
         self.status, self.resource_version = compact(status), resource_version
-        self.ready = _is_ready(status)
+        self.ready = report.is_ready(status.get("conditions") or [])
 
 
 def read(item: dict[str, Any]) -> Record:
@@ -107,14 +112,10 @@ def read(item: dict[str, Any]) -> Record:
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
         uses=_uses(meta["namespace"], spec),
-        ready=_is_ready(status),
+        ready=report.is_ready(status.get("conditions") or []),
     )
     record.applied = applied(status)
     return record
-
-
-def _is_ready(status: dict[str, Any]) -> bool:
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or [])
 
 
 def _uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:

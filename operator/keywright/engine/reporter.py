@@ -107,9 +107,8 @@ class Reporter:
         news = old.get("status") != "False" or old.get("reason") != str(error.reason)
         # Said when it is written: what was decided on an old version is decided, and said, once more.
         if await self._write(record, before, after) and news and not quiet:
-            said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
             note = f"{error.reason}: {report.explain(error, kept)}"
-            self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
+            self._recorder.say(record.regarding, _said_of(error), "Sync", note, about=error.reason)
 
     def gone(self, record: Record, secret: str) -> None:
         """Say that an object was deleted."""
@@ -151,18 +150,8 @@ class Reporter:
         if record.observed != record.generation:
             status["observedAt"] = rfc3339()
         for _ in range(2):
-            body = {"metadata": {"resourceVersion": record.resource_version}, "status": status}
             try:
-                answer = await self._api.call(
-                    "PATCH",
-                    resource,
-                    namespace,
-                    record.name,
-                    "status",
-                    body=body,
-                    content_type=cluster.MERGE,
-                    accept=cluster.METADATA,
-                )
+                version = await self._patch(resource, namespace, record.name, record.resource_version, status)
             except cluster.Refused as refused:
                 if refused.status not in (404, 409):
                     raise
@@ -172,7 +161,7 @@ class Reporter:
                     return False
                 record.resource_version = meta["resourceVersion"]
             else:
-                record.resource_version = answer["metadata"]["resourceVersion"]
+                record.resource_version = version
                 record.conditions, record.observed = conditions, record.generation
                 return True
         raise errors.Retry(Reason.CONFLICT, f"the status of {record.title} keeps being changed while it is written")
@@ -181,8 +170,7 @@ class Reporter:
         regarding = Regarding(record.kind, record.namespace or None, record.name, record.uid)
         if error is not None:
             if (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
-                said = EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
-                self._recorder.say(regarding, said, "Check", message, about=error.reason)
+                self._recorder.say(regarding, _said_of(error), "Check", message, about=error.reason)
         elif old.get("status") == "False":
             self._recorder.say(regarding, EventReason.RECOVERED, "Check", message)
 
@@ -226,31 +214,41 @@ class Reporter:
         patch = report.needs_write(before, after)
         if not patch:
             return True
-        body = {"metadata": {"resourceVersion": record.resource_version}, "status": patch}
         namespace, name = record.key
         try:
-            answer = await self._api.call(
-                "PATCH",
-                API_KEY_SECRETS,
-                namespace,
-                name,
-                "status",
-                body=body,
-                content_type=cluster.MERGE,
-                accept=cluster.METADATA,
-            )
+            version = await self._patch(API_KEY_SECRETS, namespace, name, record.resource_version, patch)
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
             self._changed(record, await self._api.get(API_KEY_SECRETS, namespace, name))
             return False
-        record.took_status(after, answer["metadata"]["resourceVersion"])
+        record.took_status(after, version)
         return True
+
+    async def _patch(
+        self, resource: cluster.Resource, namespace: str | None, name: str, version: str, status: dict[str, Any]
+    ) -> str:
+        """Patch a status at the version that it was decided on; return the version that it has then."""
+        answer = await self._api.call(
+            "PATCH",
+            resource,
+            namespace,
+            name,
+            "status",
+            body={"metadata": {"resourceVersion": version}, "status": status},
+            content_type=cluster.MERGE,
+            accept=cluster.METADATA,
+        )
+        return str(answer["metadata"]["resourceVersion"])
 
 
 def rfc3339() -> str:
     """Return the time as objects carry it."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _said_of(error: errors.Error) -> EventReason:
+    return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
 def _ready(status: str, reason: Reason, message: str) -> dict[str, Any]:
@@ -273,7 +271,7 @@ def _version(version: str | None) -> dict[str, str]:
 
 def _kept(record: Record, reason: Reason, *, missing: bool) -> str:
     """Say what the target holds meanwhile."""
-    target = record.status_json().get("target") or {}
+    target = record.told_target
     if reason in NOT_OURS:
         return ""
     if missing:

@@ -47,7 +47,7 @@ class Slots:
         return Lent(self)
 
     def lend(self) -> None:
-        """Let others have a slot and a place; ``take`` must follow."""
+        """Let others have a slot and a place, for good or until ``take``."""
         self._slots.release()
         self._places.release()
 

@@ -1,0 +1,24 @@
+"""Fault proxies in front of the servers that operators reach. A test asks for one before it asks for its world."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from controlplane import ControlPlane, FaultProxy, OpenBao
+
+
+@pytest.fixture
+def api_proxy(control_plane: ControlPlane, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
+    """A proxy in front of the API server."""
+    with FaultProxy(control_plane, tmp_path / "api-proxy") as made:
+        yield made
+
+
+@pytest.fixture
+def bao_proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
+    """A proxy in front of OpenBao."""
+    with FaultProxy(openbao, tmp_path / "bao-proxy") as made:
+        yield made
