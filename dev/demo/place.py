@@ -15,6 +15,7 @@ import pathlib
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import yaml
@@ -22,8 +23,7 @@ import yaml
 import installation
 from controlplane import ControlPlane, OpenBao
 from installation import OperatorProcess
-from keywright import crd, lease
-from keywright.cli._output import seconds_since
+from keywright import crd, lease, pacing
 
 from .telling import Broken
 
@@ -112,9 +112,9 @@ def _running_in(cluster: Cluster) -> str | None:
     )
     for each in leases["items"]:
         spec = each["spec"]
-        silent = seconds_since(spec.get("renewTime"))
+        renewed = pacing.unix(spec.get("renewTime"))
         limit = float(spec.get("leaseDurationSeconds") or 0) + _CLOCKS
-        if spec.get("holderIdentity") and silent is not None and silent < limit:
+        if spec.get("holderIdentity") and renewed is not None and time.time() - renewed < limit:
             return str(each["metadata"]["namespace"])
     return None
 

@@ -113,6 +113,26 @@ def test_an_update_whose_answer_is_lost_is_not_done_again(api_proxy: FaultProxy,
     assert effects(world, operator, mark)["patch secrets"] == 1
 
 
+def test_trouble_and_its_end_are_said_though_the_answers_to_their_statuses_are_lost(
+    api_proxy: FaultProxy, world: World
+) -> None:
+    start(world, api_proxy)
+
+    with api_proxy.fault(LoseAnswer(), method="PATCH", path=STATUS, times=1) as lost:
+        world.has_store()
+        world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key")))
+        world.is_refused("NotFound")
+        lost.wait()
+    world.has_events("Refused")
+
+    with api_proxy.fault(LoseAnswer(), method="PATCH", path=STATUS, times=1) as lost:
+        world.put("llm/openai", api_key="sk-one")
+        world.annotate("llm", refresh="1")
+        world.is_ready()
+        lost.wait()
+    world.has_events("Refused", "Recovered")
+
+
 @pytest.mark.parametrize(("status", "reason"), [(422, "TargetRefused"), (503, "KubernetesUnavailable")])
 def test_a_secret_that_the_api_server_does_not_take_stays_as_it_was(
     api_proxy: FaultProxy, world: World, status: int, reason: str

@@ -210,7 +210,7 @@ class Reporter:
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
 
     async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> bool:
-        """Patch the status at the version it was decided on; False if that is too old: then the object is read anew."""
+        """Patch the status at the version it was decided on; False if it is another by now and does not say this."""
         patch = report.needs_write(before, after)
         if not patch:
             return True
@@ -220,8 +220,10 @@ class Reporter:
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
-            self._changed(record, await self._api.get(API_KEY_SECRETS, namespace, name))
-            return False
+            found = await self._api.get(API_KEY_SECRETS, namespace, name)
+            self._changed(record, found)
+            # It may stand there already: the answer to a first try was lost.
+            return bool(found and not report.needs_write(found.get("status") or {}, after))
         record.took_status(after, version)
         return True
 

@@ -44,7 +44,7 @@ class Limits(Spec):
     """How hard the store may be used by everything that reads it."""
 
     requests_per_second: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 50
-    """Calls a second, all objects together."""
+    """Reads a second, all objects together; logins come on top."""
     timeout: Annotated[
         Duration, Cel("self >= duration('100ms') && self <= duration('60s')", "must be between 100ms and 60s")
     ] = "10s"
