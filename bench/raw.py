@@ -86,7 +86,7 @@ class Raw:
         value = await self.read(item)
         meta = item["metadata"]
         owner = f"{meta['namespace']}/{meta['name']}"
-        dressing = sync.metadata(owner, meta["uid"], {}, {}, owned=True)
+        dressing = sync.metadata(owner, meta["uid"], {}, {}, owned=True, made=True)
         body = {
             "apiVersion": "v1",
             "kind": "Secret",

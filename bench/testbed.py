@@ -31,7 +31,7 @@ T = TypeVar("T")
 _ROOT = pathlib.Path(__file__).parent.parent
 SYSTEM = "keywright-system"
 #: Selects the Secrets that the operator writes.
-OURS = "app.kubernetes.io/managed-by=keywright"
+OURS = "keywright.dev/managed=true"
 #: Namespaces over which objects are spread, so that no namespace's share of a store is the limit.
 NAMESPACES = tuple(f"bench-{number}" for number in range(10))
 #: An interval in which nothing becomes due, and the shortest one.

@@ -27,7 +27,7 @@ PATIENCE = 45.0
 #: What is different at each reading, and what it is called here.
 DIFFERENT = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "NOW"),
-    (r"since \d\d:\d\d UTC", "since NOW"),
+    (r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC", "since NOW"),
     (r"request [-0-9a-f]{36}", "request ID"),
     (r"[0-9a-f]{8}:[0-9a-f]{20}", "FINGERPRINT"),
     (r"\b\d+ ?(s|m|min)\b", "AGE"),

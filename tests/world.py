@@ -292,7 +292,7 @@ class World:
     def told(self, reason: str, name: str = "llm", kind: str = "ApiKeySecret") -> str:
         """Wait until an object is not Ready for a reason; return the message without what differs from run to run."""
         message = re.sub("request [-0-9a-f]{36}", "request ID", self.is_refused(reason, name, kind)["message"])
-        return re.sub("since [0-9:]{5} UTC", "since NOW", message).replace(self.namespace, "NS")
+        return re.sub("since [-0-9]{10} [0-9:]{5} UTC", "since NOW", message).replace(self.namespace, "NS")
 
     @contextlib.contextmanager
     def untouched(self, name: str = "llm") -> Iterator[None]:

@@ -42,8 +42,8 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 CONNECTIONS = 32
 #: Seconds that a request may take in all, and how often it is sent.
 DEADLINE, TRIES = 30.0, 3
-#: A watch that hears nothing for so many seconds, not even a bookmark (one a minute), is dead.
-SILENCE = 75.0
+#: A watch that hears nothing for so many seconds, not even a bookmark (one a minute, and the first one late), is dead.
+SILENCE = 100.0
 #: Seconds that a watch may last; the server ends it a little earlier.
 STREAM = 300.0
 
@@ -312,6 +312,7 @@ class Cluster:
             allowed = self.fence() if request.fenced else math.inf
             status, data, wait = await self._exchange(request, min(ends - clock(), allowed))
             metrics.API_REQUESTS.labels(*request.counted, status or "none").inc()
+            log.debug("%s %s: %s", request.counted[0], request.what, status or "no answer")
             if 200 <= status < 300:
                 return _parse(data)
             if status == 410:

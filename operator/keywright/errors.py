@@ -73,7 +73,7 @@ class Reason(enum.StrEnum):
     TARGET_EXISTS = "TargetExists"
     """A Secret of that name is there, is not ours, and `adopt` does not allow taking it."""
     TARGET_OWNED_ELSEWHERE = "TargetOwnedElsewhere"
-    """Another ApiKeySecret writes this Secret."""
+    """Another ApiKeySecret writes this Secret, or another controller owns it."""
     TARGET_IMMUTABLE = "TargetImmutable"
     """The Secret is immutable, so it cannot be updated."""
     TARGET_TYPE_DIFFERS = "TargetTypeDiffers"

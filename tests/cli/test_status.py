@@ -102,6 +102,21 @@ def test_an_empty_namespace_says_what_to_do(world: World) -> None:
     assert "kubectl explain apikeysecret.spec" in said.out
 
 
+def test_stores_that_nothing_uses_yet_are_shown(world: World) -> None:
+    world.start()
+    world.has_store("early")
+    world.is_ready("early", "KeyStore")
+    world.has_store("wrong", vault={"auth": {"token": {"secretRef": {"name": "missing", "key": "token"}}}})
+    world.is_refused("CredentialMissing", "wrong", "KeyStore")
+
+    said = call(world, "status")
+
+    assert re.search(rf"KeyStore/{world.namespace}/early +True +Valid", said.out)
+    assert re.search(rf"KeyStore/{world.namespace}/wrong +False +CredentialMissing", said.out)
+    assert "Secret missing" not in said.out
+    assert f"needs Secret {world.namespace}/missing, which does not exist" in said.out
+
+
 def test_all_namespaces_are_told_apart(world: World) -> None:
     world.has_key()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from build import api_key_secret, entry
 from said import UNWRITTEN, wants
 from world import World
@@ -101,3 +103,46 @@ def test_access_that_is_taken_away_leaves_the_secret(world: World) -> None:
 
     world.vault.sys.create_or_update_policy(world.namespace, policy % "read")
     world.is_ready()
+
+
+def test_a_login_that_is_mended_late_wakes_its_objects_and_a_wish_is_not_answered_from_memory(world: World) -> None:
+    world.start()
+    world.put("llm/openai", api_key="sk-one")
+    world.has_store(vault={"auth": {"token": {"secretRef": {"name": "later", "key": "token"}}}})
+    world.apply(wants())
+    world.apply(wants("other"))
+    world.is_refused("CredentialMissing")
+    world.is_refused("CredentialMissing", "other")
+    # By now each try waits for long, and so does the store's own.
+    time.sleep(20)
+
+    world.secret_is("later", {"token": world.bao.root_token})
+    world.annotate("llm", refresh="1")
+    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "it is looked at", 5)
+
+    assert world.condition()["status"] == "True"
+    world.is_ready("vault", "KeyStore")
+    world.until(lambda: world.condition("other")["status"] == "True", "the other one goes on", 5)
+
+
+def test_a_login_that_is_revoked_right_after_it_is_made_anew(world: World) -> None:
+    world.start()
+    world.vault.sys.enable_auth_method("userpass", path=world.mount)
+    policy = f'path "{world.mount}/*" {{ capabilities = ["read"] }} path "sys/internal/*" {{ capabilities = ["read"] }}'
+    world.vault.sys.create_or_update_policy(world.namespace, policy)
+    user = {"policies": [world.namespace], "mount_point": world.mount}
+    world.vault.auth.userpass.create_or_update_user("kw", "pass-word-1", **user)
+    world.secret_is("login", {"password": "pass-word-1"})
+    auth = {"mount": world.mount, "username": "kw", "passwordRef": {"name": "login", "key": "password"}}
+    world.has_store(vault={"auth": {"userPass": auth}})
+    world.put("llm/openai", api_key="sk-one")
+    world.apply(wants())
+    world.is_ready()
+
+    world.vault.sys.revoke_prefix(f"auth/{world.mount}")  # type: ignore[no-untyped-call]
+    world.put("llm/openai", api_key="sk-two")
+    world.annotate("llm", refresh="1")
+
+    world.secret_becomes({"OPENAI_API_KEY": "sk-two"})
+    assert world.condition()["status"] == "True"
+    world.vault.sys.disable_auth_method(world.mount)  # type: ignore[no-untyped-call]

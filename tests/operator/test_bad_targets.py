@@ -50,6 +50,21 @@ def test_a_foreign_secret_in_the_way_is_left_alone(world: World, adopt: str) -> 
     world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
 
 
+@pytest.mark.parametrize("adopt", ["IfEqual", "Always"])
+def test_an_immutable_secret_that_holds_the_same_is_taken_over(world: World, adopt: str) -> None:
+    world.start()
+    made = {"labels": {"app.kubernetes.io/managed-by": "Helm"}}
+    world.secret_is("llm", {"OPENAI_API_KEY": "sk-one"}, immutable=True, metadata=made)
+
+    world.has_key(target={"adopt": adopt})
+    world.is_ready()
+
+    found = world.secret_object()
+    assert found
+    assert found["immutable"] is True
+    assert found["metadata"]["labels"] == made["labels"] | {"keywright.dev/managed": "true"}
+
+
 @pytest.mark.parametrize(("adopt", "theirs"), [("IfEqual", "sk-one"), ("Always", "sk-theirs")])
 def test_a_foreign_secret_is_taken_over_where_the_object_says_so(world: World, adopt: str, theirs: str) -> None:
     world.start()

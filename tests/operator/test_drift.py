@@ -11,7 +11,7 @@ from build import api_key_secret, entry
 from world import World
 
 OWNER = "keywright.dev/api-key-secret"
-MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED = "keywright.dev/managed"
 
 
 def secret_path(world: World, name: str = "llm") -> str:
@@ -30,16 +30,16 @@ def has_owner_metadata(world: World) -> bool:
     meta = secret["metadata"] if secret else {}
     references = [each["name"] for each in meta.get("ownerReferences", [])]
     marked = meta.get("annotations", {}).get(OWNER) == f"{world.namespace}/llm"
-    return marked and meta.get("labels", {}).get(MANAGED_BY) == "keywright" and references == ["llm"]
+    return marked and meta.get("labels", {}).get(MANAGED) == "true" and references == ["llm"]
 
 
 @pytest.mark.parametrize(
     "taken",
     [
-        {"labels": {MANAGED_BY: None}},
+        {"labels": {MANAGED: None}},
         {"annotations": {OWNER: None}},
         {"ownerReferences": None},
-        {"labels": {MANAGED_BY: None}, "annotations": {OWNER: None}},
+        {"labels": {MANAGED: None}, "annotations": {OWNER: None}},
         {"labels": None, "annotations": None, "ownerReferences": None},
     ],
     ids=["label", "annotation", "owner-reference", "label-and-annotation", "everything"],
@@ -133,10 +133,31 @@ def test_a_secret_that_is_changed_back_again_and_again_is_contested_and_the_othe
     world.change_secret("llm", OPENAI_API_KEY="sk-d")
 
     said = world.told("DriftContested")
-    assert said.startswith("Secret llm was repaired 3 times within 10 minutes and changed again by ")
+    assert said.startswith("Secret llm was put right 3 times within 10 minutes and changed again by ")
     assert said.endswith("Find out who writes it and make it stop, or choose another target.name.")
     assert "sk-" not in said
     assert world.secret() == {"OPENAI_API_KEY": "sk-d"}
+
+
+def test_a_contested_secret_that_is_deleted_comes_back_and_a_person_ends_the_quarrel(world: World) -> None:
+    world.start()
+    world.has_key()
+    world.is_ready()
+    for wrong in ("sk-a", "sk-b", "sk-c"):
+        world.change_secret("llm", OPENAI_API_KEY=wrong)
+        world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+    world.change_secret("llm", OPENAI_API_KEY="sk-d")
+    world.is_refused("DriftContested")
+
+    world.delete_secret("llm")
+    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+    world.is_ready()
+    world.change_secret("llm", OPENAI_API_KEY="sk-e")
+    world.is_refused("DriftContested")
+
+    world.annotate("llm", refresh="1")
+    world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+    world.is_ready()
 
 
 def test_the_other_who_contests_a_secret_is_named_by_his_field_manager(world: World) -> None:

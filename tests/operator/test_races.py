@@ -225,10 +225,10 @@ def test_a_label_that_is_taken_away_twice_is_no_quarrel(world: World) -> None:
     world.has_key()
     world.is_ready()
     path = f"/api/v1/namespaces/{world.namespace}/secrets/llm?fieldManager=somebody"
-    taken = {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}
+    taken = {"metadata": {"labels": {"keywright.dev/managed": None}}}
 
     def labelled() -> bool:
-        return "app.kubernetes.io/managed-by" in ((world.secret_object() or {})["metadata"].get("labels") or {})
+        return "keywright.dev/managed" in ((world.secret_object() or {})["metadata"].get("labels") or {})
 
     for _ in range(3):
         world.must("PATCH", path, taken, "application/merge-patch+json")

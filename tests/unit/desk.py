@@ -169,4 +169,5 @@ def grown_old(store: OpenedStore, identity: str = "") -> Login:
     login = store._logins[identity]
     assert login.at is not None
     login.at -= LOGIN_PAUSE
+    login.good -= LOGIN_PAUSE
     return login

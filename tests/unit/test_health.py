@@ -34,7 +34,7 @@ class Slow:
 
 async def test_a_store_that_goes_while_its_state_is_written_troubles_nobody(desk: Desk) -> None:
     slow = Slow()
-    health = StoreHealth(cast("Catalog", slow), cast("Reporter", slow))
+    health = StoreHealth(cast("Catalog", slow), cast("Reporter", slow), lambda _: None)
     store = desk.opens(Place())
     health.answered(Question(store, "", Ref("llm")), None)
     (telling,) = health._telling
@@ -49,7 +49,7 @@ async def test_a_store_that_goes_while_its_state_is_written_troubles_nobody(desk
 
 async def test_the_login_of_one_namespace_tells_nothing_of_the_store(desk: Desk) -> None:
     slow = Slow()
-    health = StoreHealth(cast("Catalog", slow), cast("Reporter", slow))
+    health = StoreHealth(cast("Catalog", slow), cast("Reporter", slow), lambda _: None)
     refused = errors.Stalled(Reason.AUTH_FAILED, "answered 403")
 
     health.answered(Question(desk.opens(Place()), "team-a@uid", Ref("llm")), refused)

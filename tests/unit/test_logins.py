@@ -40,13 +40,13 @@ async def test_what_a_new_login_may_not_read_either_is_denied_for_good(desk: Des
         with pytest.raises(errors.Stalled, match=rf"^KeyStore/memory answered 403 for key-{n}$") as caught:
             await desk.reads(store, f"key-{n}")
         assert caught.value.reason is Reason.ACCESS_DENIED
-    assert place.logins == 1
+    assert place.logins == 2
 
     grown_old(store)
     reads = len(place.reads)
     with pytest.raises(errors.Stalled):
         await desk.reads(store, "key-9")
-    assert (place.logins, len(place.reads)) == (2, reads + 2)
+    assert (place.logins, len(place.reads)) == (3, reads + 2)
 
 
 async def test_many_who_are_refused_at_once_share_one_new_login(desk: Desk) -> None:

@@ -38,6 +38,9 @@ class Idle:
     def as_written(self, record: Record) -> bool:
         return True
 
+    def is_there(self, record: Record) -> bool:
+        return True
+
 
 def item(name: str = "llm", generation: int = 1, version: int = 1, **status: Any) -> dict[str, Any]:
     meta = {"namespace": "team-a", "name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}

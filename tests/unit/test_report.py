@@ -114,8 +114,23 @@ def test_a_condition_that_is_not_there_is_empty() -> None:
     assert report.find([], "Ready") == {}
 
 
-def test_the_time_of_day_of_a_time_stamp() -> None:
-    assert report.clock(THEN) == "03:12 UTC"
+def test_trouble_is_told_with_its_own_beginning_not_with_that_of_another() -> None:
+    first = _merged([], report.troubled(SEALED, "", report.since_when({}, SEALED, THEN)), THEN)[0]
+    denied = errors.Stalled(Reason.ACCESS_DENIED, "ClusterKeyStore/vault answered 403 for team-a/llm")
+
+    assert report.since_when(first, SEALED, NOW) == report.clock(THEN)
+    assert report.since_when(first, denied, NOW) == report.clock(NOW)
+    assert report.since_when({**first, "status": "True"}, SEALED, NOW) == report.clock(NOW)
+
+
+def test_what_is_looked_at_after_a_fixed_time_says_so() -> None:
+    quarrel = errors.Retry(Reason.DRIFT_CONTESTED, "Secret llm was changed again", after=300.0)
+
+    assert report.explain(quarrel, "") == "Secret llm was changed again. It is looked at again in 5 minutes."
+
+
+def test_a_time_stamp_for_people() -> None:
+    assert report.clock("2026-03-01T03:12:45Z") == "2026-03-01 03:12 UTC"
 
 
 scalars = st.booleans() | st.integers(0, 3) | st.text("ab", max_size=2)

@@ -19,6 +19,7 @@ WRITTEN = Applied("uid-1", "7", "fp")
 OURS = Seen("uid-1", "7", OWNER)
 CHANGED = Seen("uid-1", "9", OWNER)
 FOREIGN = Seen("uid-2", "3", None)
+CONTROLLED = Seen("uid-2", "3", OWNER, controller="ExternalSecret/llm")
 THEIRS = Seen("uid-2", "3", "team-a/other")
 EQUAL = Content(entries_equal=True, dressing_equal=True, type_equal=True, immutable=False)
 #: In order: ours, in the version that we wrote, and the stores say the same.
@@ -68,6 +69,10 @@ PLANS = [
      Plan("update", "dressing_differs", "3")),
     (_but(seen=FOREIGN, adopt="Always", content=_content(entries_equal=False, dressing_equal=False), applied=None),
      Plan("update", "entries_differ", "3")),
+    # What is immutable can be adopted, labelled and annotated, and what has another controller can be shared with it.
+    (_but(content=_content(dressing_equal=False, immutable=True)),
+     Plan("update", "dressing_differs", "7", repair=True)),
+    (_but(seen=CONTROLLED, goes=False, applied=None, content=EQUAL), sync.NOTHING),
 ]  # fmt: skip
 
 
@@ -88,7 +93,8 @@ REFUSALS = [
     (_but(content=DIFFERENT_TYPE), Reason.TARGET_TYPE_DIFFERS),
     (_but(content=dataclasses.replace(DIFFERENT_TYPE, immutable=True)), Reason.TARGET_TYPE_DIFFERS),
     (_but(content=IMMUTABLE), Reason.TARGET_IMMUTABLE),
-    (_but(content=_content(dressing_equal=False, immutable=True)), Reason.TARGET_IMMUTABLE),
+    (_but(seen=CONTROLLED), Reason.TARGET_OWNED_ELSEWHERE),
+    (_but(seen=CONTROLLED, adopt="Always", applied=None, content=EQUAL), Reason.TARGET_OWNED_ELSEWHERE),
 ]
 
 
@@ -106,6 +112,7 @@ def test_the_order_of_the_checks_is_the_specification() -> None:
         "missing",
         "owned_elsewhere",
         "foreign",
+        "controlled",
         "unseen",
         "unwritable",
         "entries_differ",
@@ -216,7 +223,7 @@ def test_what_was_never_written_is_not_repaired(observed: Observed) -> None:
 
 # The target's metadata.
 
-META = sync.metadata(OWNER, "uid-a", {"tier": "x"}, {"note": "y"}, owned=True)
+META = sync.metadata(OWNER, "uid-a", {"tier": "x"}, {"note": "y"}, owned=True, made=True)
 
 
 def _actual(**changes: Any) -> dict[str, Any]:
@@ -250,7 +257,7 @@ def test_what_is_missing_from_the_metadata_is_noticed(changes: dict[str, Any]) -
 
 
 def test_a_target_that_is_to_be_kept_has_no_owner() -> None:
-    kept = sync.metadata(OWNER, "uid-a", {}, {}, owned=False)
+    kept = sync.metadata(OWNER, "uid-a", {}, {}, owned=False, made=True)
 
     assert "ownerReferences" not in kept
     assert not sync.dressed(_actual(), kept)
@@ -258,9 +265,10 @@ def test_a_target_that_is_to_be_kept_has_no_owner() -> None:
 
 
 def test_nobody_can_label_away_whose_a_target_is() -> None:
-    meta = sync.metadata(OWNER, "uid-a", {next(iter(sync.MANAGED_BY)): "me"}, {sync.OWNER: "team-b/mine"}, owned=True)
+    theirs = {"keywright.dev/managed": "false"}
+    meta = sync.metadata(OWNER, "uid-a", theirs, {sync.OWNER: "team-b/mine"}, owned=True, made=False)
 
-    assert meta["labels"] == sync.MANAGED_BY
+    assert meta["labels"] == sync.MANAGED
     assert meta["annotations"] == {sync.OWNER: OWNER}
     assert meta["ownerReferences"][0]["name"] == "llm"
 
@@ -302,3 +310,28 @@ def test_contenders_are_named_newest_first_and_once() -> None:
 
     assert sync.others(managed, ours) == "new, old"
     assert sync.others([_fields(ours, "A")], ours) == "somebody"
+
+
+@pytest.mark.parametrize(
+    ("made", "label", "shown"), [(True, None, "keywright"), (True, "me", "me"), (False, None, None)]
+)
+def test_who_made_a_secret_is_told_of_those_that_we_made(made: bool, label: str | None, shown: str | None) -> None:
+    name = next(iter(sync.MADE_BY))
+
+    meta = sync.metadata(OWNER, "uid-a", {name: label} if label else {}, {}, owned=True, made=made)
+
+    assert meta["labels"].get(name) == shown
+
+
+@pytest.mark.parametrize("part", ["labels", "annotations"])
+def test_what_we_no_longer_say_in_the_metadata_is_left_over(part: str) -> None:
+    def fields(*names: str, manager: str = "keywright-a") -> dict[str, Any]:
+        owned: dict[str, Any] = {"f:metadata": {f"f:{part}": {".": {}} | {f"f:{name}": {} for name in names}}}
+        return {"manager": manager, "operation": "Apply", "fieldsV1": owned}
+
+    (ours,) = {"labels": sync.MANAGED, "annotations": {sync.OWNER: OWNER}}[part]
+
+    assert sync.left_over({"managedFields": [fields(ours, "old")]}, META, "keywright-a")
+    assert not sync.left_over({"managedFields": [fields(ours)]}, META, "keywright-a")
+    assert not sync.left_over({"managedFields": [fields("old", manager="kubectl")]}, META, "keywright-a")
+    assert not sync.left_over({}, META, "keywright-a")

@@ -39,7 +39,12 @@ def of(item: Json) -> Health:
         return Health("Unknown", message="The operator has not looked at it yet in its present form.")
     told = suspended if suspended.get("status") == "True" else ready
     if not told:
-        return Health("Unknown", message="The operator has not said yet how it is.")
+        said = (
+            "The operator has not said yet how it is."
+            if "namespace" in item["metadata"]
+            else "Who logs in depends on the namespace that asks: how it is shows at the ApiKeySecrets that use it."
+        )
+        return Health("Unknown", message=said)
     return Health(
         str(ready.get("status", "Unknown")),
         told.get("reason"),

@@ -1,4 +1,4 @@
-"""``keywright status``: who leads, how each ApiKeySecret is, and the stores that are used.
+"""``keywright status``: who leads, how each ApiKeySecret is, and how the stores are.
 
 Does not belong here: how things come to be so (``engine/``), how it is printed (``_output``).
 """
@@ -28,7 +28,7 @@ _HOW = "Create a KeyStore and an ApiKeySecret: `kubectl explain apikeysecret.spe
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_connection.connects
 def command(place: _connection.Place, name: str | None, all_namespaces: bool, output: str) -> None:
-    """Show who leads, how each ApiKeySecret is, and the stores that are used.
+    """Show who leads, how each ApiKeySecret is, and how the stores are; with NAME those that it uses.
 
     Exit code: 0 if all ApiKeySecrets that are shown are Ready, 3 if some are not, 1 if that could not be found out.
     """
@@ -39,7 +39,7 @@ def command(place: _connection.Place, name: str | None, all_namespaces: bool, ou
         namespace = None if all_namespaces else place.namespace_in(api)
         leader = await _leader.find(api, place.operator_namespace)
         items = await _objects(api, namespace, name)
-        objects, stores = [_object(each) for each in items], await _stores(api, namespace, items)
+        objects, stores = [_object(each) for each in items], await _stores(api, namespace, items, only_used=bool(name))
         if output == "table":
             _show(leader.told, objects, stores, namespace)
         else:
@@ -71,8 +71,8 @@ def _object(item: Json) -> Row:
     }
 
 
-async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json]) -> list[Row]:
-    """Return how the stores are that objects name; those that cannot be seen are told so."""
+async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json], *, only_used: bool) -> list[Row]:
+    """Return how the stores are; those that objects name and that cannot be seen are told so."""
     from ..cluster import Refused
     from ..engine.catalog import CLUSTER_KIND, DEFAULT_STORE, identifier
     from ..engine.reporter import STORE_RESOURCES
@@ -81,7 +81,7 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json]) ->
     rows: dict[str, Row] = {}
     for kind, resource in STORE_RESOURCES.items():
         ours = {name for name in named if name.startswith(f"{kind}/")}
-        if not ours:
+        if only_used and not ours:
             continue
         unseen = "It does not exist."
         try:
@@ -89,7 +89,8 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json]) ->
                 for item in page["items"]:
                     meta = item["metadata"]
                     name = identifier(kind, meta.get("namespace", ""), meta["name"])
-                    if name in ours or (DEFAULT_STORE in ours and item["spec"].get("default")):
+                    default = DEFAULT_STORE in ours and item["spec"].get("default")
+                    if not only_used or name in ours or default:
                         rows[name] = {"store": name, **dataclasses.asdict(_health.of(item))}
         except Refused as refused:
             if refused.status != 403:
@@ -114,10 +115,24 @@ def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace:
     page = _output.Page()
     page.line(leader)
     page.line()
-    if not objects:
+    if objects:
+        _show_objects(page, objects, namespace)
+    else:
         page.line(f"No ApiKeySecrets in namespace {namespace}; -A shows all." if namespace else "No ApiKeySecrets.")
         page.line(_HOW)
-        return
+    if stores:
+        page.line()
+        page.table(
+            ["STORE", "READY", "REASON", "SINCE"],
+            [
+                [each["store"], each["ready"], each["reason"] or "-", lasting(seconds_since(each["since"]))]
+                for each in stores
+            ],
+        )
+        _explain(page, {each["store"]: each for each in stores})
+
+
+def _show_objects(page: _output.Page, objects: Sequence[Row], namespace: str | None) -> None:
     lead = [] if namespace else ["NAMESPACE"]
     page.table(
         [*lead, "NAME", "READY", "REASON", "STORE", "KEYS", "LAST CHANGE", "AGE"],
@@ -132,15 +147,6 @@ def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace:
         ],
     )
     _explain(page, {f"{each['namespace']}/{each['name']}": each for each in objects})
-    page.line()
-    page.table(
-        ["STORE", "READY", "REASON", "SINCE"],
-        [
-            [each["store"], each["ready"], each["reason"] or "-", lasting(seconds_since(each["since"]))]
-            for each in stores
-        ],
-    )
-    _explain(page, {each["store"]: each for each in stores})
 
 
 def _explain(page: _output.Page, rows: dict[str, Row]) -> None:

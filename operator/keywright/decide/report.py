@@ -20,6 +20,8 @@ _VOLATILE = re.compile(r"request [-0-9A-Za-z]+")
 
 AGAIN = "It is tried again with growing pauses, at most 5 minutes."
 
+_SINCE = re.compile(r"since ([-0-9]{10} [0-9:]{5} UTC)")
+
 
 def in_order(message: str) -> Conditions:
     """Return the conditions of an object that is as it should be."""
@@ -33,7 +35,7 @@ def troubled(error: errors.Error, kept: str, since: str) -> Conditions:
 
     Args:
         kept: what the target holds meanwhile, as a sentence.
-        since: time of the first failure, as in ``03:12 UTC``.
+        since: time of the first failure, as in ``2026-03-01 03:12 UTC``.
     """
     message = explain(error, kept, since)
     second = "Stalled" if isinstance(error, errors.Stalled) else "Reconciling"
@@ -44,7 +46,27 @@ def explain(error: errors.Error, kept: str, since: str = "") -> str:
     """Return the whole message for a person."""
     what = error.message[:1].upper() + error.message[1:]
     when = f", since {since}" if since else ""
-    return " ".join(part for part in (f"{what}{when}.", kept, AGAIN, f"{error.hint}." if error.hint else "") if part)
+    hint = f"{error.hint}." if error.hint else ""
+    return " ".join(part for part in (f"{what}{when}.", kept, _again(error), hint) if part)
+
+
+def _again(error: errors.Error) -> str:
+    fixed = error.after if error.reason is Reason.DRIFT_CONTESTED and isinstance(error, errors.Retry) else None
+    return f"It is looked at again in {fixed / 60:g} minutes." if fixed else AGAIN
+
+
+def since_when(old: dict[str, Any], error: errors.Error, now: str) -> str:
+    """Return since when there is this trouble: as it was told of the same one, else from now on.
+
+    The condition itself only knows since when its object is not Ready, for whatever reasons.
+
+    Args:
+        old: the condition `Ready` as it was.
+        now: RFC 3339.
+    """
+    same = old.get("status") == "False" and old.get("reason") == error.reason
+    told = _SINCE.search(str(old.get("message"))) if same else None
+    return told[1] if told else clock(now)
 
 
 def _condition(kind: str, status: str, reason: Reason, message: str) -> dict[str, Any]:
@@ -102,5 +124,5 @@ def needs_write(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]
 
 
 def clock(rfc3339: str) -> str:
-    """Return the time of day of a time stamp for a message: ``03:12 UTC``."""
-    return f"{rfc3339[11:16]} UTC"
+    """Return a time stamp as messages show it: ``2026-03-01 03:12 UTC``."""
+    return f"{rfc3339[:10]} {rfc3339[11:16]} UTC"

@@ -16,8 +16,10 @@ from .. import errors
 from ..errors import Reason
 
 #: Label by which our Secrets are found, annotation that names the ApiKeySecret they belong to.
-MANAGED_BY = {"app.kubernetes.io/managed-by": "keywright"}
+MANAGED = {"keywright.dev/managed": "true"}
 OWNER = "keywright.dev/api-key-secret"
+#: What a Secret says that was made by us; on one that was there before, its maker's word stays.
+MADE_BY = {"app.kubernetes.io/managed-by": "keywright"}
 
 #: Secret types that hold keys. Others get their content from Kubernetes or mean something to other controllers.
 ALLOWED_TYPES = frozenset(
@@ -58,12 +60,14 @@ class Seen:
     Attributes:
         owner: namespace/name of the ApiKeySecret that it says to belong to.
         owner_uid: UID of the ApiKeySecret with which it goes, None if it is kept.
+        controller: what else controls it, as kind/name; None if nothing does.
     """
 
     uid: str
     resource_version: str
     owner: str | None
     owner_uid: str | None = None
+    controller: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Observed:
 
     Attributes:
         owner: namespace/name of the ApiKeySecret.
+        goes: whether the Secret is to go with the ApiKeySecret.
         fingerprint: of the entries as the stores say, or of those that were applied when no store was asked.
         spec_changed: the object says something else than when it was last applied.
         applied: what we wrote last, None if we do not know.
@@ -98,6 +103,7 @@ class Observed:
     applied: Applied | None
     seen: Seen | None
     content: Content | None = None
+    goes: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,6 +165,15 @@ def foreign(o: Observed) -> Plan | None:
     raise errors.Stalled(Reason.TARGET_EXISTS, "is there already and is not ours", hint)
 
 
+def controlled(o: Observed) -> Plan | None:
+    """Leave alone what goes with something else: a Secret has one controller."""
+    assert o.seen  # noqa: S101
+    if not o.goes or o.seen.controller is None:
+        return None
+    hint = "Remove its ownerReference (External Secrets: creationPolicy Orphan), or choose another target.name"
+    raise errors.Stalled(Reason.TARGET_OWNED_ELSEWHERE, f"is controlled by {o.seen.controller}", hint)
+
+
 def unseen(o: Observed) -> Plan | None:
     """Look before deciding where the version is not the one we wrote."""
     assert o.seen  # noqa: S101
@@ -168,12 +183,12 @@ def unseen(o: Observed) -> Plan | None:
 
 def unwritable(o: Observed) -> Plan | None:
     """Say so where a look has shown that no update can succeed."""
-    if o.content is None or (o.content.entries_equal and o.content.dressing_equal and o.content.type_equal):
+    if o.content is None:
         return None
     if not o.content.type_equal:
         hint = "Set target.type to the Secret's type, or delete the Secret to have it made anew"
         raise errors.Stalled(Reason.TARGET_TYPE_DIFFERS, "has another type than target.type", hint)
-    if o.content.immutable:
+    if o.content.immutable and not o.content.entries_equal:
         hint = "Delete the Secret to have it made anew"
         raise errors.Stalled(Reason.TARGET_IMMUTABLE, "is immutable and differs", hint)
     return None
@@ -193,7 +208,7 @@ def entries_differ(o: Observed) -> Plan | None:
 
 
 def dressing_differs(o: Observed) -> Plan | None:
-    """Write where labels, annotations, owner or left-over entries are not as the object says."""
+    """Write where labels, annotations or the owner are not as the object says."""
     assert o.seen  # noqa: S101
     if o.content is not None:
         if o.content.dressing_equal:
@@ -209,6 +224,7 @@ CHECKS: tuple[Check, ...] = (
     missing,
     owned_elsewhere,
     foreign,
+    controlled,
     unseen,
     unwritable,
     entries_differ,
@@ -227,14 +243,17 @@ def decide(observed: Observed) -> Plan:
     return next((plan for check in CHECKS if (plan := check(observed))), NOTHING)
 
 
-def metadata(owner: str, uid: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, owned: bool) -> Any:
+def metadata(
+    owner: str, uid: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, owned: bool, made: bool
+) -> Any:
     """Return the target's metadata as we apply it, without name and version.
 
     Args:
         owned: whether the Secret goes with the ApiKeySecret (ownerReference), or is kept.
+        made: whether it is ours from the beginning, not adopted.
     """
     body: dict[str, Any] = {
-        "labels": {**labels, **MANAGED_BY},
+        "labels": {**(MADE_BY if made else {}), **labels, **MANAGED},
         "annotations": {**annotations, OWNER: owner},
     }
     if owned:
@@ -255,11 +274,26 @@ def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def own_entries(managed_fields: list[dict[str, Any]], manager: str) -> AbstractSet[str]:
     """Return the entries that a field manager owns in a Secret, from its ``metadata.managedFields``."""
+    return _own(managed_fields, manager, "f:data")
+
+
+def left_over(actual: Mapping[str, Any], wanted: Mapping[str, Any], manager: str) -> bool:
+    """Whether a Secret has labels or annotations that we once applied to it and apply no more."""
+    fields = actual.get("managedFields") or []
+    return any(
+        _own(fields, manager, "f:metadata", f"f:{part}") - wanted[part].keys() for part in ("labels", "annotations")
+    )
+
+
+def _own(managed_fields: list[dict[str, Any]], manager: str, *path: str) -> AbstractSet[str]:
+    """Return what a field manager owns below a path."""
     owned: set[str] = set()
     for each in managed_fields:
         if each.get("manager") == manager and each.get("operation") == "Apply":
-            data = (each.get("fieldsV1") or {}).get("f:data") or {}
-            owned |= {name.removeprefix("f:") for name in data if name.startswith("f:")}
+            at = each.get("fieldsV1") or {}
+            for step in path:
+                at = at.get(step) or {}
+            owned |= {name.removeprefix("f:") for name in at if name.startswith("f:")}
     return owned
 
 

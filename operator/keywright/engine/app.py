@@ -33,7 +33,7 @@ from .reporter import STORE_RESOURCES, Reporter
 
 log = logging.getLogger(__name__)
 
-_MANAGED = ",".join(f"{name}={value}" for name, value in sync.MANAGED_BY.items())
+_MANAGED = ",".join(f"{name}={value}" for name, value in sync.MANAGED.items())
 
 
 class App:
@@ -57,7 +57,7 @@ class App:
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
         self._reporter = Reporter(api, self._recorder, self._other_than_known)
-        self._health = StoreHealth(self._catalog, self._reporter)
+        self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
         self._loop: Loop | None = None
@@ -181,6 +181,10 @@ class App:
     def _store_gone(self, name: str) -> None:
         if self._catalog.remove(name) and self._loop:
             self._loop.store_changed(name)
+
+    def _store_mended(self, record: StoreRecord) -> None:
+        if self._loop:
+            self._loop.store_mended(record.identifier)
 
     def _closed(self, opened: OpenedStore, gone: bool) -> None:
         self._health.closed(opened, gone)

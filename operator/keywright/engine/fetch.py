@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -24,6 +25,8 @@ from ..decide import render
 from ..errors import Reason
 from ..stores.base import Credentials, Fetched, Ref
 from .opened import OpenedStore, chance
+
+log = logging.getLogger(__name__)
 
 #: Seconds for which an answer waits for others who asked before the read began, how many answers are kept at most, and
 #: how large each may be (bytes).
@@ -196,6 +199,8 @@ class Fetcher:
         finally:
             if self._flights.get(question) is flight:
                 del self._flights[question]
+        outcome = result.reason if isinstance(result, errors.Error) else "read"
+        log.debug("%s: %s: %s after %.3f s", store.name, question.ref, outcome, time.monotonic() - flight.started)
         self._keep(question, _Answer(flight.started, result))
         self._learn(question, result)
         if isinstance(result, errors.Error):

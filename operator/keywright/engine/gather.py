@@ -79,8 +79,11 @@ class Gatherer:
             errors.Error: of the first entry, in the order of the object, that is not to be had.
         """
         uses = self._uses(record, spec)
+        if record.working_refresh[:256] != record.status_json().get("lastHandledRefresh", ""):
+            for use in uses.values():
+                use.opened.wish(use.identity)
         questions = {Question(use.opened, use.identity, use.ref): use for use in uses.values()}
-        present = {each["key"]: "version" in each for each in record.status_json().get("versions", [])}
+        present = {each["key"]: not each.get("fromDefault") for each in record.status_json().get("versions", [])}
         async with waiting():
             rendering = _Rendering(spec, uses, await self._read(record, questions), present)
             if rendering.large:
@@ -220,7 +223,7 @@ class _Rendering:
         """Whether an entry may be left out or get its default: what the target holds is not taken away."""
         if error.reason not in ABSENT or not entry.is_optional:
             return False
-        # A default that was written has no version: it may be written again.
+        # A default that was written may be written again.
         return not (self._present.get(entry.key, False) if entry.default is not None else entry.key in self._present)
 
 

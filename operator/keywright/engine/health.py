@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 
 from .. import errors, metrics, pacing
 from ..errors import Reason
-from .catalog import Catalog
+from .catalog import Catalog, StoreRecord
 from .fetch import UNHEARD, Question
 from .opened import OpenedStore
 from .reporter import Reporter
@@ -20,10 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class StoreHealth:
-    """Tells how stores are when that changes."""
+    """Tells how stores are when that changes.
 
-    def __init__(self, catalog: Catalog, reporter: Reporter) -> None:
-        self._catalog, self._reporter = catalog, reporter
+    Args:
+        mended: called with a store whose login, refused before, is accepted.
+    """
+
+    def __init__(self, catalog: Catalog, reporter: Reporter, mended: Callable[[StoreRecord], None]) -> None:
+        self._catalog, self._reporter, self._mended = catalog, reporter, mended
         self._told: dict[OpenedStore, Reason] = {}
         self._news: dict[OpenedStore, errors.Error | None] = {}
         self._telling: set[asyncio.Task[None]] = set()
@@ -39,7 +44,9 @@ class StoreHealth:
         reason = trouble.reason if trouble else Reason.VALID
         if self._told.get(opened) is reason or opened.closed:
             return
-        self._told[opened] = reason
+        before, self._told[opened] = self._told.get(opened), reason
+        if trouble is None and before in errors.LOGIN_TROUBLE and (record := self._catalog.find(opened)):
+            self._mended(record)
         metrics.STORE_READY.labels(opened.label).set(0 if trouble else 1)
         busy = opened in self._news
         self._news[opened] = trouble

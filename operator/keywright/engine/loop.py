@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from .. import cluster, errors, metrics, pacing
 from ..decide import report
@@ -74,12 +74,15 @@ class Loop:
                 self._leave(old)
             return
         if old and old.uid == new.uid:
-            if _older(new, old):
+            if new.is_older(old):
                 return
             status_only = old.generation == new.generation and old.refresh == new.refresh
             old.resource_version, old.status, old.ready = new.resource_version, new.status, new.ready
             if status_only:
                 return
+            if old.refresh != new.refresh:
+                # A person has seen to it: a quarrel begins anew.
+                old.repairs, old.contested = (), 0.0
             old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
             old.uses = new.uses
             self._enqueue(old, Priority.CHANGE)
@@ -125,7 +128,7 @@ class Loop:
             secret: its name.
         """
         record = self.records.get(owner)
-        if record is None or time.monotonic() < record.contested:
+        if record is None or (time.monotonic() < record.contested and self._reconciler.is_there(record)):
             return
         record.noticed = time.monotonic()
         if record.key in self._busy:
@@ -136,10 +139,20 @@ class Loop:
 
     def store_changed(self, identifier: str) -> None:
         """Look at every object that uses a store, because it is new, changed or gone."""
+        for record in self._users(identifier):
+            self._enqueue(record, Priority.CHANGE)
+
+    def store_mended(self, identifier: str) -> None:
+        """Look at the objects in trouble of a store whose login is accepted again."""
+        for record in self._users(identifier):
+            if record.failures:
+                self._enqueue(record, Priority.CHANGE)
+
+    def _users(self, identifier: str) -> Iterator[Record]:
         for record in self.records.values():
             default = DEFAULT_STORE in record.uses and identifier.startswith(DEFAULT_STORE)
             if identifier in record.uses or default:
-                self._enqueue(record, Priority.CHANGE)
+                yield record
 
     def namespace_changed(self, namespace: str) -> None:
         """Look at the objects of a namespace that are in trouble: its labels may have been why."""
@@ -257,6 +270,7 @@ class Loop:
     async def _done(self, record: Record, outcome: Outcome | None, since: float) -> None:
         """See to what follows a reconcile that went well."""
         metrics.SYNCS.labels("nothing" if outcome is None else "success").inc()
+        log.debug("%s: %s", record.key, "as it was left" if outcome is None else outcome)
         record.failures, record.contested = 0, 0.0
         if outcome is None and self.schedule.at(record.key) is not None:
             return
@@ -366,12 +380,6 @@ class Loop:
         if at < now:
             at = now + phase * min(60.0, interval)
         self.schedule.set(record.key, at)
-
-
-def _older(new: Record, old: Record) -> bool:
-    """Whether what a watch tells is older than what was read meanwhile. Versions are numbers that grow (KEP-5504)."""
-    versions = new.resource_version, old.resource_version
-    return all(map(str.isdigit, versions)) and int(versions[0]) < int(versions[1])
 
 
 def _readable(error: errors.Error) -> bool:

@@ -29,8 +29,12 @@ T = TypeVar("T")
 
 #: Threads of one store, and how many of them one namespace may hold.
 THREADS, PER_NAMESPACE = 16, 8
-#: Seconds between two logins that a refused read may cause.
+#: Seconds after a login in which a refused read does not cause another, unless the login turns out to be refused.
 LOGIN_PAUSE = 30.0
+#: Seconds for which a login that was found to be accepted is not asked about again.
+CONFIRMED = 5.0
+#: Seconds after a failed login before a person's wish may cause another.
+SOON = 2.0
 #: Share of a login's time after which it is renewed.
 RENEW_AT = 2 / 3
 #: Seconds beyond a store's own deadline after which a thread is given up, and those for a login's credentials.
@@ -53,7 +57,7 @@ class Login:
         #: When the last attempt began and why it failed, if it did.
         self.failed: tuple[float, errors.Error] | None = None
         self.failures = 0
-        #: When the login was last found to be accepted although a new one had been refused.
+        #: When the login was last found to be accepted although a read was refused.
         self.good = -LOGIN_PAUSE
 
     @property
@@ -133,6 +137,7 @@ class OpenedStore:
                 return await self._run("fetch", lambda: login.store.fetch(ref))
             except errors.LoginExpired as expired:
                 refusal = expired
+                login.good = time.monotonic()
         raise _final(refusal)
 
     async def ready(self, identity: str, credentials: Callable[[], Credentials]) -> bool:
@@ -145,6 +150,12 @@ class OpenedStore:
         before = login.at
         await self._renewed(login, time.monotonic())
         return login.at != before
+
+    def wish(self, identity: str) -> None:
+        """Do not hold a failed login against whoever asks next: a person says that it is mended."""
+        login = self._logins.get(identity)
+        if login and login.failed and time.monotonic() - login.failed[0] > SOON:
+            login.failed = None
 
     def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
         login = self._logins.get(identity)
@@ -225,7 +236,7 @@ class OpenedStore:
             if login.at is not None:
                 if login.at != used:
                     return True
-                if asked - max(login.at, login.good) < LOGIN_PAUSE:
+                if asked - login.good < CONFIRMED or await self._still_good(login, asked):
                     return False
             try:
                 await self._login(login, asked)
@@ -237,6 +248,15 @@ class OpenedStore:
                 login.good = time.monotonic()
                 return False
             return True
+
+    async def _still_good(self, login: Login, asked: float) -> bool:
+        """Whether a login of a moment ago is one that the store accepts: then it is the path that is denied."""
+        if login.at is None or asked - login.at >= LOGIN_PAUSE:
+            return False
+        if not await self._run("check", login.store.accepted):
+            return False
+        login.good = time.monotonic()
+        return True
 
     async def _login(self, login: Login, asked: float) -> None:
         """Log in. A failure is shared by all who ask in the pause after it: no burst of attempts locks an account."""

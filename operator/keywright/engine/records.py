@@ -35,8 +35,8 @@ class Record:
         applied: what we wrote last, as far as we know.
         checked_at: Unix time at which the stores last confirmed the target.
         failures: failures in a row.
-        repairs: clock readings of repairs within the last minutes.
-        contested: clock reading until which nothing is repaired, because somebody keeps changing the target.
+        repairs: clock readings of repairs within the last minutes, and whether the Secret had been deleted.
+        contested: clock reading until which no edit is put right, because somebody keeps changing the target.
         noticed: clock reading at which its Secret was last seen to be changed or gone.
         leaving: the object is being deleted, or is gone.
         ready: its status says that it is Ready.
@@ -61,7 +61,7 @@ class Record:
     applied: sync.Applied | None = None
     checked_at: float | None = None
     failures: int = 0
-    repairs: tuple[float, ...] = ()
+    repairs: tuple[tuple[float, bool], ...] = ()
     contested: float = 0.0
     noticed: float = 0.0
     leaving: bool = False
@@ -87,6 +87,11 @@ class Record:
             parsed = json.loads(self.status)
             self.read_status = (self.status, parsed if isinstance(parsed, dict) else {})
         return self.read_status[1]
+
+    def is_older(self, other: Record) -> bool:
+        """Whether this was read before another form of it. Versions are numbers that grow (KEP-5504)."""
+        versions = self.resource_version, other.resource_version
+        return all(map(str.isdigit, versions)) and int(versions[0]) < int(versions[1])
 
     @property
     def told_target(self) -> dict[str, Any]:

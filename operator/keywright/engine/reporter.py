@@ -15,6 +15,7 @@ from ..decide import report, sync
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .catalog import StoreRecord
+from .gather import Gathered
 from .reconcile import API_KEY_SECRETS, Outcome
 from .records import Record
 
@@ -25,6 +26,8 @@ STORE_RESOURCES = {
 
 #: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
 SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})
+
+_ALL_KEPT = "Secrets keep what they hold."
 
 #: Why a target holds what somebody else says.
 NOT_OURS = frozenset({Reason.DRIFT_CONTESTED, Reason.TARGET_EXISTS, Reason.TARGET_OWNED_ELSEWHERE})
@@ -64,7 +67,7 @@ class Reporter:
             "keys": f"{held}/{total}",
             "target": _target(name, record.applied, record.working),
             "versions": [
-                {"key": key, "fingerprint": mark} | _version(outcome.gathered.versions.get(key))
+                {"key": key, "fingerprint": mark} | _source(key, outcome.gathered)
                 for key, mark in outcome.fingerprints.items()
             ],
             "lastChanged": now if outcome.acts else before.get("lastChanged", now),
@@ -92,7 +95,6 @@ class Reporter:
         conditions = before.get("conditions") or []
         old = report.find(conditions, "Ready")
         now = rfc3339()
-        since = old["lastTransitionTime"] if old.get("status") == "False" and "lastTransitionTime" in old else now
         kept = "" if error.reason is Reason.SECRET_MISSING else _kept(record, error.reason, missing=missing)
         after = (
             dict(before)
@@ -100,7 +102,7 @@ class Reporter:
             | _expected(record, before)
             | {
                 "conditions": report.merged(
-                    conditions, report.troubled(error, kept, report.clock(since)), record.working, now
+                    conditions, report.troubled(error, kept, report.since_when(old, error, now)), record.working, now
                 ),
             }
         )
@@ -123,20 +125,19 @@ class Reporter:
         Raises:
             errors.Error: it could not be written.
         """
-        subject, now = record.title, rfc3339()
+        now = rfc3339()
         old = report.find(record.conditions, "Ready")
         if error is None:
-            conditions = [_ready("True", Reason.VALID, f"{subject} answers and accepts the login.")]
+            conditions = [_ready("True", Reason.VALID, _answers(record))]
         else:
-            since = old.get("lastTransitionTime", now) if old.get("status") == "False" else now
-            conditions = report.troubled(error, "Secrets keep what they hold.", report.clock(str(since)))
+            conditions = report.troubled(error, _ALL_KEPT, report.since_when(old, error, now))
         if (old.get("status"), old.get("reason")) == (conditions[0]["status"], conditions[0]["reason"]) and (
             record.observed == record.generation
         ):
             return
         after = report.merged(record.conditions, conditions, record.generation, now)
         if await self._write_store(record, after):
-            self._say_store(record, old, error, str(conditions[0]["message"]))
+            self._say_store(record, old, error)
 
     async def acknowledge(self, record: StoreRecord) -> None:
         """Say of a store whose login depends on who asks that it was seen: how it is shows when it is used."""
@@ -166,13 +167,14 @@ class Reporter:
                 return True
         raise errors.Retry(Reason.CONFLICT, f"the status of {record.title} keeps being changed while it is written")
 
-    def _say_store(self, record: StoreRecord, old: dict[str, Any], error: errors.Error | None, message: str) -> None:
+    def _say_store(self, record: StoreRecord, old: dict[str, Any], error: errors.Error | None) -> None:
         regarding = Regarding(record.kind, record.namespace or None, record.name, record.uid)
         if error is not None:
             if (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
-                self._recorder.say(regarding, _said_of(error), "Check", message, about=error.reason)
+                note = report.explain(error, _ALL_KEPT)
+                self._recorder.say(regarding, _said_of(error), "Check", note, about=error.reason)
         elif old.get("status") == "False":
-            self._recorder.say(regarding, EventReason.RECOVERED, "Check", message)
+            self._recorder.say(regarding, EventReason.RECOVERED, "Check", _answers(record))
 
     async def _suspended(self, record: Record, before: dict[str, Any]) -> None:
         """Report that an object is left alone; what was known of it stays."""
@@ -253,6 +255,10 @@ def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
+def _answers(record: StoreRecord) -> str:
+    return f"{record.title} answers and accepts the login."
+
+
 def _ready(status: str, reason: Reason, message: str) -> dict[str, Any]:
     return {"type": "Ready", "status": status, "reason": str(reason), "message": message}
 
@@ -267,7 +273,11 @@ def _target(name: str, applied: sync.Applied, generation: int) -> dict[str, Any]
     }
 
 
-def _version(version: str | None) -> dict[str, str]:
+def _source(key: str, gathered: Gathered) -> dict[str, Any]:
+    """Say where the value of an entry comes from: which version of the store's, or its own default."""
+    if key in gathered.absent:
+        return {"fromDefault": True}
+    version = gathered.versions.get(key)
     return {"version": version[:128]} if version else {}
 
 

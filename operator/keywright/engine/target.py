@@ -55,6 +55,7 @@ class Target:
             spec.target.labels,
             spec.target.annotations,
             owned=spec.target.on_delete == "Delete",
+            made=spec.target.adopt == "Never",
         )
 
     def fingerprint(self, entries: SecretMap) -> str:
@@ -77,8 +78,9 @@ class Target:
         """Compare what was found with what should be there."""
         own = self.own(found)
         return sync.Content(
-            entries_equal=all(found.entries.get(name) == value for name, value in entries.items()),
-            dressing_equal=sync.dressed(found.meta, self._metadata) and not own - entries.keys(),
+            entries_equal=all(found.entries.get(name) == value for name, value in entries.items())
+            and not own - entries.keys(),
+            dressing_equal=self._dressed(found),
             type_equal=found.type == self._type,
             immutable=found.immutable,
             ours=bool(own),
@@ -88,7 +90,11 @@ class Target:
         """Whether our own entries and dressing are as we left them, without asking a store what they should be."""
         own = self.own(found)
         entries = {name: value for name, value in found.entries.items() if name in own}
-        return self.fingerprint(entries) == fingerprint and sync.dressed(found.meta, self._metadata)
+        return self.fingerprint(entries) == fingerprint and self._dressed(found)
+
+    def _dressed(self, found: Found) -> bool:
+        meta = found.meta
+        return sync.dressed(meta, self._metadata) and not sync.left_over(meta, self._metadata, self._manager)
 
     def own(self, found: Found) -> AbstractSet[str]:
         """Return the names of the entries that this object wrote."""
@@ -162,7 +168,10 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     owner = (meta.get("annotations") or {}).get(sync.OWNER)
     references = meta.get("ownerReferences") or ()
     owner_uid = next((each["uid"] for each in references if each.get("kind") == "ApiKeySecret"), None)
-    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid)
+    others = (each for each in references if each.get("controller") and each.get("kind") != "ApiKeySecret")
+    named = next((f"{each.get('kind')}/{each.get('name')}" for each in others), None)
+    controller = re.sub(r"[^-\w./]", "?", named)[:120] if named else None
+    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller)
 
 
 def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error:

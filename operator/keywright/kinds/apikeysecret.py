@@ -174,6 +174,8 @@ class EntryStatus(Spec):
     """The store's version of the key."""
     fingerprint: Fingerprint
     """Keyed fingerprint of the value; means nothing outside this install."""
+    from_default: bool | None = None
+    """Whether the value is the entry's `default`, because the store had none."""
 
 
 class ApiKeySecretStatus(Spec):
