@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -128,12 +129,20 @@ class Hold(Fault):
         return await exchange.pass_on()
 
 
+@dataclasses.dataclass(frozen=True)
 class HoldAnswer(Fault):
-    """The server does its work at once; its answer waits until the fault is over."""
+    """The server does its work at once; its answer waits until the fault is over.
+
+    Attributes:
+        done: set once the server has done it.
+    """
+
+    done: threading.Event = dataclasses.field(default_factory=threading.Event, compare=False)
 
     async def apply(self, exchange: Exchange, ended: asyncio.Event) -> web.StreamResponse:
         """Send the request on, wait, then answer."""
         async with await exchange.forward() as upstream:
+            self.done.set()
             await ended.wait()
             return await exchange.relay(upstream)
 

@@ -172,11 +172,11 @@ def test_a_held_answer_comes_after_its_effect(
     control_plane: ControlPlane, proxy: FaultProxy, kube: requests.Session, secrets: str
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with proxy.fault(HoldAnswer(), method="POST") as held:
+        hold = HoldAnswer()
+        with proxy.fault(hold, method="POST"):
             answer = pool.submit(kube.post, secrets, json=secret("llm"))
-            held.wait()
-            while names(control_plane, secrets) != ["llm"]:
-                time.sleep(0.01)
+            assert hold.done.wait(10)
+            assert names(control_plane, secrets) == ["llm"]
             assert not answer.done()
 
         assert answer.result().status_code == 201

@@ -146,9 +146,10 @@ def test_a_refresh_is_acknowledged_only_when_it_was_read_for(bao_proxy: FaultPro
     def handled() -> object:
         return world.object()["status"].get("lastHandledRefresh")
 
-    first = bao_proxy.fault(HoldAnswer(), path="/data/llm/", times=1)
+    hold = HoldAnswer()
+    first = bao_proxy.fault(hold, path="/data/llm/", times=1)
     world.annotate("llm", refresh="a")
-    first.wait()
+    assert hold.done.wait(10)
     with bao_proxy.fault(Hold(), path="/data/llm/") as second:
         world.put("llm/openai", api_key="sk-two")
         world.annotate("llm", refresh="b")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from keywright import errors
-from keywright.engine.opened import RENEW_AT, THREADS
+from keywright.engine.opened import RENEW_AT, SOON, THREADS
 from keywright.errors import Reason
 from unit.desk import DOWN, Desk, Place, grown_old, settle
 
@@ -96,6 +96,22 @@ async def test_a_burst_on_a_login_that_fails_makes_one_attempt_and_then_there_is
     assert login.failed
     login.failed = login.failed[0] - login.pause, login.failed[1]
     assert await desk.reads(store, "llm") == "llm"
+
+
+async def test_a_wish_is_not_answered_from_memory_but_does_not_hurry_a_login_either(desk: Desk) -> None:
+    place = Place(login_failing=errors.Stalled(Reason.AUTH_FAILED, "answered 400 to the login"))
+    store = desk.opens(place)
+    with pytest.raises(errors.Stalled):
+        await desk.reads(store, "llm")
+    place.login_failing = None
+    failed = store._logins[""].failed
+    assert failed
+
+    store.wish("")
+    assert await desk.reads(store, "llm") == "llm"
+
+    assert place.logins == 2
+    assert time.monotonic() - failed[0] >= SOON
 
 
 async def test_a_login_is_renewed_at_two_thirds_of_its_time(desk: Desk) -> None:

@@ -33,7 +33,7 @@ THREADS, PER_NAMESPACE = 16, 8
 LOGIN_PAUSE = 30.0
 #: Seconds for which a login that was found to be accepted is not asked about again.
 CONFIRMED = 5.0
-#: Seconds after a failed login before a person's wish may cause another.
+#: Seconds after a failed login for which even a person's wish for another waits.
 SOON = 2.0
 #: Share of a login's time after which it is renewed.
 RENEW_AT = 2 / 3
@@ -57,6 +57,8 @@ class Login:
         #: When the last attempt began and why it failed, if it did.
         self.failed: tuple[float, errors.Error] | None = None
         self.failures = 0
+        #: When a person last wanted it to be tried.
+        self.wished = 0.0
         #: When the login was last found to be accepted although a read was refused.
         self.good = -LOGIN_PAUSE
 
@@ -152,10 +154,9 @@ class OpenedStore:
         return login.at != before
 
     def wish(self, identity: str) -> None:
-        """Do not hold a failed login against whoever asks next: a person says that it is mended."""
-        login = self._logins.get(identity)
-        if login and login.failed and time.monotonic() - login.failed[0] > SOON:
-            login.failed = None
+        """Let no failed login of before be an answer to whoever asks now: a person says that it is mended."""
+        if login := self._logins.get(identity):
+            login.wished = time.monotonic()
 
     def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
         login = self._logins.get(identity)
@@ -260,7 +261,9 @@ class OpenedStore:
 
     async def _login(self, login: Login, asked: float) -> None:
         """Log in. A failure is shared by all who ask in the pause after it: no burst of attempts locks an account."""
-        if login.failed and min(asked, time.monotonic() - login.pause) <= login.failed[0]:
+        if login.failed and login.wished > login.failed[0]:
+            await asyncio.sleep(max(0.0, login.failed[0] + SOON - time.monotonic()))
+        elif login.failed and min(asked, time.monotonic() - login.pause) <= login.failed[0]:
             raise login.failed[1].again()
         began = time.monotonic()
         try:
