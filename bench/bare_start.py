@@ -10,7 +10,7 @@ import sys
 
 import keywright.handlers  # noqa: F401 - loaded for its cost
 from keywright import cluster
-from keywright.engine.reconcile import API_KEY_SECRETS
+from keywright.engine.records import API_KEY_SECRETS
 from keywright.settings import Settings
 
 from .testbed import OURS

@@ -20,7 +20,7 @@ from typing import Any
 from keywright import cluster, kinds
 from keywright.decide import sync
 from keywright.engine.opened import THREADS
-from keywright.engine.reconcile import API_KEY_SECRETS
+from keywright.engine.records import API_KEY_SECRETS
 from keywright.schema import CaProvider, SecretKeyRef, ServiceAccountRef
 from keywright.secret import SecretValue
 from keywright.settings import Settings

@@ -21,7 +21,7 @@ import installation
 from controlplane import AuditEntry, ControlPlane, OpenBao
 from installation import OperatorProcess
 from keywright import cluster, crd, kinds
-from keywright.engine.reconcile import API_KEY_SECRETS
+from keywright.engine.records import API_KEY_SECRETS
 from keywright.engine.reporter import STORE_RESOURCES
 from keywright.settings import Settings
 

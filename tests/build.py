@@ -29,7 +29,7 @@ def vault(server: str, mount: str, **more: Any) -> Json:
 
 def key_store(name: str, server: str, mount: str, **spec: Any) -> Json:
     """Return a KeyStore for a KV engine; ``vault`` adds to that part."""
-    part = vault(server, **({"mount": mount} | spec.pop("vault", {})))
+    part = vault(**({"server": server, "mount": mount} | spec.pop("vault", {})))
     return {"apiVersion": API, "kind": "KeyStore", "metadata": {"name": name}, "spec": {"vault": part, **spec}}
 
 

@@ -28,6 +28,7 @@ RESULTS: dict[str, dict[str, dict[str, str] | None]] = {
     "sync-a-key": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "OPENAI_ORG": "acme"}},
     "adopt-an-existing-secret": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "LOG_LEVEL": "info"}},
     "keep-a-secret": {"llm-keys": {"OPENAI_API_KEY": "sk-demo-1"}},
+    "share-one-secret": {"app-settings": {"LOG_LEVEL": "info", "OPENAI_API_KEY": "sk-demo-1"}},
     "refresh-and-suspend": {
         "llm-often": {"OPENAI_API_KEY": "sk-demo-1"},
         "llm-once": {"OPENAI_API_KEY": "sk-demo-1"},

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from keywright.engine.reconcile import API_KEY_SECRETS
+from keywright.engine.records import API_KEY_SECRETS
 
 from ..rows import Row, Target, quantile
 from ..testbed import Testbed, at_once, is_ready, objects, until

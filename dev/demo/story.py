@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keywright import cluster, kinds
-from keywright.engine.reconcile import API_KEY_SECRETS
+from keywright.engine.records import API_KEY_SECRETS
 
 from .place import Place
 from .telling import Broken, Teller, masked

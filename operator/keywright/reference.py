@@ -28,6 +28,7 @@ IN_ORDER = (Reason.SYNCED, Reason.VALID, Reason.SUSPENDED)
 
 #: Reasons that time fixes, at least as a rule; all others need a person.
 WAITING = (
+    Reason.TARGET_MISSING,
     Reason.DRIFT_CONTESTED,
     *STORE_TROUBLE,
     Reason.SECRET_MISSING,

@@ -166,14 +166,24 @@ REFUSED = {
     "not a duration": (with_spec(refreshInterval="hourly"), "spec.refreshInterval"),
     "a number for a duration": (with_spec(refreshInterval=60), "spec.refreshInterval"),
     "an unknown decoding": (with_entry(decode="Hex"), 'supported values: "None", "Base64", "Base64URL"'),
-    "a policy of other tools": (with_spec(target={"creationPolicy": "Orphan"}), 'supported values: "Owner"'),
+    "a policy of other tools": (with_spec(target={"creationPolicy": "Orphan"}), 'supported values: "Owner", "Merge"'),
+    "a fate of other tools": (with_spec(target={"deletionPolicy": "Merge"}), 'supported values: "Retain", "Delete"'),
+    "immutable and refreshed": (with_spec(target={"immutable": True}), "target.immutable needs refreshInterval: 0"),
+    "immutable and somebody else's": (
+        with_spec(refreshInterval="0", target={"immutable": True, "creationPolicy": "Merge"}),
+        "is not this object's to make immutable",
+    ),
+    "a mark of ours": (
+        with_spec(target={"annotations": {"merged.keywright.dev/x": "llm"}}),
+        "names below keywright.dev/ and merged.keywright.dev/ are Keywright's own",
+    ),
     "our own labels": (
         with_spec(target={"labels": {"keywright.dev/api-key-secret": "b"}}),
-        "spec.target.labels: Invalid value: names below keywright.dev/ are Keywright's own",
+        "spec.target.labels: Invalid value: names below keywright.dev/ and merged.keywright.dev/ are Keywright's own",
     ),
     "our own annotations": (
         with_spec(target={"annotations": {"keywright.dev/x": "b"}}),
-        "spec.target.annotations: Invalid value: names below keywright.dev/ are Keywright's own",
+        "spec.target.annotations: Invalid value: names below keywright.dev/ and merged.keywright.dev/ are",
     ),
     "a foreign kind of store": (with_spec(storeRef={"kind": "SecretStore", "name": "a"}), "spec.storeRef.kind"),
     "no store": (store() | {"spec": {"environment": "production"}}, "vault must be set"),

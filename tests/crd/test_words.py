@@ -41,17 +41,6 @@ TYPOS = {
         "spec.dataFrom",
         "this version has no dataFrom: list the entries in data",
     ),
-    "deletionPolicy": (
-        with_spec(target={"deletionPolicy": "Merge"}),
-        "spec.target.deletionPolicy",
-        "this version has no deletionPolicy: "
-        "the Secret keeps what a store no longer has; onDelete is for when this object goes",
-    ),
-    "immutable": (
-        with_spec(target={"immutable": True}),
-        "spec.target.immutable",
-        "this version has no immutable: a Secret that is kept right is one that can be written",
-    ),
     "caBundle": (store(vault={"caBundle": "LS0t"}), "spec.vault.caBundle", "write caProvider"),
     "vault.path": (store(vault={"path": "kv"}), "spec.vault.path", "write mount"),
     "tls": (store(vault={"tls": {"certSecretRef": {"name": "a"}}}), "spec.vault.tls", "write clientCertificate"),

@@ -110,6 +110,7 @@ def test_a_change_that_concerns_others_entries_only_is_no_drift(world: World) ->
     operator = world.start()
     world.has_key()
     world.is_ready()
+    world.has_events("Created")
     mark = world.plane.mark()
 
     world.change_secret("llm", THEIRS="1")

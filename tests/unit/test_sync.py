@@ -30,7 +30,7 @@ def _but(**changes: Any) -> Observed:
     return dataclasses.replace(RIGHT, **changes)
 
 
-def _content(**changes: bool) -> Content:
+def _content(**changes: Any) -> Content:
     return dataclasses.replace(EQUAL, **changes)
 
 
@@ -335,3 +335,55 @@ def test_what_we_no_longer_say_in_the_metadata_is_left_over(part: str) -> None:
     assert not sync.left_over({"managedFields": [fields(ours)]}, META, "keywright-a")
     assert not sync.left_over({"managedFields": [fields("old", manager="kubectl")]}, META, "keywright-a")
     assert not sync.left_over({}, META, "keywright-a")
+
+
+# A Secret that somebody else makes.
+
+SHARED = _but(merges=True, seen=Seen("uid-2", "3", None), applied=None)
+
+
+@pytest.mark.parametrize(
+    ("observed", "plan"),
+    [
+        (dataclasses.replace(SHARED, seen=None), Plan("look", "mark_missing")),
+        (SHARED, Plan("look", "unseen")),
+        (dataclasses.replace(SHARED, content=EQUAL, looked=True), sync.NOTHING),
+        (
+            dataclasses.replace(SHARED, content=_content(dressing_equal=False), looked=True),
+            Plan("update", "dressing_differs", "3"),
+        ),
+        (
+            dataclasses.replace(SHARED, content=_content(entries_equal=False), looked=True),
+            Plan("update", "entries_differ", "3"),
+        ),
+        (dataclasses.replace(SHARED, seen=THEIRS, content=EQUAL, looked=True), sync.NOTHING),
+    ],
+)
+def test_what_is_done_about_a_secret_to_merge_into(observed: Observed, plan: Plan) -> None:
+    assert sync.decide(observed) == plan
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (dataclasses.replace(SHARED, seen=None, looked=True), Reason.TARGET_MISSING),
+        (dataclasses.replace(SHARED, content=_content(entries_equal=False, taken=("A",))), Reason.KEY_OWNED_ELSEWHERE),
+        (dataclasses.replace(SHARED, content=IMMUTABLE), Reason.TARGET_IMMUTABLE),
+    ],
+)
+def test_what_keeps_entries_out_of_a_secret_to_merge_into(observed: Observed, reason: Reason) -> None:
+    with pytest.raises(errors.Error) as caught:
+        sync.decide(observed)
+
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_mark_tells_whose_entries_are_merged_and_a_false_one_tells_nothing(goes: bool) -> None:
+    marks = sync.merge_metadata(OWNER, {}, {}, goes=goes)["annotations"]
+    ((name, value),) = marks.items()
+
+    assert sync.merged("team-a", {**marks, "other": "x"}) == ((OWNER, goes),)
+    assert sync.merged("team-b", marks) == ()
+    assert sync.merged("team-a", {name: "other"}) == ()
+    assert sync.merged("team-a", {f"{name}0": value}) == ()

@@ -107,7 +107,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
 
 async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
     from ..engine import records
-    from ..engine.reconcile import API_KEY_SECRETS
+    from ..engine.records import API_KEY_SECRETS
 
     namespace = place.namespace_in(api)
     record = records.read(await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name))

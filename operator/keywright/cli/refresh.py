@@ -82,7 +82,7 @@ class _Refresh:
 
     async def all_names(self) -> tuple[str, ...]:
         """Return the names of all objects of the namespace."""
-        from ..engine.reconcile import API_KEY_SECRETS
+        from ..engine.records import API_KEY_SECRETS
 
         pages = self.api.pages(API_KEY_SECRETS, self.namespace, metadata_only=True)
         return tuple([item["metadata"]["name"] async for page in pages for item in page["items"]])
@@ -93,8 +93,7 @@ class _Refresh:
 
     async def _ask(self, name: str) -> None:
         from .. import cluster
-        from ..engine.reconcile import API_KEY_SECRETS
-        from ..engine.records import REFRESH
+        from ..engine.records import API_KEY_SECRETS, REFRESH
 
         body = {"metadata": {"annotations": {REFRESH: self.token}}}
         query = {"fieldManager": "keywright-cli"}
@@ -131,7 +130,7 @@ class _Refresh:
                 await asyncio.sleep(_PAUSE)
 
     async def _follow(self) -> None:
-        from ..engine.reconcile import API_KEY_SECRETS
+        from ..engine.records import API_KEY_SECRETS
 
         since, there = "", set()
         async for page in self.api.pages(API_KEY_SECRETS, self.namespace):

@@ -51,7 +51,7 @@ def command(place: _connection.Place, name: str | None, all_namespaces: bool, ou
 
 
 async def _objects(api: Cluster, namespace: str | None, name: str | None) -> list[Json]:
-    from ..engine.reconcile import API_KEY_SECRETS
+    from ..engine.records import API_KEY_SECRETS
 
     if name:
         return [await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name)]

@@ -21,6 +21,11 @@ OWNER = "keywright.dev/api-key-secret"
 #: What a Secret says that was made by us; on one that was there before, its maker's word stays.
 MADE_BY = {"app.kubernetes.io/managed-by": "keywright"}
 
+#: Begins the annotation by which an object marks a Secret that it merges entries into; its field manager ends it.
+MERGED = "merged.keywright.dev/"
+#: Ends the mark's value where the entries stay when the object goes.
+_STAYS = ";retain"
+
 #: Secret types that hold keys. Others get their content from Kubernetes or mean something to other controllers.
 ALLOWED_TYPES = frozenset(
     {
@@ -61,6 +66,7 @@ class Seen:
         owner: namespace/name of the ApiKeySecret that it says to belong to.
         owner_uid: UID of the ApiKeySecret with which it goes, None if it is kept.
         controller: what else controls it, as kind/name; None if nothing does.
+        merged: namespace/name of the ApiKeySecrets that say to merge entries into it, and whether these go with them.
     """
 
     uid: str
@@ -68,6 +74,7 @@ class Seen:
     owner: str | None
     owner_uid: str | None = None
     controller: str | None = None
+    merged: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Content:
     immutable: bool
     ours: bool = False
     """Our own field manager wrote entries of it, whatever its annotation says."""
+    taken: tuple[str, ...] = ()
+    """Entries that are there with another value and are not ours, where it is somebody else's Secret."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,8 +101,10 @@ class Observed:
         fingerprint: of the entries as the stores say, or of those that were applied when no store was asked.
         spec_changed: the object says something else than when it was last applied.
         applied: what we wrote last, None if we do not know.
-        seen: the Secret in the target's place, None if there is none.
+        seen: the Secret in the target's place, None if there is none, or none that is marked as ours.
         content: what a look into it found, None before a look.
+        looked: whether there was a look.
+        merges: whether the entries go into a Secret that somebody else makes.
     """
 
     owner: str
@@ -104,6 +115,8 @@ class Observed:
     seen: Seen | None
     content: Content | None = None
     goes: bool = True
+    looked: bool = False
+    merges: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,6 +187,25 @@ def controlled(o: Observed) -> Plan | None:
     raise errors.Stalled(Reason.TARGET_OWNED_ELSEWHERE, f"is controlled by {o.seen.controller}", hint)
 
 
+def mark_missing(o: Observed) -> Plan | None:
+    """Look for the Secret to merge into: it need not be marked as ours."""
+    if o.seen is not None:
+        return None
+    if not o.looked:
+        return Plan("look", "mark_missing")
+    hint = "Create it, or set target.creationPolicy: Owner"
+    raise errors.Retry(Reason.TARGET_MISSING, "is not there to be merged into", hint)
+
+
+def taken(o: Observed) -> Plan | None:
+    """Leave alone the entries of others, also where the API server would let us take them."""
+    if o.content is None or not o.content.taken:
+        return None
+    named = ", ".join(o.content.taken[:5])
+    hint = "Take it out of this object, or have it taken out of the Secret"
+    raise errors.Stalled(Reason.KEY_OWNED_ELSEWHERE, f"holds what somebody else wrote as {named}", hint)
+
+
 def unseen(o: Observed) -> Plan | None:
     """Look before deciding where the version is not the one we wrote."""
     assert o.seen  # noqa: S101
@@ -231,6 +263,16 @@ CHECKS: tuple[Check, ...] = (
     dressing_differs,
 )
 
+#: The same for a Secret that somebody else makes: whose it is does not matter.
+MERGE_CHECKS: tuple[Check, ...] = (
+    mark_missing,
+    unseen,
+    taken,
+    unwritable,
+    entries_differ,
+    dressing_differs,
+)
+
 NOTHING = Plan("nothing", "in_order")
 
 
@@ -240,7 +282,8 @@ def decide(observed: Observed) -> Plan:
     Raises:
         errors.Stalled: the target must not, or cannot, be written; who catches it puts the Secret's name in front.
     """
-    return next((plan for check in CHECKS if (plan := check(observed))), NOTHING)
+    checks = MERGE_CHECKS if observed.merges else CHECKS
+    return next((plan for check in checks if (plan := check(observed))), NOTHING)
 
 
 def metadata(
@@ -262,14 +305,44 @@ def metadata(
     return body
 
 
-def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a Secret's metadata holds everything that we apply to it, and no owner of ours that is gone."""
+def merge_metadata(owner: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, goes: bool) -> Any:
+    """Return the metadata that we apply to a Secret which somebody else makes.
+
+    Args:
+        goes: whether what is merged goes with the ApiKeySecret.
+    """
+    mark = MERGED + field_manager(owner)
+    return {
+        "labels": {**labels, **MANAGED},
+        "annotations": {**annotations, mark: owner.partition("/")[2] + ("" if goes else _STAYS)},
+    }
+
+
+def merged(namespace: str, annotations: Mapping[str, str]) -> tuple[tuple[str, bool], ...]:
+    """Return which ApiKeySecrets mark a Secret as one that they merge entries into, and whether these go with them.
+
+    A mark that does not fit the name in it is nobody's: anybody may write annotations.
+    """
+    found = []
+    for name, value in annotations.items():
+        if name.startswith(MERGED):
+            owner = f"{namespace}/{value.removesuffix(_STAYS)}"
+            if name == MERGED + field_manager(owner):
+                found.append((owner, not value.endswith(_STAYS)))
+    return tuple(sorted(found))
+
+
+def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any], *, shared: bool = False) -> bool:
+    """Whether a Secret's metadata holds everything that we apply to it, and no owner of ours that is gone.
+
+    Args:
+        shared: it is somebody else's, and so are its owners.
+    """
     maps = ("labels", "annotations")
     present = all(wanted[part].items() <= (actual.get(part) or {}).items() for part in maps)
     ours = [each for each in actual.get("ownerReferences") or [] if each.get("kind") == "ApiKeySecret"]
     meant = wanted.get("ownerReferences", [])
-    same = [each.get("uid") for each in ours] == [each["uid"] for each in meant]
-    return present and same
+    return present and (shared or [each.get("uid") for each in ours] == [each["uid"] for each in meant])
 
 
 def own_entries(managed_fields: list[dict[str, Any]], manager: str) -> AbstractSet[str]:

@@ -25,15 +25,21 @@ from .fetch import KEPT_SECONDS, Fetcher
 from .gather import Gatherer
 from .health import StoreHealth
 from .loop import Loop
+from .merged import Leftovers
 from .mirror import Mirror
 from .opened import OpenedStore
 from .queue import Key
-from .reconcile import API_KEY_SECRETS, Reconciler
+from .reconcile import Reconciler
+from .records import API_KEY_SECRETS
 from .reporter import STORE_RESOURCES, Reporter
 
 log = logging.getLogger(__name__)
 
 _MANAGED = ",".join(f"{name}={value}" for name, value in sync.MANAGED.items())
+
+
+#: Seconds after the start in which every object has surely been heard of.
+SETTLED = 5.0
 
 
 class App:
@@ -53,7 +59,9 @@ class App:
             Mirror(api, cluster.SECRETS, target.seen, self._secret_changed, selector=_MANAGED, namespace=namespace)
             for namespace in self._scopes
         ]
-        #: Names of the Secrets that say to belong to an object.
+        self._seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
+        self._leftovers = Leftovers(api, self._seen, self._is_known)
+        #: Names of the Secrets that say to belong to an object, or to have entries of one.
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
         self._reporter = Reporter(api, self._recorder, self._other_than_known)
@@ -88,12 +96,11 @@ class App:
     async def _make_loop(self) -> Loop:
         keys = await installkeys.load(self._api, self._settings.namespace)
         gatherer = Gatherer(self._catalog, self._fetcher, self._credentials)
-        seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
         reconciler = Reconciler(
             self._api,
             keys,
             gatherer,
-            seen,
+            self._seen,
             owned=self._names_of,
             terminating=self._terminating,
             own_namespace=self._settings.namespace,
@@ -134,13 +141,18 @@ class App:
         meta = item["metadata"]
         if kind == "ApiKeySecret":
             if event == "DELETED":
-                self._loop.forget(Key(meta["namespace"], meta["name"]), meta["uid"])
+                self._forget(Key(meta["namespace"], meta["name"]), meta["uid"])
             else:
                 self._loop.observe(item)
         elif event == "DELETED":
             self._store_gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         else:
             self._store_seen(kind, item)
+
+    def _forget(self, key: Key, uid: str) -> None:
+        assert self._loop  # noqa: S101 - ready
+        self._loop.forget(key, uid)
+        self._leftovers.gone(key, self._names_of(key))
 
     # Stores.
 
@@ -198,6 +210,9 @@ class App:
     def _namespace(self, name: str) -> catalog.Namespace | None:
         return self._namespaces.known.get(Key("", name))
 
+    def _is_known(self, key: Key) -> bool:
+        return bool(self._loop and key in self._loop.records)
+
     def _terminating(self, namespace: str) -> bool:
         known = self._namespace(namespace)
         return bool(known and known.terminating)
@@ -212,12 +227,13 @@ class App:
             self._loop.namespace_changed(key.name)
 
     def _secret_changed(self, key: Key, old: sync.Seen | None, new: sync.Seen | None) -> None:
-        if old and old.owner and not (new and new.owner == old.owner):
-            self._disown(Key.of(old.owner), key.name)
-        if new and new.owner:
-            self._owned.setdefault(Key.of(new.owner), set()).add(key.name)
+        before, now = _owners(old), _owners(new)
+        for owner in before - now:
+            self._disown(Key.of(owner), key.name)
+        for owner in now:
+            self._owned.setdefault(Key.of(owner), set()).add(key.name)
         if self._loop:
-            for owner in {each.owner for each in (old, new) if each}:
+            for owner in before | now:
                 self._loop.target_changed(Key.of(owner), key.name)
             if new is None:
                 self._loop.target_gone(key)
@@ -247,9 +263,11 @@ class App:
 
     async def _look_for_ghosts(self) -> None:
         """Find deletions that no watch told of, by listing names now and then."""
+        await asyncio.sleep(SETTLED)
         while True:
-            await asyncio.sleep(self._settings.ghost_check_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311
             try:
+                await self._leftovers.sweep()
+                await asyncio.sleep(self._settings.ghost_check_seconds * (0.9 + 0.2 * random.random()))  # noqa: S311
                 await self._compare_names()
             except errors.Error as error:
                 log.warning("looking for ghosts failed (%s): %s", error.reason, error)
@@ -259,7 +277,7 @@ class App:
         known = {key: record.uid for key, record in self._loop.records.items()}
         for key in known.keys() - await self._names(API_KEY_SECRETS, self._scopes):
             log.info("%s is gone without a word", key)
-            self._loop.forget(key, known[key])
+            self._forget(key, known[key])
         stores = self._catalog.names()
         for kind, resource in STORE_RESOURCES.items():
             found = {identifier(kind, *key) for key in await self._names(resource, self._places(kind))}
@@ -273,3 +291,10 @@ class App:
             async for page in self._api.pages(resource, namespace, metadata_only=True)
             for item in page["items"]
         }
+
+
+def _owners(seen: sync.Seen | None) -> set[str]:
+    """Return the ApiKeySecrets that a Secret says to belong to, or to have entries of."""
+    if seen is None:
+        return set()
+    return {owner for owner, _ in seen.merged} | ({seen.owner} if seen.owner else set())

@@ -23,8 +23,10 @@ from .fetch import Fetcher, Question
 from .opened import OpenedStore
 from .records import Record
 
+#: What a store says of a key that is not there, of its own accord.
+GONE = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
 #: What an optional entry may do without.
-ABSENT = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.PROPERTY_NOT_FOUND})
+ABSENT = GONE | {Reason.PROPERTY_NOT_FOUND}
 #: Keys that one object reads at the same time.
 AT_ONCE = 8
 #: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
@@ -49,6 +51,10 @@ class Gathered:
     versions: Mapping[str, str]
     absent: Mapping[str, errors.Stalled]
     shared: bool
+
+
+class AllGone(errors.Stalled):
+    """The stores say that every key of an object is gone, and it wants its Secret to go then."""
 
 
 class Gatherer:
@@ -193,6 +199,7 @@ class _Rendering:
         Raises:
             errors.Stalled: of the first that is not to be had.
         """
+        self._not_all_gone()
         ends = time.monotonic() + LONGEST
         entries: dict[str, SecretValue] = {}
         versions: dict[str, str] = {}
@@ -218,6 +225,16 @@ class _Rendering:
                 )
         render.check_size(entries)
         return Gathered(entries, versions, absent, shared=not any(use.identity for use in self._uses.values()))
+
+    def _not_all_gone(self) -> None:
+        """Raise ``AllGone`` if that is so, and is to be the end of the Secret."""
+        answers = list(self._parsed.values())
+        if self._spec.target.deletion_policy == "Retain" or any(entry.default is not None for entry in self._spec.data):
+            return
+        if all(isinstance(each, errors.Error) and each.reason in GONE for each in answers):
+            first = answers[0]
+            assert isinstance(first, errors.Error)  # noqa: S101 - as all are
+            raise AllGone(first.reason, first.message, first.hint)
 
     def _may_lack(self, entry: kinds.DataEntry, error: errors.Stalled) -> bool:
         """Whether an entry may be left out or get its default: what the target holds is not taken away."""

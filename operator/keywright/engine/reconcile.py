@@ -19,9 +19,9 @@ from ..errors import Reason
 from ..events import EventReason
 from ..secret import FingerprintKey
 from .calm import Calm
-from .gather import Gathered, Gatherer
+from .gather import AllGone, Gathered, Gatherer
 from .queue import Key
-from .records import Record
+from .records import API_KEY_SECRETS, Record
 from .target import Found, Target
 
 #: So many repairs within so many seconds mean that somebody keeps changing the target back.
@@ -32,7 +32,8 @@ HEARD = 0.05
 ROUNDS = 4
 
 
-API_KEY_SECRETS = cluster.Resource(kinds.GROUP, kinds.VERSION, "apikeysecrets")
+class Emptied(errors.Stalled):
+    """The stores have none of the keys any more, and the target was removed because the object says so."""
 
 
 class Leaving(errors.Retry):
@@ -122,7 +123,10 @@ class Reconciler:
         former = self._former(record, spec, target)
         if not record.ask and not former and await self._still_right(record, target):
             return None
-        gathered = await self._gatherer.gather(record, spec, waiting)
+        try:
+            gathered = await self._gatherer.gather(record, spec, waiting)
+        except AllGone as gone:
+            raise await self._emptied(record, target, gone) from None
         await self._nothing_lost(record, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
@@ -167,7 +171,8 @@ class Reconciler:
         """Whether a Secret goes with the object though it is not its target, as after a rename."""
         seen = self._seen.get(Key(record.key.namespace, secret))
         name = record.told_target.get("name")
-        return bool(seen and seen.owner_uid == record.uid and name and name != secret)
+        ours = seen and (seen.owner_uid == record.uid or dict(seen.merged).get(str(record.key)))
+        return bool(ours and name and name != secret)
 
     def missing(self, record: Record, spec: kinds.ApiKeySecretSpec) -> bool:
         """Whether the target was there and no longer is."""
@@ -208,6 +213,13 @@ class Reconciler:
         )
         return True
 
+    async def _emptied(self, record: Record, target: Target, gone: AllGone) -> Emptied:
+        """Remove the target of an object whose keys are all gone; return what there is to tell."""
+        with self.calm.writing():
+            await target.remove(target.name)
+        record.applied = None
+        return Emptied(gone.reason, f"{gone.message}; as deletionPolicy says, Secret {target.name} went", gone.hint)
+
     async def _nothing_lost(self, record: Record, target: Target, gathered: Gathered) -> None:
         """See that an entry which is gone from its store is not taken from a target that the status does not know.
 
@@ -246,7 +258,7 @@ class Reconciler:
                     await self._heard(record)
                 elif plan.repair:
                     await self._alive(record)
-                written = await target.write(gathered.entries, plan.resource_version)
+                written = await target.write(gathered.entries, observed.seen)
                 if written:
                     return self._wrote(record, target, plan, found, written)
                 refused = (plan, found)
@@ -289,6 +301,7 @@ class Reconciler:
             # Not the generation that the status is about: that may have been in trouble ever since.
             spec_changed=told.get("generation") != record.working,
             goes=spec.target.on_delete == "Delete",
+            merges=spec.target.merges,
             applied=record.applied if told.get("name") == target.name else None,
             seen=self._seen.get(Key(record.key.namespace, target.name)),
         )
@@ -334,9 +347,9 @@ class Reconciler:
     async def _remove_former(target: Target, former: AbstractSet[str]) -> list[tuple[EventReason, str]]:
         """After a rename of the target: remove the Secret under the old name."""
         return [
-            (EventReason.DELETED, f"Secret {name} is no longer the target and was deleted")
+            (EventReason.DELETED, f"Secret {name} is no longer the target: {done}")
             for name in sorted(former)
-            if await target.remove(name)
+            if (done := await target.remove(name))
         ]
 
     def _former(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> AbstractSet[str]:
@@ -350,7 +363,7 @@ class Reconciler:
         named = {str(known)} if known else set()
         for name in self._owned(record.key):
             seen = self._seen.get(Key(record.key.namespace, name))
-            if seen and seen.owner_uid == record.uid:
+            if seen and (seen.owner_uid == record.uid or dict(seen.merged).get(str(record.key))):
                 named.add(name)
         return named - {target.name}
 
@@ -364,4 +377,4 @@ def _as_found(observed: sync.Observed) -> sync.Applied:
 def _looked(observed: sync.Observed, target: Target, found: Found | None, gathered: Gathered) -> sync.Observed:
     """Add to an observation what a look into the target has found."""
     content = target.compare(found, gathered.entries) if found else None
-    return dataclasses.replace(observed, seen=found.seen if found else None, content=content)
+    return dataclasses.replace(observed, seen=found.seen if found else None, content=content, looked=True)

@@ -9,11 +9,12 @@ import dataclasses
 import json
 from typing import Any
 
-from .. import events, kinds
+from .. import cluster, events, kinds
 from ..decide import report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
 
+API_KEY_SECRETS = cluster.Resource(kinds.GROUP, kinds.VERSION, "apikeysecrets")
 #: Annotation whose change asks for a refresh.
 REFRESH = "keywright.dev/refresh"
 

@@ -16,8 +16,8 @@ from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .catalog import StoreRecord
 from .gather import Gathered
-from .reconcile import API_KEY_SECRETS, Outcome
-from .records import Record
+from .reconcile import Emptied, Outcome
+from .records import API_KEY_SECRETS, Record
 
 STORE_RESOURCES = {
     "KeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "keystores"),
@@ -95,11 +95,15 @@ class Reporter:
         conditions = before.get("conditions") or []
         old = report.find(conditions, "Ready")
         now = rfc3339()
-        kept = "" if error.reason is Reason.SECRET_MISSING else _kept(record, error.reason, missing=missing)
+        emptied = isinstance(error, Emptied)
+        silent = emptied or error.reason is Reason.SECRET_MISSING
+        kept = "" if silent else _kept(record, error.reason, missing=missing)
+        gone = {"target", "versions", "keys"} if emptied else ()
+        before_it = {name: value for name, value in before.items() if name not in gone}
         after = (
-            dict(before)
+            before_it
             | self._base(record, before)
-            | _expected(record, before)
+            | _expected(record, before_it)
             | {
                 "conditions": report.merged(
                     conditions, report.troubled(error, kept, report.since_when(old, error, now)), record.working, now
@@ -110,7 +114,8 @@ class Reporter:
         # Said when it is written: what was decided on an old version is decided, and said, once more.
         if await self._write(record, before, after) and news and not quiet:
             note = f"{error.reason}: {report.explain(error, kept)}"
-            self._recorder.say(record.regarding, _said_of(error), "Sync", note, about=error.reason)
+            said = EventReason.DELETED if emptied else _said_of(error)
+            self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
 
     def gone(self, record: Record, secret: str) -> None:
         """Say that an object was deleted."""

@@ -19,6 +19,8 @@ from .. import cluster, errors, kinds
 from ..decide import sync
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretMap, SecretValue
+from .merged import withdraw
+from .queue import Key
 from .records import Record
 
 
@@ -48,14 +50,12 @@ class Target:
         self._namespace, self.owner = record.key.namespace, str(record.key)
         self.name = spec.target_name(record.key.name)
         self._manager = sync.field_manager(self.owner)
-        self._type = spec.target.type
-        self._metadata = sync.metadata(
-            self.owner,
-            record.uid,
-            spec.target.labels,
-            spec.target.annotations,
-            owned=spec.target.on_delete == "Delete",
-            made=spec.target.adopt == "Never",
+        self._type, self._immutable, self._merges = spec.target.type, spec.target.immutable, spec.target.merges
+        said, goes = (spec.target.labels, spec.target.annotations), spec.target.on_delete == "Delete"
+        self._metadata = (
+            sync.merge_metadata(self.owner, *said, goes=goes)
+            if spec.target.merges
+            else sync.metadata(self.owner, record.uid, *said, owned=goes, made=spec.target.adopt == "Never")
         )
 
     def fingerprint(self, entries: SecretMap) -> str:
@@ -81,10 +81,17 @@ class Target:
             entries_equal=all(found.entries.get(name) == value for name, value in entries.items())
             and not own - entries.keys(),
             dressing_equal=self._dressed(found),
-            type_equal=found.type == self._type,
+            type_equal=self._merges or found.type == self._type,
             immutable=found.immutable,
             ours=bool(own),
+            taken=self._taken(found, entries, own),
         )
+
+    def _taken(self, found: Found, entries: SecretMap, own: AbstractSet[str]) -> tuple[str, ...]:
+        if not self._merges:
+            return ()
+        others = entries.keys() & found.entries.keys() - own
+        return tuple(sorted(name for name in others if found.entries[name] != entries[name]))
 
     def untouched(self, found: Found, fingerprint: str) -> bool:
         """Whether our own entries and dressing are as we left them, without asking a store what they should be."""
@@ -94,7 +101,11 @@ class Target:
 
     def _dressed(self, found: Found) -> bool:
         meta = found.meta
-        return sync.dressed(meta, self._metadata) and not sync.left_over(meta, self._metadata, self._manager)
+        return (
+            sync.dressed(meta, self._metadata, shared=self._merges)
+            and not sync.left_over(meta, self._metadata, self._manager)
+            and (found.immutable or not self._immutable)
+        )
 
     def own(self, found: Found) -> AbstractSet[str]:
         """Return the names of the entries that this object wrote."""
@@ -104,39 +115,52 @@ class Target:
         """Name who else writes the Secret's entries."""
         return sync.others(found.meta.get("managedFields") or [], self._manager)
 
-    async def write(self, entries: SecretMap, resource_version: str | None) -> sync.Applied | None:
-        """Apply the Secret: at this version, or only if there is none; None if that no longer holds.
+    async def write(self, entries: SecretMap, seen: sync.Seen | None) -> sync.Applied | None:
+        """Apply the Secret: as it was seen, or only if there is none; None if that no longer holds.
 
         Raises:
             errors.Error: the API server refuses it.
         """
-        # "1": create only. An apply without it would take over a Secret that is already there.
-        meta = {"name": self.name, "namespace": self._namespace, "resourceVersion": resource_version or "1"}
-        body = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {**meta, **self._metadata},
-            "type": self._type,
+        body: dict[str, Any] = {
+            "metadata": {**self._metadata, **self._as_seen(seen)},
             "data": {name: base64.b64encode(value.reveal()).decode() for name, value in entries.items()},
         }
+        if not self._merges:
+            body |= {"type": self._type} | ({"immutable": True} if self._immutable else {})
         try:
-            answer = await self._api.call(
-                "PATCH",
-                cluster.SECRETS,
-                self._namespace,
-                self.name,
-                body=body,
-                content_type=cluster.APPLY,
-                query={"fieldManager": self._manager, "force": "true"},
-                accept=cluster.METADATA,
-                verb="apply",
-            )
+            written = await self._apply(self.name, body, force=not self._merges)
         except cluster.Refused as refused:
+            if refused.cause == "FieldManagerConflict":
+                raise _taken(refused, f"Secret {self._namespace}/{self.name}") from None
             if refused.status == 409:
                 return None
             raise refusal(refused, self._namespace, self.name) from None
-        written = answer["metadata"]
         return sync.Applied(written["uid"], written["resourceVersion"], self.fingerprint(entries))
+
+    def _as_seen(self, seen: sync.Seen | None) -> dict[str, str]:
+        """Return what makes an apply fail where the Secret is no longer as it was seen."""
+        if seen is None:
+            # Create only. An apply without it would take over a Secret that is already there.
+            return {"resourceVersion": "1"}
+        # With its UID, one that is gone is not made anew: what is merged would be all that is in it.
+        return {"resourceVersion": seen.resource_version} | ({"uid": seen.uid} if self._merges else {})
+
+    async def _apply(self, name: str, body: dict[str, Any], *, force: bool) -> dict[str, Any]:
+        """Apply a Secret as this object's field manager; return its metadata."""
+        meta = {"name": name, "namespace": self._namespace, **body["metadata"]}
+        answer = await self._api.call(
+            "PATCH",
+            cluster.SECRETS,
+            self._namespace,
+            name,
+            body={"apiVersion": "v1", "kind": "Secret", **body, "metadata": meta},
+            content_type=cluster.APPLY,
+            query={"fieldManager": self._manager, "force": str(force).lower()},
+            accept=cluster.METADATA,
+            verb="apply",
+        )
+        written: dict[str, Any] = answer["metadata"]
+        return written
 
     async def owned(self, name: str) -> Mapping[str, Any] | None:
         """Return the metadata of a Secret of another name, if it is there and the object's.
@@ -145,22 +169,31 @@ class Target:
         """
         found = await self._api.get(cluster.SECRETS, self._namespace, name)
         meta: dict[str, Any] = found["metadata"] if found else {}
-        written = sync.own_entries(meta.get("managedFields") or [], self._manager)
-        return meta if written and seen(meta).owner == self.owner else None
+        if not sync.own_entries(meta.get("managedFields") or [], self._manager):
+            return None
+        whose = seen(meta)
+        return meta if self.owner == whose.owner or self.owner in dict(whose.merged) else None
 
-    async def remove(self, name: str) -> bool:
-        """Delete a Secret that the object no longer names, if it is still the object's; True if it was deleted."""
+    async def remove(self, name: str) -> str:
+        """Delete a Secret that is the object's, or take out what it merged into one; return what was done, if it was.
+
+        Returns:
+            A clause for people, without the name; empty if nothing was done.
+        """
         meta = await self.owned(name)
         if meta is None:
-            return False
+            return ""
+        if (whose := seen(meta)).owner != self.owner:
+            done = await withdraw(self._api, Key(self._namespace, name), whose, self.owner)
+            return "what was merged into it was taken out" if done else ""
         body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
         try:
             await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
         except cluster.Refused as refused:
             if refused.status in (404, 409):
-                return False
+                return ""
             raise refusal(refused, self._namespace, name) from None
-        return True
+        return "was deleted"
 
 
 def seen(meta: Mapping[str, Any]) -> sync.Seen:
@@ -171,7 +204,24 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     others = (each for each in references if each.get("controller") and each.get("kind") != "ApiKeySecret")
     named = next((f"{each.get('kind')}/{each.get('name')}" for each in others), None)
     controller = re.sub(r"[^-\w./]", "?", named)[:120] if named else None
-    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller)
+    merged = sync.merged(meta["namespace"], meta.get("annotations") or {})
+    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged)
+
+
+def _taken(refused: cluster.Refused, where: str) -> errors.Stalled:
+    """Say what somebody else writes that was to be merged into a Secret."""
+    parts = (("entry", ".data."), ("label", ".metadata.labels."), ("annotation", ".metadata.annotations."))
+    named = [
+        f"{kind} {field.removeprefix(path)}"
+        for field in dict.fromkeys(refused.fields)
+        for kind, path in parts
+        if re.fullmatch(rf"{re.escape(path)}[-\w./]{{1,100}}", field)
+    ]
+    return errors.Stalled(
+        Reason.KEY_OWNED_ELSEWHERE,
+        f"{', '.join(named[:5]) or 'a part'} of {where} is written by somebody else, with another value",
+        "Take it out of this object, or let the other one give it up",
+    )
 
 
 def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error:

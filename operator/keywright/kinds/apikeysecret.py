@@ -31,7 +31,8 @@ Text = Annotated[Printable, pydantic.StringConstraints(max_length=512)]
 Fingerprint = Annotated[str, pydantic.StringConstraints(max_length=64)]
 
 _NOT_OURS = Cel(
-    "!self.exists(name, name.startsWith('keywright.dev/'))", "names below keywright.dev/ are Keywright's own"
+    "!self.exists(name, name.startsWith('keywright.dev/') || name.startsWith('merged.keywright.dev/'))",
+    "names below keywright.dev/ and merged.keywright.dev/ are Keywright's own",
 )
 
 
@@ -96,10 +97,12 @@ class DataEntry(Spec):
 class TargetSpec(Spec):
     """The Secret that is written."""
 
-    renamed = (
-        Renamed("template", "labels, annotations and type directly in target"),
-        Absent("deletionPolicy", "the Secret keeps what a store no longer has; onDelete is for when this object goes"),
-        Absent("immutable", "a Secret that is kept right is one that can be written"),
+    renamed = (Renamed("template", "labels, annotations and type directly in target"),)
+    cel = (
+        Cel(
+            "!has(self.creationPolicy) || self.creationPolicy != 'Merge' || !has(self.immutable) || !self.immutable",
+            "a Secret that entries are merged into is not this object's to make immutable",
+        ),
     )
 
     name: ObjectName | None = None
@@ -110,17 +113,35 @@ class TargetSpec(Spec):
     """Labels that the Secret gets."""
     annotations: Annotated[Annotations, _NOT_OURS] = pydantic.Field(default_factory=dict)
     """Annotations that the Secret gets."""
-    creation_policy: Literal["Owner"] = "Owner"
-    """`Owner`: the Secret is created and kept by this object."""
+    creation_policy: Literal["Owner", "Merge"] = "Owner"
+    """`Owner`: the Secret is created and kept by this object. `Merge`: the entries are added to a Secret that somebody
+    else makes; nothing of his is touched."""
     adopt: Literal["Never", "IfEqual", "Always"] = "Never"
     """Whether a Secret of that name that is there already is taken over: never, if it holds the same, or always."""
     on_delete: Literal["Delete", "Retain"] = "Delete"
-    """What happens to the Secret when this object is deleted."""
+    """What happens to the Secret, or to the entries merged into one, when this object is deleted."""
+    deletion_policy: Literal["Retain", "Delete"] = "Retain"
+    """What happens to the Secret when the stores say that all of its keys are gone; a refusal, an outage or silence
+    never counts as gone."""
+    immutable: bool = False
+    """Whether the Secret is made immutable; only with `refreshInterval: 0`."""
+
+    @property
+    def merges(self) -> bool:
+        """Whether the entries go into a Secret that somebody else makes."""
+        return self.creation_policy == "Merge"
 
 
 class ApiKeySecretSpec(Spec):
     """What the Secret should hold."""
 
+    cel = (
+        Cel(
+            "!has(self.target) || !has(self.target.immutable) || !self.target.immutable"
+            " || (has(self.refreshInterval) && self.refreshInterval == duration('0s'))",
+            "target.immutable needs refreshInterval: 0: what cannot be changed is not refreshed",
+        ),
+    )
     renamed = (
         Renamed("secretStoreRef", "storeRef"),
         Renamed("refreshPolicy", "refreshInterval"),

@@ -1,0 +1,98 @@
+"""Entries that were merged into Secrets of others, and whose ApiKeySecret is gone: they are taken out again.
+
+Without finalizers: what marks such a Secret says whose entries are in it, so that also a deletion which nobody watched
+is made good.
+
+Does not belong here: merging (``target``), what goes with an ApiKeySecret by its ownerReference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from .. import cluster, errors
+from ..decide import sync
+from .queue import Key
+from .records import API_KEY_SECRETS
+
+log = logging.getLogger(__name__)
+
+
+async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: str) -> bool:
+    """Take out of a Secret what an ApiKeySecret merged into it; False if it is no longer as it was seen.
+
+    Applying nothing gives up everything that was applied; what others write too stays.
+
+    Args:
+        owner: namespace/name of the ApiKeySecret.
+    """
+    meta = {
+        "name": secret.name,
+        "namespace": secret.namespace,
+        "uid": seen.uid,
+        "resourceVersion": seen.resource_version,
+    }
+    try:
+        await api.call(
+            "PATCH",
+            cluster.SECRETS,
+            secret.namespace,
+            secret.name,
+            body={"apiVersion": "v1", "kind": "Secret", "metadata": meta},
+            content_type=cluster.APPLY,
+            query={"fieldManager": sync.field_manager(owner), "force": "true"},
+            accept=cluster.METADATA,
+            verb="apply",
+        )
+    except cluster.Refused as refused:
+        if refused.status not in (404, 409):
+            raise
+        return False
+    return True
+
+
+class Leftovers:
+    """Finds what was merged by objects that are gone.
+
+    Args:
+        secrets: the metadata of our Secrets.
+        known: whether there is an ApiKeySecret, as far as we know.
+    """
+
+    def __init__(self, api: cluster.Cluster, secrets: Mapping[Key, sync.Seen], known: Callable[[Key], bool]) -> None:
+        self._api, self._secrets, self._known = api, secrets, known
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def gone(self, owner: Key, names: Iterable[str]) -> None:
+        """Take out in the background what an object that is gone merged into these Secrets."""
+        for name in names:
+            task = asyncio.create_task(self._tidy(Key(owner.namespace, name), str(owner)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def sweep(self) -> None:
+        """Look through all Secrets for marks of objects that are gone."""
+        for secret, seen in list(self._secrets.items()):
+            for owner, goes in seen.merged:
+                if goes and not self._known(Key.of(owner)):
+                    await self._tidy(secret, owner)
+
+    async def _tidy(self, secret: Key, owner: str) -> None:
+        try:
+            # Once more if somebody else writes at the same moment; after that the next sweep does it.
+            for _ in range(3):
+                seen = self._secrets.get(secret)
+                if seen is None or not dict(seen.merged).get(owner) or await self._is_there(Key.of(owner)):
+                    return
+                if await withdraw(self._api, secret, seen, owner):
+                    log.info("%s: what ApiKeySecret %s had merged was taken out", secret, owner)
+                    return
+                await asyncio.sleep(0.2)
+        except errors.Error as error:
+            log.warning("%s: what ApiKeySecret %s had merged could not be taken out (%s)", secret, owner, error.reason)
+
+    async def _is_there(self, owner: Key) -> bool:
+        """Whether the ApiKeySecret is there after all, by the API server's own word."""
+        return await self._api.get(API_KEY_SECRETS, owner.namespace, owner.name) is not None
