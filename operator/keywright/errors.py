@@ -59,6 +59,8 @@ class Reason(enum.StrEnum):
     """The values together are larger than a Secret may be (1 MiB), or a key is larger than can be searched."""
     DECODE_FAILED = "DecodeFailed"
     """The value is not what the entry's `decode` says."""
+    CONFLICTING_ENTRIES = "ConflictingEntries"
+    """Two names become one entry of the Secret."""
     ACCESS_DENIED = "AccessDenied"
     """The store refuses this path to the identity that was used."""
     AUTH_FAILED = "AuthFailed"

@@ -76,6 +76,34 @@ def entry_value(
     return SecretValue(decoded)
 
 
+def property_of(values: dict[str, Any], name: str, where: str) -> Any:
+    """Return a property of a map: a literal key, else segments joined by dots.
+
+    Raises:
+        errors.Stalled: ``PropertyNotFound``.
+    """
+    if name in values:
+        return values[name]
+    at: Any = values
+    for segment in name.split("."):
+        if not isinstance(at, dict) or segment not in at:
+            raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} has no property {name}")
+        at = at[segment]
+    return at
+
+
+def text_of(value: Any) -> bytes:
+    """Return a string of a map as it is, anything else as its JSON text; null is empty.
+
+    Raises:
+        UnicodeEncodeError: it holds half a character.
+    """
+    if value is None:
+        return b""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
 def size(value: SecretValue) -> int:
     """Return how large a value is (bytes)."""
     return len(value.reveal())
@@ -144,19 +172,8 @@ def _chosen(parsed: Parsed, name: str | None, expression: str | None, where: str
     if not fetched.is_map:
         raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} is text, not a map to choose from")
     if name is not None:
-        return _text(_property(parsed.values(), name, where))
-    return _text(_found(parsed, len(whole), expression or "", where))
-
-
-def _property(values: dict[str, Any], name: str, where: str) -> Any:
-    if name in values:
-        return values[name]
-    at: Any = values
-    for segment in name.split("."):
-        if not isinstance(at, dict) or segment not in at:
-            raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} has no property {name}")
-        at = at[segment]
-    return at
+        return text_of(property_of(parsed.values(), name, where))
+    return text_of(_found(parsed, len(whole), expression or "", where))
 
 
 #: What an expression may be made of. Without lists made on the spot and functions that join, its cost is bounded by its
@@ -223,13 +240,6 @@ def _bounded(node: Any) -> bool:
     if kind == "literal" and isinstance(value, list | dict):
         return False
     return kind in _NODES and all(_bounded(each) for each in node["children"] if isinstance(each, dict))
-
-
-def _text(value: Any) -> bytes:
-    if value is None:
-        return b""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode()
 
 
 def _decoded(raw: bytes, decode: Decode) -> bytes:

@@ -1,0 +1,276 @@
+"""What the entries of a map are, and what they are called in a Secret. Pure.
+
+Names come from the store: they are no secrets, and may hold anything. Messages show them escaped and cut.
+
+Does not belong here: one entry with a name of its own (``decide/render.py``), the fields of a rule
+(``kinds/rewrite.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pydantic
+import re2
+
+from .. import errors, schema
+from ..errors import Reason
+from ..kinds.rewrite import Case, Regexp, Rewrite
+from ..secret import SecretValue
+from . import render
+
+#: Entries of one map.
+MAX_ENTRIES = 500
+
+#: Characters of a name, at every step: those that a Secret's may have.
+MAX_NAME = 253
+
+#: Memory of a compiled expression (bytes), and its instructions. One of ordinary length has some dozen.
+MAX_MEMORY, MAX_PROGRAM = 256 * 1024, 4096
+
+#: What all expressions of one map may cost: instructions times the characters ahead, summed over all searches. RE2
+#: looks at a character at most once for each instruction, in less than 10 ns.
+MAX_COST = 32 * 1024 * 1024
+
+_KEY = pydantic.TypeAdapter[str](schema.DataKey)
+
+#: Before a capital that follows a small letter, or that a small letter follows; else at what is no letter or digit.
+#: ASCII only: a Secret's names are, and other letters are to be seen in the message that refuses them.
+_BREAKS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z0-9])(?=[A-Z][a-z])|[\x00-/:-@\[-`{-\x7f]+")
+
+#: What a rule makes of a name, and what that cost.
+Step = Callable[[str], tuple[str, int]]
+
+#: A reference to a group, as Go reads one.
+_REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|(?P<bare>\w+)|\{(?P<braced>\w+)\})")
+
+
+def renamed(names: Iterable[str], rules: Sequence[Rewrite], *, where: str) -> dict[str, str]:
+    """Return what each name becomes when the rules are applied one after the other.
+
+    Args:
+        where: the map, as messages begin.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: a rule cannot be used, or a name cannot be that of an entry of a Secret;
+            ``ConflictingEntries``: two names become one.
+    """
+    result = {each: each for each in names}
+    _check(result, _carried, f"{where} has names that are too long or no text", "Name the entries in data")
+    steps = [_step(each, where) for each in rules]
+    budget = MAX_COST
+    for step in steps:
+        for old, new in result.items():
+            result[old], cost = step(new)
+            budget -= cost
+            if budget < 0:
+                raise _failed(f"{where} has a rewrite that costs too much", "Write a simpler expression")
+        _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct its target")
+    hint = "Rename them with rewrite, for example case: UpperSnake, or name the entries in data"
+    _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
+    _check_conflicts(result, where)
+    return result
+
+
+def extracted(
+    parsed: render.Parsed,
+    property: str | None,  # noqa: A002 - the field's name
+    where: str,
+    *,
+    allow_empty: bool = False,
+) -> dict[str, SecretValue]:
+    """Return the entries of a map by the names that they have in the store.
+
+    A map is a JSON object, or the text of one. Strings are taken as they are; numbers, booleans, lists and maps become
+    their JSON text; null is empty.
+
+    Args:
+        property: which property of the key is the map: a literal name, else segments joined by dots; None for the key.
+        where: the map, as messages begin.
+        allow_empty: whether empty values are taken, and a map without entries.
+
+    Raises:
+        errors.Stalled: ``PropertyNotFound``: no map is there; ``ValueEmpty``; ``ValueTooLarge``: too many entries;
+            ``DecodeFailed``: a value is no text.
+    """
+    values = _map(parsed, property, where)
+    if len(values) > MAX_ENTRIES:
+        said = f"{where} has more than {MAX_ENTRIES} entries"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Name the entries in data, or spread them over several keys")
+    if not values and not allow_empty:
+        raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} has no entries", "Write the entries into the store")
+    return {name: _value(values[name], f"{where}, entry {shown(name)},", allow_empty) for name in values}
+
+
+def shown(name: str) -> str:
+    """Return a name from outside as it may stand in a message: quoted, in plain letters, cut."""
+    return ascii(name if len(name) <= 64 else f"{name[:60]}...")
+
+
+def _map(parsed: render.Parsed, name: str | None, where: str) -> dict[str, Any]:
+    fetched = parsed.fetched
+    none = errors.Stalled(
+        Reason.PROPERTY_NOT_FOUND, f"{where} is no map of entries", "Name the property that is a map, or use data"
+    )
+    with errors.boundary(lambda _: none):
+        whole = parsed.values() if fetched.is_map else fetched.value.reveal()
+        found = render.property_of(_object(whole), name, where) if name is not None else whole
+        return _object(found)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return a map that is one already, or the text of one; else raise anything."""
+    found = json.loads(value) if isinstance(value, str | bytes) else value
+    if not isinstance(found, dict):
+        raise TypeError
+    return found
+
+
+def _value(value: Any, where: str, allow_empty: bool) -> SecretValue:
+    unreadable = errors.Stalled(Reason.DECODE_FAILED, f"{where} is not text that can be read", "Correct the value")
+    with errors.boundary(lambda _: unreadable):
+        secret = SecretValue(render.text_of(value))
+    if not secret and not allow_empty:
+        raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} is empty", "Write the value into the store")
+    return secret
+
+
+def _check(names: Mapping[str, str], good: Callable[[str], bool], said: str, hint: str) -> None:
+    """Refuse names that are not good, by what they are in the store and what they have become."""
+    wrong = sorted(old for old, new in names.items() if not good(new))
+    if wrong:
+        first = [shown(old) + (f" as {shown(names[old])}" if names[old] != old else "") for old in wrong[:3]]
+        more = f" and {len(wrong) - 3} more" if wrong[3:] else ""
+        raise _failed(f"{said}: {', '.join(first)}{more}", hint)
+
+
+def _carried(name: str) -> bool:
+    """Whether a name can be worked on: not too long, and without halves of characters, as JSON can hold them."""
+    return len(name) <= MAX_NAME and not re.search("[\ud800-\udfff]", name)
+
+
+def _is_key(name: str) -> bool:
+    try:
+        _KEY.validate_python(name)
+    except pydantic.ValidationError:
+        return False
+    return True
+
+
+def _check_conflicts(names: Mapping[str, str], where: str) -> None:
+    first: dict[str, str] = {}
+    for old in sorted(names):
+        if (other := first.setdefault(names[old], old)) != old:
+            said = f"{where} has {shown(other)} and {shown(old)}, which both become {names[old]}"
+            hint = "Change the rewrite so that they stay apart, or name the entries in data"
+            raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
+
+
+def _step(spec: Rewrite, where: str) -> Step:
+    """Return a rule ready to use.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: the expression cannot be used, or the rule is one of a later version.
+    """
+    if spec.regexp:
+        return _Replacing(spec.regexp, where)
+    if (prefix := spec.prefix) is not None:
+        return lambda name: (prefix + name, 0)
+    if (case := spec.case) is not None:
+        return lambda name: (_spelled(name, case), 0)
+    said = f"{where} has a rewrite that this version does not know"
+    raise _failed(said, "Use regexp, prefix or case, or install the version that the CRD is from")
+
+
+#: What RE2 finds in the middle of a letter too, where Go does not.
+_OF_BYTES = re.compile(r"(?<!\\)(\\\\)*\\[BC]")
+
+
+class _Replacing:
+    """Replaces all that an expression finds, as Go's ``ReplaceAllString`` does.
+
+    ``re2.sub`` is another thing: it takes a match of nothing at the end of the text twice, and one behind a match.
+    """
+
+    def __init__(self, spec: Regexp, where: str) -> None:
+        said = f"{where} has a rewrite whose expression {shown(spec.source)}"
+        wrong = _failed(f"{said} cannot be used", "Write it in RE2's syntax: no look-around, few repetitions, no \\\\B")
+        if _OF_BYTES.search(spec.source):
+            raise wrong
+        options = re2.Options()
+        options.max_mem, options.log_errors = MAX_MEMORY, False
+        with errors.boundary(lambda _: wrong):
+            self._found = re2.compile(spec.source, options)
+        self._size: int = self._found.programsize
+        if self._size > MAX_PROGRAM:
+            raise wrong
+        self._target = self._parts(spec.target, where)
+
+    def __call__(self, name: str) -> tuple[str, int]:
+        pieces: list[str] = []
+        end, cost = 0, self._cost(name)
+        for match in self._found.finditer(name):
+            start, stop = match.span()
+            pieces.append(name[end:start])
+            # Nothing right behind a match is not another one.
+            if stop > end or start == 0:
+                pieces += (each if isinstance(each, str) else match[each] or "" for each in self._target)
+            end = stop
+            cost += self._cost(name[end:])
+        return "".join([*pieces, name[end:]]), cost
+
+    def _cost(self, ahead: str) -> int:
+        """Return what a search costs at most."""
+        return self._size * (len(ahead) + 1)
+
+    def _parts(self, target: str, where: str) -> list[str | int]:
+        """Return a target as text and numbers of groups."""
+        parts: list[str | int] = []
+        end = 0
+        for match in _REFERENCE.finditer(target):
+            parts.append(target[end : match.start()])
+            parts.append("$" if match["dollar"] else self._group(match["bare"] or match["braced"], where))
+            end = match.end()
+        return [*parts, target[end:]]
+
+    def _group(self, name: str, where: str) -> int:
+        """Return the number of a group. Go takes nothing for a group that is not there, which is never meant."""
+        number = int(name) if re.fullmatch("0|[1-9][0-9]{0,3}", name) else self._found.groupindex.get(name)
+        if number is None or number > self._found.groups:
+            said = f"{where} has a rewrite whose target names group {shown(name)}, which its source has not"
+            raise _failed(said, "Write ${1} where a letter, a digit or _ follows, and $$ for a dollar")
+        return int(number)
+
+
+def _spelled(name: str, case: Case) -> str:
+    words = [each for each in _BREAKS.split(name) if each]
+    match case:
+        case "UpperSnake":
+            return "_".join(map(_upper, words))
+        case "LowerSnake":
+            return "_".join(map(_lower, words))
+        case "Kebab":
+            return "-".join(map(_lower, words))
+        case "Camel":
+            return "".join([*map(_lower, words[:1]), *map(_capitalized, words[1:])])
+        case "Pascal":
+            return "".join(map(_capitalized, words))
+
+
+def _upper(word: str) -> str:
+    return word.encode().upper().decode()
+
+
+def _lower(word: str) -> str:
+    return word.encode().lower().decode()
+
+
+def _capitalized(word: str) -> str:
+    return word.encode().capitalize().decode()
+
+
+def _failed(said: str, hint: str) -> errors.Stalled:
+    return errors.Stalled(Reason.INVALID_SPEC, said, hint)
