@@ -61,6 +61,8 @@ class Reason(enum.StrEnum):
     """The value is not what the entry's `decode` says."""
     CONFLICTING_ENTRIES = "ConflictingEntries"
     """Two names become one entry of the Secret."""
+    SHAPE_FAILED = "ShapeFailed"
+    """An entry is not what the target's shape needs: it is missing, no text, no certificate, another's key."""
     ACCESS_DENIED = "AccessDenied"
     """The store refuses this path to the identity that was used."""
     AUTH_FAILED = "AuthFailed"

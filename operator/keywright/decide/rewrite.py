@@ -68,7 +68,7 @@ def renamed(names: Iterable[str], rules: Sequence[Rewrite], *, where: str) -> di
             budget -= cost
             if budget < 0:
                 raise _failed(f"{where} has a rewrite that costs too much", "Write a simpler expression")
-        _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct its target")
+            _check({old: result[old]}, _carried, f"{where} has a rewrite that makes names too long", "Correct it")
     hint = "Rename them with rewrite, for example case: UpperSnake, or name the entries in data"
     _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
     _check_conflicts(result, where)
