@@ -28,6 +28,19 @@ RESULTS: dict[str, dict[str, dict[str, str] | None]] = {
     "sync-a-key": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "OPENAI_ORG": "acme"}},
     "adopt-an-existing-secret": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "LOG_LEVEL": "info"}},
     "keep-a-secret": {"llm-keys": {"OPENAI_API_KEY": "sk-demo-1"}},
+    "json-into-variables": {
+        "llm": {
+            "BASE_URL": "https://llm.example.com",
+            "LIMITS": '{"rpm":600}',
+            "OPENAI_API_KEY": "sk-demo-1",
+        },
+    },
+    "pull-secret": {
+        "registry": {
+            ".dockerconfigjson": '{"auths":{"ghcr.io":{"auth":"cm9ib3Q6cmVnLWRlbW8tMQ==",'
+            '"password":"reg-demo-1","username":"robot"}}}',
+        },
+    },
     "share-one-secret": {"app-settings": {"LOG_LEVEL": "info", "OPENAI_API_KEY": "sk-demo-1"}},
     "refresh-and-suspend": {
         "llm-often": {"OPENAI_API_KEY": "sk-demo-1"},

@@ -133,7 +133,7 @@ def test_every_row_has_as_many_cells_as_its_header(kind: type[kinds.Kind]) -> No
     ("field", "kind_of", "default"),
     [
         ("refreshInterval", "duration, for example `90s` or `1h30m`", "`1h`"),
-        ("data", "list (1 to 500, each `key` once) of object", "*required*"),
+        ("data", "list (at most 500, each `key` once) of object", ""),
         ("data[].key", "Secret key", "*required*"),
         ("data[].remoteRef.path", "printable text (1 to 1024 characters)", "*required*"),
         ("data[].decode", "`None` or `Base64` or `Base64URL`", "`None`"),

@@ -30,6 +30,11 @@ class Reason(enum.StrEnum):
     SUSPENDED = "Suspended"
     """`spec.suspend` is true: nothing is read or written."""
 
+    PARTIAL = "Partial"
+    """The target holds what the stores have; optional entries that they do not have are missing."""
+    FALLBACK = "Fallback"
+    """The target holds values of a fallback store, because the entry's own store does not answer."""
+
     INVALID_SPEC = "InvalidSpec"
     """The object holds what its CRD cannot check: an expression that cannot be parsed, an address that is none."""
     STORE_NOT_FOUND = "StoreNotFound"
@@ -53,6 +58,10 @@ class Reason(enum.StrEnum):
     """The store says that this version was deleted or destroyed."""
     PROPERTY_NOT_FOUND = "PropertyNotFound"
     """The key was read, but has no such property."""
+    FEWER_ENTRIES = "FewerEntries"
+    """A store has fewer entries than the target holds, and the object does not say `allowShrink: true`."""
+    TEMPLATE_NOT_FOUND = "TemplateNotFound"
+    """A ConfigMap that holds templates, or one of its entries, is not there."""
     VALUE_EMPTY = "ValueEmpty"
     """The value is empty and the entry does not say `allowEmpty: true`."""
     VALUE_TOO_LARGE = "ValueTooLarge"

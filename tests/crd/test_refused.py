@@ -147,7 +147,7 @@ REFUSED = {
         f"a selector with {', '.join(each)}": (cluster_store(namespaceSelector=each), CLOSED)
         for each in WRONG_SELECTORS
     },
-    "no entries": (api_key_secret("llm"), "spec.data: Invalid value"),
+    "no entries": (api_key_secret("llm"), "list at least one entry in data or dataFrom"),
     "501 entries": (api_key_secret("llm", *(entry(f"K{n}", "a") for n in range(501))), "must have at most 500"),
     "one entry twice": (api_key_secret("llm", entry("KEY", "a"), entry("KEY", "b")), "Duplicate value"),
     "no key": (api_key_secret("llm", {"remoteRef": {"path": "a"}}), "spec.data[0].key: Required value"),
@@ -243,7 +243,12 @@ def test_no_other_text_may_have_them_but_values() -> None:
         if node.get("type") == "string" and not node.keys() & {"pattern", "enum", "format"}
     }
 
-    assert free == {"spec.data[].default", "spec.target.annotations{}"}
+    assert free == {
+        "spec.data[].default",
+        "spec.target.annotations{}",
+        "spec.target.template.data{}",
+        "spec.target.template.stringData{}",
+    }
 
 
 def test_an_address_that_is_none_is_told_in_words(control_plane: ControlPlane) -> None:

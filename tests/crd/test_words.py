@@ -31,16 +31,57 @@ TYPOS = {
     ),
     "secretStoreRef": (with_spec(secretStoreRef={"name": "a"}), "spec.secretStoreRef", "write storeRef"),
     "refreshPolicy": (with_spec(refreshPolicy="CreatedOnce"), "spec.refreshPolicy", "write refreshInterval"),
-    "template": (
-        with_spec(target={"template": {"type": "Opaque"}}),
-        "spec.target.template",
-        "write labels, annotations and type directly in target",
-    ),
-    "dataFrom": (
+    **{
+        f"template.{wrong}": (
+            with_spec(target={"template": {wrong: said, "stringData": {"A": "a"}}}),
+            f"spec.target.template.{wrong}",
+            f"write {right}",
+        )
+        for wrong, right, said in (
+            ("type", "type directly in target", "Opaque"),
+            ("metadata", "labels and annotations directly in target", {"labels": {"a": "b"}}),
+            ("engineVersion", "the templates in Jinja2", "v2"),
+            ("templateFrom", "from", [{"configMap": {"name": "a"}}]),
+        )
+    },
+    "extract.key": (
         with_spec(dataFrom=[{"extract": {"key": "llm"}}]),
-        "spec.dataFrom",
-        "this version has no dataFrom: list the entries in data",
+        "spec.dataFrom[0].extract.key",
+        "write path",
     ),
+    "extract.decodingStrategy": (
+        with_spec(dataFrom=[{"extract": {"path": "llm", "decodingStrategy": "Base64"}}]),
+        "spec.dataFrom[0].extract.decodingStrategy",
+        "write the entries in data, with decode",
+    ),
+    "dataFrom.sourceRef": (
+        with_spec(dataFrom=[{"extract": {"path": "llm"}, "sourceRef": {"storeRef": {"name": "a"}}}]),
+        "spec.dataFrom[0].sourceRef",
+        "write storeRef",
+    ),
+    "dataFrom.find": (
+        with_spec(dataFrom=[{"extract": {"path": "llm"}, "find": {"name": {"regexp": ".*"}}}]),
+        "spec.dataFrom[0].find",
+        "this version has no find: name each key in an extract of its own",
+    ),
+    "rewrite.transform": (
+        with_spec(dataFrom=[{"extract": {"path": "llm"}, "rewrite": [{"transform": {"template": "x"}}]}]),
+        "spec.dataFrom[0].rewrite[0].transform",
+        "write regexp, prefix or case",
+    ),
+    "rewrite.merge": (
+        with_spec(dataFrom=[{"extract": {"path": "llm"}, "rewrite": [{"merge": {}}]}]),
+        "spec.dataFrom[0].rewrite[0].merge",
+        "this version has no merge: to take a map inside of a map apart, name it as the property",
+    ),
+    **{
+        f"sources.{wrong}": (
+            with_entry(sources=[{"storeRef": {"name": "a"}, "remoteRef": {"path": "b", wrong: "c"}}]),
+            f"spec.data[0].sources[0].remoteRef.{wrong}",
+            f"write {right}",
+        )
+        for wrong, right in (("key", "path"), ("decodingStrategy", "decode, beside remoteRef"))
+    },
     "caBundle": (store(vault={"caBundle": "LS0t"}), "spec.vault.caBundle", "write caProvider"),
     "vault.path": (store(vault={"path": "kv"}), "spec.vault.path", "write mount"),
     "tls": (store(vault={"tls": {"certSecretRef": {"name": "a"}}}), "spec.vault.tls", "write clientCertificate"),

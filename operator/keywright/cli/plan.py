@@ -190,7 +190,7 @@ async def _catalog(api: Cluster, record: Record, namespace: dict[str, Any]) -> C
     chosen = settings.Settings(allow_loopback_stores=True, store_networks=everywhere)
     stores = catalog.Catalog(chosen, lambda _: catalog.Namespace(namespace))
     spec = record.spec_model()
-    for ref in [entry.store_ref or spec.store_ref for entry in spec.data]:
+    for ref in spec.store_refs:
         kind = ref.kind if ref else catalog.CLUSTER_KIND
         place = None if kind == catalog.CLUSTER_KIND else record.key.namespace
         if ref is None:

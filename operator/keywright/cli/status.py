@@ -103,12 +103,9 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json], *,
 
 def _named(item: Json) -> set[str]:
     """Return the identifiers of the stores that an object names."""
-    from ..engine.catalog import DEFAULT_STORE, identifier
+    from ..engine import records
 
-    spec = item["spec"]
-    refs = [entry.get("storeRef") or spec.get("storeRef") for entry in spec["data"]]
-    namespace = item["metadata"]["namespace"]
-    return {identifier(ref.get("kind", "KeyStore"), namespace, ref["name"]) if ref else DEFAULT_STORE for ref in refs}
+    return set(records.uses(item["metadata"]["namespace"], item["spec"]))
 
 
 def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace: str | None) -> None:

@@ -8,6 +8,7 @@ Does not belong here: writing status or Events.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import errors
@@ -23,9 +24,27 @@ AGAIN = "It is tried again with growing pauses, at most 5 minutes."
 _SINCE = re.compile(r"since ([-0-9]{10} [0-9:]{5} UTC)")
 
 
-def in_order(message: str) -> Conditions:
-    """Return the conditions of an object that is as it should be."""
-    return [_condition("Ready", "True", Reason.SYNCED, message)]
+def in_order(message: str, *, missing: Sequence[str] = (), fallbacks: Mapping[str, str] | None = None) -> Conditions:
+    """Return the conditions of an object that is as it should be.
+
+    Args:
+        missing: optional keys that their stores do not have.
+        fallbacks: keys that another store gave than should have, and which.
+    """
+    reason = Reason.SYNCED
+    if missing:
+        reason = Reason.PARTIAL
+        message += f" The stores do not have {_few(missing)}."
+    if fallbacks:
+        reason = Reason.FALLBACK
+        given = sorted(fallbacks)
+        message += f" {_few(given)} came from {_few(sorted(set(fallbacks.values())))}, as the store to ask is silent."
+    return [_condition("Ready", "True", reason, message)]
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def troubled(error: errors.Error, kept: str, since: str) -> Conditions:

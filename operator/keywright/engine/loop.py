@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -28,6 +29,8 @@ from .slots import Slots
 log = logging.getLogger(__name__)
 
 
+#: Seconds after which a store that was silent is asked again for what another one gave in its place.
+FALLEN_BACK = 60.0
 #: What is told only when it still holds at the second try: objects that were applied together arrive in any order.
 NOT_YET = frozenset({Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED})
 
@@ -285,6 +288,8 @@ class Loop:
                 return
         # A moment on, or the slot that has just come may come again.
         self._plan_refresh(record, time.time() + 1.0)
+        if outcome and outcome.gathered and outcome.gathered.fallbacks:
+            self.schedule.set(record.key, min(time.time() + FALLEN_BACK, self.schedule.at(record.key) or math.inf))
 
     async def _failed(self, record: Record, error: errors.Error) -> None:
         """See to what follows an error: tell it, unless the store tells it for all, and try again later."""
@@ -316,7 +321,9 @@ class Loop:
         old = report.find(status.get("conditions") or [], "Ready")
         # What is known to be right is right for the spec that it was made for.
         ready = record.ready and status.get("observedGeneration") == record.working
-        missing = self._reconciler.missing(record, record.spec_model()) if _readable(error) else False
+        missing = (
+            self._reconciler.missing(record, record.spec_model()) if error.reason is not Reason.INVALID_SPEC else False
+        )
         if outage and (ready or old.get("reason") in (Reason.STALE, Reason.SECRET_MISSING)):
             fresh = self._stale_or_missing(record, error, missing=missing)
             if fresh is None and ready:
@@ -373,17 +380,13 @@ class Loop:
             self.schedule.discard(record.key)
             return
         # Objects on one key share their slots, so that one read serves them.
-        first = spec.data[0]
-        ref = first.store_ref or spec.store_ref
-        phase = pacing.fraction(f"{ref.kind}/{ref.name}/{first.remote_ref.path}" if ref else first.remote_ref.path)
+        own, path = spec.first
+        ref = own or spec.store_ref
+        phase = pacing.fraction(f"{ref.kind}/{ref.name}/{path}" if ref else path)
         at, now = pacing.next_slot(after, interval, phase), time.time()
         if at < now:
             at = now + phase * min(60.0, interval)
         self.schedule.set(record.key, at)
-
-
-def _readable(error: errors.Error) -> bool:
-    return error.reason is not Reason.INVALID_SPEC
 
 
 def _bug(key: Key, foreign: Exception) -> errors.Error:

@@ -18,8 +18,9 @@ from ..decide import sync
 from ..errors import Reason
 from ..events import EventReason
 from ..secret import FingerprintKey
+from .assemble import AllGone, Gathered
 from .calm import Calm
-from .gather import AllGone, Gathered, Gatherer
+from .gather import Gatherer
 from .queue import Key
 from .records import API_KEY_SECRETS, Record
 from .target import Found, Target
@@ -47,7 +48,7 @@ class Outcome:
     Attributes:
         acts: what happened to Secrets, each as a clause for people.
         gathered: what the stores say; None when none was asked.
-        fingerprints: of each entry.
+        fingerprints: of each key.
         suspended: nothing was done because the object says so.
     """
 
@@ -127,12 +128,13 @@ class Reconciler:
             gathered = await self._gatherer.gather(record, spec, waiting)
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
+        target.is_of(gathered.type)
         await self._nothing_lost(record, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
         acts += await self._remove_former(target, former)
         prints = {
-            name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.entries.items()
+            name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
         return Outcome(tuple(acts), gathered, prints)
 
@@ -146,6 +148,7 @@ class Reconciler:
         self._allowed(record, spec)
         target = Target(self._api, self._keys, record, spec)
         gathered = await self._gatherer.gather(record, spec)
+        target.is_of(gathered.type)
         found = await target.look()
         observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)
         verdict: sync.Plan | errors.Error

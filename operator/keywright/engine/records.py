@@ -117,16 +117,18 @@ def read(item: dict[str, Any]) -> Record:
         spec=compact(spec),
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
-        uses=_uses(meta["namespace"], spec),
+        uses=uses(meta["namespace"], spec),
         ready=report.is_ready(status.get("conditions") or []),
     )
     record.applied = applied(status)
     return record
 
 
-def _uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:
+def uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:
     """Return the identifiers of the stores that a spec names."""
-    refs = (entry.get("storeRef") or spec.get("storeRef") for entry in spec.get("data") or [])
+    named = [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]
+    refs = [each.get("storeRef") or spec.get("storeRef") for each in named]
+    refs += [other.get("storeRef") for each in named for other in each.get("sources") or []]
     return frozenset(
         identifier(ref.get("kind", "KeyStore"), namespace, ref["name"]) if ref else DEFAULT_STORE for ref in refs
     )

@@ -14,8 +14,8 @@ from .. import cluster, errors, kinds
 from ..decide import report, sync
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
+from .assemble import Gathered
 from .catalog import StoreRecord
-from .gather import Gathered
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
 
@@ -58,11 +58,16 @@ class Reporter:
             return
         assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
-        held, total, name = len(outcome.gathered.entries), len(spec.data), spec.target_name(record.key.name)
+        held, total, name = len(outcome.gathered.inputs), outcome.gathered.wanted, spec.target_name(record.key.name)
         store, now = record.stores, rfc3339()
-        message = f"Secret {name} holds {held} of {total} keys from {store}."
+        state = report.in_order(
+            f"Secret {name} holds {held} of {total} keys from {store}.",
+            missing=outcome.gathered.missing,
+            fallbacks=outcome.gathered.fallbacks,
+        )
+        message = str(state[0]["message"])
         after = self._base(record, before) | {
-            "conditions": report.merged(before.get("conditions") or [], report.in_order(message), record.working, now),
+            "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
             "store": store[:2048],
             "keys": f"{held}/{total}",
             "target": _target(name, record.applied, record.working),
@@ -282,8 +287,8 @@ def _source(key: str, gathered: Gathered) -> dict[str, Any]:
     """Say where the value of an entry comes from: which version of the store's, or its own default."""
     if key in gathered.absent:
         return {"fromDefault": True}
-    version = gathered.versions.get(key)
-    return {"version": version[:128]} if version else {}
+    version, store = gathered.versions.get(key), gathered.fallbacks.get(key)
+    return ({"version": version[:128]} if version else {}) | ({"store": store} if store else {})
 
 
 def _kept(record: Record, reason: Reason, *, missing: bool) -> str:
@@ -304,5 +309,7 @@ def _expected(record: Record, before: dict[str, Any]) -> dict[str, Any]:
     """Return what an object that was never in order can say of itself: its stores, and that nothing is written."""
     told: dict[str, Any] = {"store": record.stores[:2048]} if record.stores else {}
     if "target" not in before:
-        told["keys"] = f"0/{len(json.loads(record.spec).get('data') or [])}"
+        spec = json.loads(record.spec)
+        # How many entries a whole key has is known when it is read.
+        told["keys"] = "0/?" if spec.get("dataFrom") else f"0/{len(spec.get('data') or [])}"
     return told

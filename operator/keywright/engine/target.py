@@ -58,6 +58,10 @@ class Target:
             else sync.metadata(self.owner, record.uid, *said, owned=goes, made=spec.target.adopt == "Never")
         )
 
+    def is_of(self, decided: str | None) -> None:
+        """Take over the type that a shape decides."""
+        self._type = decided or self._type
+
     def fingerprint(self, entries: SecretMap) -> str:
         """Return the fingerprint of entries as this object's."""
         return self._keys.of_entries(self.owner, entries)

@@ -9,9 +9,11 @@ import importlib
 import pkgutil
 from types import MappingProxyType
 
-from .apikeysecret import ApiKeySecret, ApiKeySecretSpec, DataEntry, RemoteRef, StoreRef, TargetSpec
+from .apikeysecret import ApiKeySecret, ApiKeySecretSpec
 from .base import API_VERSION, GROUP, VERSION, Column, Kind
+from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
+from .target import TargetSpec
 
 
 def _discover() -> dict[str, type[Kind]]:
@@ -40,6 +42,7 @@ __all__ = [
     "ClusterKeyStoreSpec",
     "Column",
     "DataEntry",
+    "DataFrom",
     "KeyStore",
     "KeyStoreSpec",
     "Kind",

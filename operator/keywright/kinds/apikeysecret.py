@@ -1,135 +1,22 @@
 """``ApiKeySecret``: a target Secret and the keys in it.
 
-Does not belong here: how the object is brought into order (``engine/``), what a store's fields are (``stores/``).
+Does not belong here: how the object is brought into order (``engine/``), the parts of its spec (``entries.py``,
+``target.py``), what a store's fields are (``stores/``).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 
 from .. import schema
-from ..schema import (
-    Absent,
-    Annotations,
-    Cel,
-    Condition,
-    DataKey,
-    Duration,
-    Labels,
-    ListMap,
-    ObjectName,
-    Printable,
-    Renamed,
-    Spec,
-    Time,
-)
+from ..schema import Cel, Condition, DataKey, Duration, ListMap, Renamed, Spec, Time
 from .base import AGE, MESSAGE, READY, REASON, Column, Kind, condition
+from .entries import DataEntry, DataFrom, StoreRef
+from .target import TargetSpec
 
-Text = Annotated[Printable, pydantic.StringConstraints(max_length=512)]
 Fingerprint = Annotated[str, pydantic.StringConstraints(max_length=64)]
-
-_NOT_OURS = Cel(
-    "!self.exists(name, name.startsWith('keywright.dev/') || name.startsWith('merged.keywright.dev/'))",
-    "names below keywright.dev/ and merged.keywright.dev/ are Keywright's own",
-)
-
-
-class StoreRef(Spec):
-    """Names a store."""
-
-    kind: Literal["KeyStore", "ClusterKeyStore"] = "KeyStore"
-    """Kind of the store; a KeyStore is in the object's own namespace."""
-    name: ObjectName
-    """Name of the store."""
-
-
-class RemoteRef(Spec):
-    """Names a key in a store, and what of it is wanted."""
-
-    cel = (Cel("!(has(self.property) && has(self.jmesPath))", "property and jmesPath exclude each other"),)
-    renamed = (Renamed("key", "path"), Renamed("decodingStrategy", "decode, beside remoteRef"))
-
-    path: Annotated[Printable, pydantic.StringConstraints(max_length=1024)]
-    """Path of the key in the store, below the store's own mount and prefix, for example `llm/openai`."""
-    property: Text | None = None
-    """Which property of the key: first taken literally, else as segments joined by dots. Omitted, the whole key."""
-    jmes_path: Text | None = None
-    """JMESPath expression that chooses out of the key's JSON, for what `property` cannot say."""
-    version: Annotated[Printable, pydantic.StringConstraints(max_length=128)] | None = None
-    """Version to stay at. Omitted, the newest."""
-
-
-class DataEntry(Spec):
-    """One entry of the Secret and where its value comes from."""
-
-    cel = (
-        Cel(
-            "!has(self.default) || self.default != '' || (has(self.allowEmpty) && self.allowEmpty)",
-            "an empty default is an empty value: it needs allowEmpty: true",
-        ),
-    )
-    renamed = (Renamed("secretKey", "key"), Renamed("sourceRef", "storeRef"))
-
-    key: DataKey
-    """Name of the entry in the Secret."""
-    remote_ref: RemoteRef
-    """Where the value is."""
-    store_ref: StoreRef | None = None
-    """Another store for this entry alone."""
-    decode: Literal["None", "Base64", "Base64URL"] = "None"
-    """How the value is encoded in the store; it is decoded before it is written."""
-    optional: bool = False
-    """Whether the Secret is written without this entry while the store has no such key."""
-    default: Annotated[str, pydantic.StringConstraints(max_length=4096)] | None = None
-    """Value while the store has no such key; makes the entry optional. It stands here in clear: nothing secret.
-    An empty one needs `allowEmpty`."""
-    allow_empty: bool = False
-    """Whether an empty value is written; otherwise it is refused."""
-
-    @property
-    def is_optional(self) -> bool:
-        """Whether the entry may be missing in the store."""
-        return self.optional or self.default is not None
-
-
-class TargetSpec(Spec):
-    """The Secret that is written."""
-
-    renamed = (Renamed("template", "labels, annotations and type directly in target"),)
-    cel = (
-        Cel(
-            "!has(self.creationPolicy) || self.creationPolicy != 'Merge' || !has(self.immutable) || !self.immutable",
-            "a Secret that entries are merged into is not this object's to make immutable",
-        ),
-    )
-
-    name: ObjectName | None = None
-    """Name of the Secret. Omitted, the object's own name."""
-    type: Annotated[Printable, pydantic.StringConstraints(max_length=253)] = "Opaque"
-    """Type of the Secret."""
-    labels: Annotated[Labels, _NOT_OURS] = pydantic.Field(default_factory=dict)
-    """Labels that the Secret gets."""
-    annotations: Annotated[Annotations, _NOT_OURS] = pydantic.Field(default_factory=dict)
-    """Annotations that the Secret gets."""
-    creation_policy: Literal["Owner", "Merge"] = "Owner"
-    """`Owner`: the Secret is created and kept by this object. `Merge`: the entries are added to a Secret that somebody
-    else makes; nothing of his is touched."""
-    adopt: Literal["Never", "IfEqual", "Always"] = "Never"
-    """Whether a Secret of that name that is there already is taken over: never, if it holds the same, or always."""
-    on_delete: Literal["Delete", "Retain"] = "Delete"
-    """What happens to the Secret, or to the entries merged into one, when this object is deleted."""
-    deletion_policy: Literal["Retain", "Delete"] = "Retain"
-    """What happens to the Secret when the stores say that all of its keys are gone; a refusal, an outage or silence
-    never counts as gone."""
-    immutable: bool = False
-    """Whether the Secret is made immutable; only with `refreshInterval: 0`."""
-
-    @property
-    def merges(self) -> bool:
-        """Whether the entries go into a Secret that somebody else makes."""
-        return self.creation_policy == "Merge"
 
 
 class ApiKeySecretSpec(Spec):
@@ -141,11 +28,14 @@ class ApiKeySecretSpec(Spec):
             " || (has(self.refreshInterval) && self.refreshInterval == duration('0s'))",
             "target.immutable needs refreshInterval: 0: what cannot be changed is not refreshed",
         ),
+        Cel(
+            "(has(self.data) && self.data.size() > 0) || (has(self.dataFrom) && self.dataFrom.size() > 0)",
+            "list at least one entry in data or dataFrom",
+        ),
     )
     renamed = (
         Renamed("secretStoreRef", "storeRef"),
         Renamed("refreshPolicy", "refreshInterval"),
-        Absent("dataFrom", "list the entries in data"),
     )
 
     store_ref: StoreRef | None = None
@@ -156,8 +46,12 @@ class ApiKeySecretSpec(Spec):
     """How often the stores are asked for changes: `30s`, `1h`, `7d`; `0` = once."""
     suspend: bool = False
     """Whether nothing is read or written for now; what is there stays."""
-    data: Annotated[list[DataEntry], ListMap("key"), pydantic.Field(min_length=1, max_length=500)]
+    data: Annotated[list[DataEntry], ListMap("key"), pydantic.Field(max_length=500)] = pydantic.Field(
+        default_factory=list
+    )
     """The entries of the Secret."""
+    data_from: Annotated[list[DataFrom], pydantic.Field(max_length=32)] = pydantic.Field(default_factory=list)
+    """Many entries at once. What `data` names wins over them; two that give the same entry are refused."""
     target: TargetSpec = pydantic.Field(default_factory=TargetSpec)
     """The Secret that is written."""
 
@@ -165,6 +59,20 @@ class ApiKeySecretSpec(Spec):
     def refresh_seconds(self) -> float:
         """Seconds between refreshes; 0 = once."""
         return schema.seconds(self.refresh_interval)
+
+    @property
+    def first(self) -> tuple[StoreRef | None, str]:
+        """The store and the path that are named first."""
+        if self.data:
+            return self.data[0].store_ref, self.data[0].remote_ref.path
+        return self.data_from[0].store_ref, self.data_from[0].extract.path
+
+    @property
+    def store_refs(self) -> list[StoreRef | None]:
+        """Every store that is named, None for the default one."""
+        own = [*(each.store_ref for each in self.data), *(each.store_ref for each in self.data_from)]
+        others = [each.store_ref for entry in self.data for each in entry.sources]
+        return [*(each or self.store_ref for each in own), *others]
 
     def target_name(self, own: str) -> str:
         """Return the name of the Secret, for an object of this name."""
@@ -195,6 +103,8 @@ class EntryStatus(Spec):
     """The store's version of the key."""
     fingerprint: Fingerprint
     """Keyed fingerprint of the value; means nothing outside this install."""
+    store: Annotated[str, pydantic.StringConstraints(max_length=512)] | None = None
+    """The store that the value came from, where another one should have been asked and did not answer."""
     from_default: bool | None = None
     """Whether the value is the entry's `default`, because the store had none."""
 

@@ -7,7 +7,7 @@ Does not belong here: giving the shape (``decide/shapes.py``), the kinds that ho
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pydantic
 
@@ -95,7 +95,7 @@ class JsonFile(Spec):
 class Shapes(Spec):
     """Shapes that the entries are given. At most one that decides the Secret's type."""
 
-    cel = (
+    cel: ClassVar[tuple[Cel, ...]] = (
         Cel(
             "[has(self.dockerConfig), has(self.basicAuth), has(self.sshAuth), has(self.tls)].filter(x, x).size() <= 1",
             "dockerConfig, basicAuth, sshAuth and tls exclude each other: a Secret has one type",

@@ -1,0 +1,278 @@
+"""What a Secret should hold, out of what the stores answered: entries, then shapes, then templates. No I/O.
+
+Does not belong here: asking the stores (``gather``), taking one value out of an answer (``decide/render.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+
+from .. import errors, kinds
+from ..decide import render, rewrite, shapes
+from ..errors import Reason
+from ..secret import SecretMap, SecretValue
+from ..stores.base import Fetched
+from .catalog import Use
+from .fetch import Question
+
+#: What a store says of a key that is not there, of its own accord.
+GONE = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
+#: What an optional entry may do without.
+ABSENT = GONE | {Reason.PROPERTY_NOT_FOUND}
+#: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
+#: seconds at most.
+LARGE, LONGEST = 64 * 1024, 10.0
+
+
+class AllGone(errors.Stalled):
+    """The stores say that every key of an object is gone, and it wants its Secret to go then."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value is: a key of a store that the object may read, and which property of it is meant."""
+
+    use: Use
+    name: str | None = None
+    jmes_path: str | None = None
+
+    @property
+    def question(self) -> Question:
+        """The question to the store."""
+        return Question(self.use.opened, self.use.identity, self.use.ref)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Want:
+    """What an object wants of the stores: one entry, or all properties of a key.
+
+    Attributes:
+        what: how messages begin.
+        places: where it is; others than the first are asked while those before do not answer.
+    """
+
+    what: str
+    places: tuple[Place, ...]
+    entry: kinds.DataEntry | None = None
+    extract: kinds.DataFrom | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """What was answered to a want, and by which of its stores."""
+
+    want: Want
+    place: Place
+    answer: render.Parsed | errors.Error
+
+    @property
+    def where(self) -> str:
+        """The want and its key, as messages begin."""
+        return f"{self.want.what} ({self.place.use.ref.path} of {self.place.use.record.title})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of the target as it was written last.
+
+    Attributes:
+        present: its keys, and whether their value came from a store.
+        same_spec: whether the object still says what it said then.
+    """
+
+    present: Mapping[str, bool]
+    same_spec: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gathered:
+    """What an object's Secret should hold.
+
+    Attributes:
+        inputs: the keys as the stores say.
+        entries: what is made of them, and written.
+        type: of the Secret, where a shape decides it.
+        versions: the store's version of each key.
+        absent: optional keys that the stores say are gone and that the target is not known to hold: left out, or given
+            their default. Each with what the store said.
+        fallbacks: keys whose value came from another store than the one to ask first, and from which.
+        wanted: how many keys there should be.
+        shared: every login that was used is one that all objects of its store share.
+    """
+
+    inputs: SecretMap
+    entries: SecretMap
+    type: str | None
+    versions: Mapping[str, str]
+    absent: Mapping[str, errors.Stalled]
+    fallbacks: Mapping[str, str]
+    wanted: int
+    shared: bool
+
+    @property
+    def missing(self) -> list[str]:
+        """Optional keys that are not there."""
+        return sorted(self.absent.keys() - self.inputs.keys())
+
+    @property
+    def dropped(self) -> list[str]:
+        """Keys that do not become entries of their own."""
+        return sorted(self.inputs.keys() - self.entries.keys())
+
+
+class Assembly:
+    """Makes the entries of an object out of what its stores answered.
+
+    Args:
+        answers: to each want, in the order of the object.
+        before: the target as it was written last.
+    """
+
+    def __init__(self, spec: kinds.ApiKeySecretSpec, answers: Sequence[Answered], before: Before) -> None:
+        self._spec, self._answers, self._before = spec, answers, before
+        self._ends = time.monotonic() + LONGEST
+        self._inputs: dict[str, SecretValue] = {}
+        self._versions: dict[str, str] = {}
+        self._absent: dict[str, errors.Stalled] = {}
+        self._fallbacks: dict[str, str] = {}
+
+    @property
+    def large(self) -> bool:
+        """Whether this may take so long that others should not have to wait."""
+        if any(each.place.jmes_path for each in self._answers):
+            return True
+        read = (each.answer.fetched.value for each in self._answers if isinstance(each.answer, render.Parsed))
+        return sum(map(render.size, read)) > LARGE
+
+    def run(self) -> Gathered:
+        """Return what the Secret should hold.
+
+        Raises:
+            errors.Stalled: of the first that is not to be had.
+        """
+        self._not_all_gone()
+        for each in self._answers:
+            if each.want.extract:
+                self._take_all(each, each.want.extract)
+        for each in self._answers:
+            if each.want.entry:
+                self._take(each, each.want.entry)
+            self._in_time()
+        self._not_fewer()
+        shaped = shapes.shape(self._spec.target, self._inputs)
+        kept = {name: value for name, value in self._inputs.items() if name not in shaped.consumed}
+        entries = {**kept, **shaped.entries}
+        render.check_size(entries)
+        return Gathered(
+            self._inputs,
+            entries,
+            shaped.type,
+            self._versions,
+            self._absent,
+            self._fallbacks,
+            wanted=len(self._inputs.keys() | self._absent.keys()),
+            shared=not any(each.place.use.identity for each in self._answers),
+        )
+
+    def _take(self, answered: Answered, entry: kinds.DataEntry) -> None:
+        """Take the value of one entry."""
+        try:
+            value = render.entry_value(
+                _read(answered),
+                property=answered.place.name,
+                jmes_path=answered.place.jmes_path,
+                decode=entry.decode,
+                allow_empty=entry.allow_empty,
+                where=answered.where,
+            )
+        except errors.Stalled as error:
+            if not self._may_lack(entry, error):
+                raise
+            self._absent[entry.key] = error
+            self._forget(entry.key)
+            if entry.default is not None:
+                self._inputs[entry.key] = SecretValue(entry.default)
+            return
+        self._forget(entry.key)
+        self._inputs[entry.key] = value
+        self._note(entry.key, answered)
+
+    def _take_all(self, answered: Answered, extract: kinds.DataFrom) -> None:
+        """Take all properties of a key as entries."""
+        try:
+            values = rewrite.extracted(_read(answered), extract.extract.property, answered.where)
+        except errors.Stalled as error:
+            if not extract.optional or error.reason not in ABSENT:
+                raise
+            return
+        for old, new in rewrite.renamed(values, extract.rewrite, where=answered.where).items():
+            if new in self._inputs:
+                said = f"{answered.where} has entry {new}, and so has an extract before it"
+                hint = "Tell them apart with rewrite, or name the entry in data"
+                if not any(entry.key == new for entry in self._spec.data):
+                    raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
+            self._inputs[new] = values[old]
+            self._note(new, answered)
+
+    def _note(self, key: str, answered: Answered) -> None:
+        if isinstance(answered.answer, render.Parsed) and answered.answer.fetched.version:
+            self._versions[key] = answered.answer.fetched.version
+        if answered.place is not answered.want.places[0]:
+            self._fallbacks[key] = answered.place.use.record.title
+
+    def _forget(self, key: str) -> None:
+        """Forget what an extract gave for an entry that `data` names."""
+        for known in (self._inputs, self._versions, self._fallbacks):
+            known.pop(key, None)
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._ends:
+            said = f"its entries take longer than {LONGEST:g} s to make out of what the stores answered"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Use fewer entries, smaller keys or plain properties")
+
+    def _may_lack(self, entry: kinds.DataEntry, error: errors.Stalled) -> bool:
+        """Whether an entry may be left out or get its default: what the target holds is not taken away."""
+        if error.reason not in ABSENT or not entry.is_optional:
+            return False
+        if self._spec.target.allow_shrink:
+            return True
+        # A default that was written may be written again.
+        present = self._before.present
+        return not (present.get(entry.key, False) if entry.default is not None else entry.key in present)
+
+    def _not_fewer(self) -> None:
+        """See that no entry leaves because a store has less than before."""
+        if self._spec.target.allow_shrink or not self._before.same_spec or not self._spec.data_from:
+            return
+        if lost := sorted(self._before.present.keys() - self._inputs.keys()):
+            named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if lost[5:] else "")
+            said = f"the stores no longer have what the Secret holds as {named}"
+            hint = "Put it back into the store, or set target.allowShrink: true"
+            raise errors.Stalled(Reason.FEWER_ENTRIES, said, hint)
+
+    def _not_all_gone(self) -> None:
+        """Raise ``AllGone`` if that is so, and is to be the end of the Secret."""
+        if self._spec.target.deletion_policy == "Retain" or any(entry.default is not None for entry in self._spec.data):
+            return
+        found = [each.answer for each in self._answers]
+        if all(isinstance(each, errors.Error) and each.reason in GONE for each in found):
+            first = found[0]
+            assert isinstance(first, errors.Error)  # noqa: S101 - as all are
+            raise AllGone(first.reason, first.message, first.hint)
+
+
+def _read(answered: Answered) -> render.Parsed:
+    """Return what was read, or raise why it was not."""
+    if isinstance(answered.answer, errors.Error):
+        raise answered.answer.with_traceback(None)
+    return answered.answer
+
+
+def parsed(answers: Mapping[Question, Fetched | errors.Error]) -> dict[Question, render.Parsed | errors.Error]:
+    """Return answers ready to be chosen from, each parsed at most once for all that choose from it."""
+    return {
+        question: answer if isinstance(answer, errors.Error) else render.Parsed(answer)
+        for question, answer in answers.items()
+    }
