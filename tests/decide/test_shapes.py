@@ -217,7 +217,7 @@ def test_an_input_may_have_the_name_of_what_is_made_of_it() -> None:
 
 
 def test_files_take_what_they_name_or_what_no_other_shape_takes() -> None:
-    spec = BASIC | {"dotenv": {"keys": ["A", "USER"]}, "json": {}}
+    spec = BASIC | {"dotenv": {"keys": ["USER", "A"]}, "json": {}}
 
     result = shaped(spec, A="1", B="2", USER="u", PASS="p")
 
