@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decide.templating import ABOUT, SECRETS, WHERE, entries, made, refusal, refused, salt
+from keywright.decide.dialects import ELSEWHERE
 from keywright.decide.filters import FILTERS, TESTS
-from keywright.decide.sandbox import ELSEWHERE
 from keywright.decide.template import MAX_SOURCE, Template
 from keywright.errors import Reason
 

@@ -32,8 +32,8 @@ MAX_WORK = 8 * 1024 * 1024
 #: What all loops of one render may take together: each round counts the names, texts and filters inside of the loop.
 MAX_STEPS = 100_000
 
-#: Values in a JSON text, parts of a split one; and what each takes as an object (bytes).
-MAX_PARTS, PART = 20_000, 100
+#: Values in a JSON text, parts of a split one; what each takes as an object (bytes), and what a look at one counts.
+MAX_PARTS, PART, LOOK = 20_000, 100, 10
 
 #: Hashes by bcrypt in one render, their default cost and the highest: 10 takes about 60 ms, each one more doubles it.
 MAX_HASHES, BCRYPT_COST, MAX_BCRYPT_COST = 4, 10, 12
@@ -151,11 +151,11 @@ def _map(value: Any) -> dict[str, Any]:
 
 
 def weigh(work: Work, value: Any, growth: int = 0) -> None:
-    """Take what it costs to read all of a value, and what is made of it: its characters, and one for each part."""
+    """Take what it costs to read all of a value, and what is made of it: its characters, and a look at each part."""
     ahead = [value]
     while ahead:
         each = ahead.pop()
-        work.touch(1)
+        work.touch(LOOK)
         if isinstance(each, str):
             work.touch(cost(len(each) * (1 + growth), each))
         elif isinstance(each, SecretValue):
@@ -170,7 +170,7 @@ def weigh(work: Work, value: Any, growth: int = 0) -> None:
 def joined(work: Work, parts: Sequence[Any], between: str = "") -> str:
     """Return the texts of values as one text."""
     texts = [text(each) for each in parts]
-    work.touch(cost(sum(map(len, texts)) + len(texts) * (1 + len(between)), between, *texts))
+    work.touch(cost(sum(map(len, texts)) + len(texts) * (LOOK + len(between)), between, *texts))
     return between.join(texts)
 
 

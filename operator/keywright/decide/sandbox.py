@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError, meta, nodes, pass_context
@@ -21,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from ..errors import Reason
-from . import filters
+from . import dialects, filters
 from .filters import FILTERS, TESTS, Work, Wrong
 
 #: How deep expressions and blocks may be inside of each other. Python's own compiler takes 20 loops.
@@ -62,45 +61,7 @@ _REFUSED: Final[dict[type[nodes.Node], tuple[str, str]]] = {
 }
 _OTHERWISE = ("asks for what templates cannot do", "Use names, filters, if and for")
 
-_JSON_IS_YAML = "Write value | tojson: JSON is YAML"
-_QUOTES = "Write value | tojson for double quotes, value | shquote for a shell"
-_WRITE_OUT = "Write a condition or a loop, or choose with property or jmesPath"
-_GO_WORDS = frozenset({"range", "if", "with", "define", "template", "include", "else", "end", "block", "eq", "ne"})
-_GO = "Write value | filter, names without a dot in front, if and for in {% %}: this reads like a Go template"
-
-#: What others call it, Go templates, sprig and Jinja first of all, and what to write here.
-ELSEWHERE: Final[dict[str, str]] = {
-    **dict.fromkeys(("toJson", "toPrettyJson", "toRawJson", "mustToJson", "to_json"), "Write value | tojson"),
-    **dict.fromkeys(("fromJson", "mustFromJson", "from_json", "parseJSON"), "Write value | fromjson"),
-    **dict.fromkeys(("toYaml", "to_yaml", "yaml"), _JSON_IS_YAML),
-    **dict.fromkeys(("b64enc", "base64", "base64encode"), "Write value | b64encode"),
-    **dict.fromkeys(("b64dec", "base64decode"), "Write value | b64decode"),
-    **dict.fromkeys(("urlquery", "urlescape", "url_encode", "quote_plus"), "Write value | urlencode"),
-    **dict.fromkeys(("sha256sum", "hash"), "Write value | sha256"),
-    **dict.fromkeys(("htpasswd", "password_hash"), 'Write user ~ ":" ~ password | bcrypt'),
-    **dict.fromkeys(("quote", "squote"), _QUOTES),
-    **dict.fromkeys(("nindent",), "Write a line break and value | indent(4, true)"),
-    **dict.fromkeys(("trimAll", "trimSpace", "strip"), "Write value | trim"),
-    **dict.fromkeys(("splitList", "splitn"), 'Write value | split(",")'),
-    **dict.fromkeys(("toUpper", "upcase"), "Write value | upper"),
-    **dict.fromkeys(("toLower", "downcase"), "Write value | lower"),
-    **dict.fromkeys(("count", "len"), "Write value | length"),
-    **dict.fromkeys(("d", "coalesce"), 'Write value | default("text")'),
-    **dict.fromkeys(("format", "printf", "print", "string", "cat"), "Write texts and names one after the other"),
-    **dict.fromkeys(("safe", "e", "escape", "forceescape"), "Leave it out: nothing is escaped by itself"),
-    **dict.fromkeys(("dictsort", "dict"), "Write for name, value in map | items"),
-    **dict.fromkeys(("map", "select", "selectattr", "reject", "rejectattr", "index", "get"), _WRITE_OUT),
-}
-
-
 _NAMES = "Check the names of the entries; for what may be missing, use default"
-
-
-def _instead(name: str, otherwise: str) -> str:
-    """Return what to write instead of a name that there is not: the filter that it stands for, as others write it."""
-    if name in FILTERS:
-        return f"Write value | {name}"
-    return ELSEWHERE.get(name, _GO if name in _GO_WORDS else otherwise)
 
 
 def shown(name: str) -> str:
@@ -119,7 +80,7 @@ class Absent(StrictUndefined):
 
     def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, exc: Any = None) -> None:
         clause = hint or (f"names {shown(name)}, which is not there" if name else "looks for what is not there")
-        missing = functools.partial(_Missing, hint=_instead(name or "", _NAMES))
+        missing = functools.partial(_Missing, hint=dialects.instead(name or "", _NAMES))
         super().__init__(hint=clause, exc=cast("type[TemplateRuntimeError]", missing))
 
 
@@ -214,10 +175,11 @@ def _loop(work: Work, value: Any, cost: int) -> list[Any]:
 
 
 def _sliced(work: Work, value: Any, start: Any, stop: Any, step: Any) -> Any:
-    if not isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
+        work.touch(len(value) * 8)
+    else:
         value = filters.text(value)
-    # Four bytes a character at most, eight an item.
-    work.touch(len(value) * 8)
+        work.touch(filters.cost(len(value), value))
     return value[start:stop:step]
 
 
@@ -266,13 +228,8 @@ def _parsed(environment: Environment, text: str) -> nodes.Template:
     except TemplateSyntaxError as error:
         line = error.lineno
     left, right = environment.variable_start_string, environment.variable_end_string
-    inside = re.findall(rf"{re.escape(left)}-?(.*?)(?:{re.escape(right)}|$)", text, re.MULTILINE)
     hint = f"Check that each {left} and {{% has its end, and what stands in between"
-    raise _invalid("cannot be parsed", _GO if any(map(_LIKE_GO.search, inside)) else hint, line)
-
-
-#: `.name`, `$name`, `(.name`, `function argument`.
-_LIKE_GO = re.compile(rf"(?:^|[\s(|])[.$]\w|^\s*(?:{'|'.join((*_GO_WORDS, *ELSEWHERE, *FILTERS))})\b")
+    raise _invalid("cannot be parsed", dialects.GO if dialects.like_go(text, left, right) else hint, line)
 
 
 def _invalid(clause: str, hint: str, line: int | None) -> Wrong:
@@ -301,7 +258,7 @@ def _refusal(node: nodes.Node) -> Wrong:
     clause, hint = _REFUSED.get(type(node), _OTHERWISE)
     if isinstance(node, nodes.Call):
         name = str(getattr(node.node, "name", None) or getattr(node.node, "attr", ""))
-        hint = _instead(name, hint)
+        hint = dialects.instead(name, hint)
     return _invalid(clause, hint, node.lineno)
 
 
@@ -309,7 +266,7 @@ def _check_filter(node: nodes.Filter | nodes.Test) -> None:
     known: Mapping[str, Any] = FILTERS if isinstance(node, nodes.Filter) else TESTS
     what = "filter" if known is FILTERS else "test"
     if node.name not in known:
-        hint = _instead(node.name, f"Use one of {', '.join(known)}")
+        hint = dialects.instead(node.name, f"Use one of {', '.join(known)}")
         raise _invalid(f"asks for a {what} {shown(node.name)}, which there is not", hint, node.lineno)
     keywords = [str(pair.key) for pair in node.kwargs]
     fits = _takes(node.name, len(node.args), keywords) if known is FILTERS else not node.args and not keywords
@@ -359,7 +316,8 @@ class _Metered(NodeTransformer):
     """Turns what could cost much into filters that count, and names in brackets into names behind a dot."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja calls it
-        cost = sum(1 for _ in node.find_all(nodes.Node))
+        inside = [*node.body, *node.else_, *([node.test] if node.test else [])]
+        cost = 1 + sum(1 + sum(1 for _ in each.find_all(nodes.Node)) for each in inside)
         self.generic_visit(node)
         node.iter = _filter(_LOOP, node.iter, nodes.Const(cost))
         return node
@@ -391,8 +349,7 @@ def _filter(name: str, node: nodes.Node, *arguments: nodes.Expr) -> nodes.Filter
 
 def _of_entries(tree: nodes.Template) -> tuple[set[str], bool]:
     """Return the entries that are named as parts of ``entries``, and whether it is used in another way."""
-    named: Iterable[nodes.Getattr] = [
-        each for each in tree.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name) and each.node.name == ENTRIES
-    ]
+    parts = tree.find_all(nodes.Getattr)
+    named = [each.attr for each in parts if isinstance(each.node, nodes.Name) and each.node.name == ENTRIES]
     used = sum(each.name == ENTRIES for each in tree.find_all(nodes.Name))
-    return {each.attr for each in named}, used > len(list(named))
+    return set(named), used > len(named)
