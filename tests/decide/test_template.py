@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decide.templating import ABOUT, SECRETS, WHERE, entries, made, refusal, refused, salt
+from decide.templating import ABOUT, MIB, WHERE, entries, made, refusal, refused, salt
 from keywright.decide.dialects import ELSEWHERE
 from keywright.decide.filters import FILTERS, TESTS
 from keywright.decide.template import MAX_SOURCE, Template
@@ -268,5 +268,14 @@ def test_entries_that_are_not_used_are_not_looked_at() -> None:
     assert "ValueTooLarge" in refused("{{ entries | length }}", huge)
 
 
-def test_secrets_of_these_tests_are_made_as_they_are() -> None:
-    assert made("{{ user }}", SECRETS) == SECRETS["user"].reveal().decode()
+def test_texts_of_wide_characters_count_for_what_they_take_in_memory() -> None:
+    wide = "x" * (MIB - 4) + "😀"
+
+    assert made("{{ entries | length }}", entries(a="x" * MIB, b="x" * MIB, c="x" * MIB)) == "3"
+    assert "ValueTooLarge" in refused("{{ entries | length }}", entries(a=wide, b=wide, c=wide))
+
+
+def test_what_is_a_function_elsewhere_is_an_entry_like_any_other() -> None:
+    given_names = entries(range="1", dict="2", self="3", loop="4", upper="5")
+
+    assert made("{{ range }}{{ dict }}{{ entries.self }}{{ loop }}{{ upper }}", given_names) == "12345"

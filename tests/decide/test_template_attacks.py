@@ -99,7 +99,10 @@ def nested(depth: int, body: str) -> str:
         ("{{ big | split('x') | length }}", "into more than 20000 parts"),
         ("{{ [" + "parts | split(','), " * 99 + "] | length }}", "reads and makes more than 8 MiB"),
         ("{{ [" + "list | fromjson, " * 99 + "] | length }}", "reads and makes more than 8 MiB"),
-        ("{{ [" + "map | fromjson | items, " * 99 + "] | length }}", "reads and makes more than 8 MiB"),
+        (
+            "{% for m in [map | fromjson] %}{{ [" + "m | items, " * 99 + "] | length }}{% endfor %}",
+            "reads and makes more than 8 MiB",
+        ),
         ("{{ [" + "(parts | split(','))[1:], " * 99 + "] | length }}", "reads and makes more than 8 MiB"),
         ("{{ list" + " | fromjson | tojson" * 9 + " }}", "reads and makes more than 8 MiB"),
         (nested(1, "{% if big == other %}{% endif %}"), "reads and makes more than 8 MiB"),
@@ -185,6 +188,18 @@ def test_what_would_cost_too_much_is_stopped_before_it_is_made(text: str, said: 
 def test_what_could_run_away_is_refused_before_it_runs(text: str) -> None:
     with few_megabytes():
         assert refused(text).startswith("TemplateInvalid: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ " + "-" * 45 + "1 }}", "is nested too deeply"),
+        ("{% for x in [1] %}" * 9 + "{% endfor %}" * 9, "is nested too deeply"),
+        ("{% for x in [1] recursive %}{% endfor %}", "loops recursively"),
+    ],
+)
+def test_what_python_would_still_take_is_refused_in_our_words(text: str, said: str) -> None:
+    assert f"TemplateInvalid: {said} (line 1)" in refused(text)
 
 
 @pytest.mark.parametrize(

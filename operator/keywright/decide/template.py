@@ -19,7 +19,7 @@ from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from . import sandbox
 from .filters import MAX_OUTPUT, Salt, Work, Wrong, cost
-from .sandbox import ENTRIES, METADATA, RESERVED, WORK, Program
+from .sandbox import ENTRIES, METADATA, WORK, Program
 
 #: The text of a template (bytes).
 MAX_SOURCE = 16 * 1024
@@ -79,8 +79,7 @@ class Template:
         template = self._program.template
         used = entries if self.uses_all else self.names & entries.keys()
         values = {name: _value(work, entries[name]) for name in sorted(used)}
-        seen = {name: value for name, value in values.items() if name not in RESERVED}
-        context = template.new_context({**seen, ENTRIES: values, METADATA: dict(about), WORK: work}, shared=True)
+        context = template.new_context({**values, ENTRIES: values, METADATA: dict(about), WORK: work}, shared=True)
         left = MAX_OUTPUT
         for chunk in template.root_render_func(context):
             made = chunk.encode()
