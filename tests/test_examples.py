@@ -35,6 +35,7 @@ RESULTS: dict[str, dict[str, dict[str, str] | None]] = {
             "OPENAI_API_KEY": "sk-demo-1",
         },
     },
+    "connection-string": {"database": {"DATABASE_URL": "postgres://app:p%40ss%2Fword@db.example.com/app"}},
     "pull-secret": {
         "registry": {
             ".dockerconfigjson": '{"auths":{"ghcr.io":{"auth":"cm9ib3Q6cmVnLWRlbW8tMQ==",'

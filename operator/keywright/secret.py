@@ -102,6 +102,14 @@ class FingerprintKey:
         digest = hmac.new(self._key.reveal(), _framed(owner.encode(), value.reveal()), hashlib.sha256)
         return f"{self.key_id}:{digest.hexdigest()[:20]}"
 
+    def salt(self, owner: str, value: bytes) -> bytes:
+        """Return 16 bytes that belong to a value of one owner: what is made with them is the same each time.
+
+        Args:
+            owner: what the value belongs to (namespace/name).
+        """
+        return hmac.new(self._key.reveal(), _framed(b"salt", owner.encode(), value), hashlib.sha256).digest()[:16]
+
     def of_entries(self, owner: str, entries: SecretMap) -> str:
         """Return one fingerprint over all entries of an object, independent of their order."""
         digest = hmac.new(self._key.reveal(), _framed(owner.encode()), hashlib.sha256)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import ipaddress
 import os
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def _ours(error: errors.Error) -> bool:
 
 async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Plan:
     """Run the operator's own decision, with everything it rests on read now."""
-    from ..cluster import NAMESPACES
+    from ..cluster import CONFIG_MAPS, NAMESPACES
     from ..engine.catalog import StoreRecord
     from ..engine.credentials import ClusterCredentials
     from ..engine.fetch import Fetcher
@@ -151,7 +152,8 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
 
     catalog = await _catalog(api, record, meta)
     try:
-        gatherer = Gatherer(catalog, Fetcher(lambda *_: None, lambda _: None), credentials)
+        fetcher, read = Fetcher(lambda *_: None, lambda _: None), functools.partial(api.get, CONFIG_MAPS)
+        gatherer = Gatherer(catalog, fetcher, keys, credentials=credentials, config_map=read)
         reconciler = Reconciler(
             api,
             keys,
@@ -162,7 +164,7 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
             own_namespace=operator_namespace,
         )
         found = await reconciler.forecast(record)
-        plan = _told(record, found, _entries(record, catalog, found, keys))
+        plan = _told(record, found, _entries(record, found, keys))
     finally:
         catalog.close()
     return dataclasses.replace(plan, fingerprints="install" if install else "run")
@@ -203,23 +205,26 @@ async def _catalog(api: Cluster, record: Record, namespace: dict[str, Any]) -> C
     return stores
 
 
-def _entries(record: Record, stores: Catalog, found: Forecast, keys: FingerprintKey) -> tuple[Entry, ...]:
-    spec = record.spec_model()
+def _entries(record: Record, found: Forecast, keys: FingerprintKey) -> tuple[Entry, ...]:
+    """Return the keys in the order of the object, what is made of them, and what would leave."""
     present = found.found.entries if found.found else {}
-    wanted, versions = found.gathered.entries, found.gathered.versions
+    gathered = found.gathered
+    wanted = gathered.entries
 
     def mark(name: str, value: SecretValue | None) -> str | None:
         return None if value is None else keys.fingerprint(f"{record.key}/{name}", value)
 
     rows = []
-    for entry in spec.data:
-        name, ref = entry.key, entry.remote_ref
-        use = stores.use(record.key.namespace, entry.store_ref or spec.store_ref, ref.path, ref.version)
-        old, new = present.get(name), wanted.get(name)
-        state = _state(old, new)
-        title = use.record.title
-        rows.append(Entry(name, title, use.ref.path, versions.get(name), state, mark(name, old), mark(name, new)))
-    given_up = sorted(found.own - wanted.keys())
+    named = dict.fromkeys([*(each.key for each in record.spec_model().data), *sorted(gathered.places)])
+    for name in named:
+        use, old, new = gathered.places[name], present.get(name), wanted.get(name)
+        state = "dropped" if name in gathered.dropped else _state(old, new)
+        told = (use.record.title, use.ref.path, gathered.versions.get(name))
+        rows.append(Entry(name, *told, state, mark(name, old), mark(name, new)))
+    for name in sorted(wanted.keys() - gathered.places.keys()):
+        old, new = present.get(name), wanted[name]
+        rows.append(Entry(name, "(made of the others)", None, None, _state(old, new), mark(name, old), mark(name, new)))
+    given_up = sorted(found.own - wanted.keys() - named.keys())
     rows += [Entry(name, None, None, None, "removed", mark(name, present.get(name)), None) for name in given_up]
     return tuple(rows)
 

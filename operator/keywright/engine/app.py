@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import functools
 import logging
 import random
 import time
@@ -95,7 +96,8 @@ class App:
 
     async def _make_loop(self) -> Loop:
         keys = await installkeys.load(self._api, self._settings.namespace)
-        gatherer = Gatherer(self._catalog, self._fetcher, self._credentials)
+        read = functools.partial(self._api.get, cluster.CONFIG_MAPS)
+        gatherer = Gatherer(self._catalog, self._fetcher, keys, credentials=self._credentials, config_map=read)
         reconciler = Reconciler(
             self._api,
             keys,

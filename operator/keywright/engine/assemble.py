@@ -14,6 +14,7 @@ from ..decide import render, rewrite, shapes
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Fetched
+from . import templates
 from .catalog import Use
 from .fetch import Question
 
@@ -95,6 +96,7 @@ class Gathered:
         entries: what is made of them, and written.
         type: of the Secret, where a shape decides it.
         versions: the store's version of each key.
+        places: where each key was, or should have been.
         absent: optional keys that the stores say are gone and that the target is not known to hold: left out, or given
             their default. Each with what the store said.
         fallbacks: keys whose value came from another store than the one to ask first, and from which.
@@ -106,6 +108,7 @@ class Gathered:
     entries: SecretMap
     type: str | None
     versions: Mapping[str, str]
+    places: Mapping[str, Use]
     absent: Mapping[str, errors.Stalled]
     fallbacks: Mapping[str, str]
     wanted: int
@@ -128,20 +131,28 @@ class Assembly:
     Args:
         answers: to each want, in the order of the object.
         before: the target as it was written last.
+        templating: its templates, if it has some.
     """
 
-    def __init__(self, spec: kinds.ApiKeySecretSpec, answers: Sequence[Answered], before: Before) -> None:
-        self._spec, self._answers, self._before = spec, answers, before
+    def __init__(
+        self,
+        spec: kinds.ApiKeySecretSpec,
+        answers: Sequence[Answered],
+        before: Before,
+        templating: templates.Templating | None = None,
+    ) -> None:
+        self._spec, self._answers, self._before, self._templating = spec, answers, before, templating
         self._ends = time.monotonic() + LONGEST
         self._inputs: dict[str, SecretValue] = {}
         self._versions: dict[str, str] = {}
+        self._places: dict[str, Use] = {}
         self._absent: dict[str, errors.Stalled] = {}
         self._fallbacks: dict[str, str] = {}
 
     @property
     def large(self) -> bool:
         """Whether this may take so long that others should not have to wait."""
-        if any(each.place.jmes_path for each in self._answers):
+        if any(each.place.jmes_path for each in self._answers) or (self._templating and self._templating.slow):
             return True
         read = (each.answer.fetched.value for each in self._answers if isinstance(each.answer, render.Parsed))
         return sum(map(render.size, read)) > LARGE
@@ -162,14 +173,17 @@ class Assembly:
             self._in_time()
         self._not_fewer()
         shaped = shapes.shape(self._spec.target, self._inputs)
-        kept = {name: value for name, value in self._inputs.items() if name not in shaped.consumed}
-        entries = {**kept, **shaped.entries}
+        entries = {name: value for name, value in self._inputs.items() if name not in shaped.consumed}
+        if self._templating:
+            entries = self._templating.run(self._inputs, entries, shaped.entries)
+        entries |= shaped.entries
         render.check_size(entries)
         return Gathered(
             self._inputs,
             entries,
             shaped.type,
             self._versions,
+            self._places,
             self._absent,
             self._fallbacks,
             wanted=len(self._inputs.keys() | self._absent.keys()),
@@ -192,6 +206,7 @@ class Assembly:
                 raise
             self._absent[entry.key] = error
             self._forget(entry.key)
+            self._places[entry.key] = answered.place.use
             if entry.default is not None:
                 self._inputs[entry.key] = SecretValue(entry.default)
             return
@@ -217,6 +232,7 @@ class Assembly:
             self._note(new, answered)
 
     def _note(self, key: str, answered: Answered) -> None:
+        self._places[key] = answered.place.use
         if isinstance(answered.answer, render.Parsed) and answered.answer.fetched.version:
             self._versions[key] = answered.answer.fetched.version
         if answered.place is not answered.want.places[0]:

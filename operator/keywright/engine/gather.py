@@ -8,12 +8,17 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from .. import errors, kinds
 from ..decide import render
+from ..kinds.target import Template as TemplateSpec
+from ..secret import FingerprintKey
 from ..stores.base import Credentials, Fetched
+from . import templates
 from .assemble import Answered, Assembly, Before, Gathered, Place, Want, parsed
 from .catalog import Catalog, StoreRecord, Use
 from .fetch import Fetcher, Parked, Question
@@ -30,12 +35,20 @@ class Gatherer:
 
     Args:
         credentials: makes the credentials for a store and a namespace.
+        config_map: reads a ConfigMap by namespace and name; None if there is none.
     """
 
     def __init__(
-        self, catalog: Catalog, fetcher: Fetcher, credentials: Callable[[StoreRecord, str], Credentials]
+        self,
+        catalog: Catalog,
+        fetcher: Fetcher,
+        keys: FingerprintKey,
+        *,
+        credentials: Callable[[StoreRecord, str], Credentials],
+        config_map: Callable[[str, str], Awaitable[dict[str, Any] | None]],
     ) -> None:
-        self._catalog, self._fetcher, self._credentials = catalog, fetcher, credentials
+        self._catalog, self._fetcher, self._keys = catalog, fetcher, keys
+        self._credentials, self._config_map = credentials, config_map
         self._beside = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="render")
 
     async def gather(
@@ -61,10 +74,20 @@ class Gatherer:
             same_spec=record.told_target.get("generation") == record.working,
         )
         async with waiting():
-            assembly = Assembly(spec, await self._answers(record, wants), before)
+            templating = await self._templating(record, spec.target.template)
+            assembly = Assembly(spec, await self._answers(record, wants), before, templating)
             if assembly.large:
                 return await asyncio.get_running_loop().run_in_executor(self._beside, assembly.run)
         return assembly.run()
+
+    async def _templating(self, record: Record, spec: TemplateSpec | None) -> templates.Templating | None:
+        """Return the templates of an object, read anew where they stand in ConfigMaps."""
+        if spec is None:
+            return None
+        namespace, name = record.key
+        texts = await templates.texts(spec, functools.partial(self._config_map, namespace))
+        about = {"name": name, "namespace": namespace}
+        return templates.Templating(spec, texts, about, functools.partial(self._keys.salt, str(record.key)))
 
     def _wants(self, record: Record, spec: kinds.ApiKeySecretSpec) -> list[Want]:
         """Resolve the stores of everything that an object wants."""
