@@ -86,6 +86,14 @@ class Reason(enum.StrEnum):
     """The store cannot do what was asked."""
     ENDPOINT_FORBIDDEN = "EndpointForbidden"
     """The store's address is one that Keywright does not connect to."""
+    FILE_CORRUPT = "FileCorrupt"
+    """The encrypted file is not as it was saved: damaged, cut off, or changed by somebody without its key."""
+    FILE_ROLLED_BACK = "FileRolledBack"
+    """The encrypted file is an older one than was read before."""
+    FILE_REFUSED = "FileRefused"
+    """The file is none that Keywright opens: too large, open to others, outside the root, or with wild parameters."""
+    STORE_READ_ONLY = "StoreReadOnly"
+    """The store takes no writes: its place is read-only or full."""
 
     TARGET_EXISTS = "TargetExists"
     """A Secret of that name is there, is not ours, and `adopt` does not allow taking it."""
@@ -156,7 +164,15 @@ STORE_TROUBLE = (
 
 #: Trouble of a login, or of what it sees at all: the store's as a whole where everybody shares it.
 LOGIN_TROUBLE = frozenset(
-    {Reason.AUTH_FAILED, Reason.CREDENTIAL_MISSING, Reason.ENDPOINT_FORBIDDEN, Reason.MOUNT_NOT_FOUND}
+    {
+        Reason.AUTH_FAILED,
+        Reason.CREDENTIAL_MISSING,
+        Reason.ENDPOINT_FORBIDDEN,
+        Reason.FILE_CORRUPT,
+        Reason.FILE_REFUSED,
+        Reason.FILE_ROLLED_BACK,
+        Reason.MOUNT_NOT_FOUND,
+    }
 )
 
 
