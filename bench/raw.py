@@ -53,6 +53,14 @@ class _Token:
         """Return the token."""
         return SecretValue(self.value)
 
+    def entry(self, kind: str, name: str, key: str) -> SecretValue:
+        """Return nothing: nothing is read from the cluster."""
+        raise AssertionError("the raw client reads nothing from the cluster")
+
+    def file(self, path: str, limit: int) -> SecretValue:
+        """Return nothing: no file is read."""
+        raise AssertionError("the raw client reads no files")
+
     def ca(self, provider: CaProvider) -> str:
         """Return nothing: it is plain http."""
         raise AssertionError("the raw client logs in with a token over plain http")

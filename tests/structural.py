@@ -6,6 +6,7 @@ Rules (CEL) are not understood, but for "exactly one of": what is made may still
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import Any
 
@@ -71,11 +72,14 @@ def _objects(schema: Json) -> st.SearchStrategy[Json]:
     required = set(schema.get("required", ()))
     fields = {name: each for name, each in schema["properties"].items() if "type" in each}
     made = {name: admitted(each) for name, each in fields.items()}
-    arms = next((arms for rule in schema.get("x-kubernetes-validations", ()) if (arms := _arms(rule["rule"]))), None)
-    if arms is None:
-        return _fields(made, required)
-    common = {name: each for name, each in made.items() if name not in arms}
-    return st.one_of([_fields(common | {arm: made[arm]}, required | {arm}) for arm in arms])
+    groups = [arms for rule in schema.get("x-kubernetes-validations", ()) if (arms := _arms(rule["rule"]))]
+    common = {name: each for name, each in made.items() if not any(name in arms for arms in groups)}
+    return st.one_of(
+        [
+            _fields(common | {arm: made[arm] for arm in chosen}, required | set(chosen))
+            for chosen in itertools.product(*groups)
+        ]
+    )
 
 
 def _arms(rule: str) -> list[str]:

@@ -53,6 +53,8 @@ class Settings:
     """Let stores be reached on loopback addresses. For development only."""
     store_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     """Private networks that namespaced KeyStores may reach; ClusterKeyStores may reach any private address."""
+    file_store_root: str | None = None
+    """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
     metrics_detail: Detail = "namespace"
     """Whether age and last success are told per namespace or per object."""
     ghost_check_seconds: float = 600.0
@@ -76,6 +78,21 @@ def from_environment(flags: Mapping[str, object], environment: Mapping[str, str]
     if not isinstance(networks, tuple):
         raise TypeError("store_networks is a tuple of networks")
     return Settings(store_networks=tuple(ipaddress.ip_network(each) for each in networks), **chosen)  # type: ignore[arg-type]
+
+
+def key_file(environment: Mapping[str, str] | None = None) -> pathlib.Path:
+    """Return where a person's encrypted file is: in the data folder that the XDG base directory specification says."""
+    env = os.environ if environment is None else environment
+    # A path that is not absolute does not count, says the specification.
+    chosen = pathlib.Path(env.get("XDG_DATA_HOME", ""))
+    data = chosen if chosen.is_absolute() else pathlib.Path.home() / ".local" / "share"
+    return data / "keywright" / "keys.kw"
+
+
+def master_passphrase(environment: Mapping[str, str] | None = None) -> str:
+    """Return the passphrase of the encrypted file where the environment holds it; else nothing."""
+    env = os.environ if environment is None else environment
+    return env.get("API_KEY_MASTER", "")
 
 
 def _namespace(env: Mapping[str, str]) -> str:

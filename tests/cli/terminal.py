@@ -37,10 +37,11 @@ class Said:
         return self.out + self.err
 
 
-def keywright(*arguments: str, program: str = "keywright", **environment: str) -> Said:
+def keywright(*arguments: str, program: str = "keywright", stdin: str = "", **environment: str) -> Said:
     """Call the program in a pipe."""
     done = subprocess.run(
         [str(BIN / program), *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=90,
@@ -95,6 +96,36 @@ def on_a_terminal(columns: int, *arguments: str) -> str:
     return text.decode().replace("\r\n", "\n")
 
 
+def typed(answers: dict[str, str], *arguments: str, **environment: str) -> tuple[int, str]:
+    """Answer what the program asks on a terminal; return its exit code and what was to be seen there.
+
+    Args:
+        answers: what is typed after each question, in this order.
+    """
+    leader, follower = pty.openpty()
+    command = [str(BIN / "keywright"), *arguments]
+    # A session of its own, or it would ask at the terminal from which the tests are run.
+    with subprocess.Popen(
+        command,
+        stdout=follower,
+        stderr=follower,
+        stdin=follower,
+        env=_environment({"TERM": "xterm-256color", "COLUMNS": "200"} | environment),
+        start_new_session=True,
+    ) as process:
+        os.close(follower)
+        seen, waiting = b"", list(answers.items())
+        with contextlib.suppress(OSError):  # Linux ends a terminal with EIO.
+            while part := os.read(leader, 65536):
+                seen += part
+                if waiting and seen.endswith(f"{waiting[0][0]}: ".encode()):
+                    os.write(leader, f"{waiting.pop(0)[1]}\n".encode())
+        code = process.wait(30)
+    os.close(leader)
+    return code, seen.decode().replace("\r\n", "\n")
+
+
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    kept = ("KUBECONFIG", "KEYWRIGHT_NAMESPACE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM")
+    ours = ("XDG_DATA_HOME", "KEYWRIGHT_MASTER_KEY_FILE", "API_KEY_MASTER")
+    kept = (*ours, "KUBECONFIG", "KEYWRIGHT_NAMESPACE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM")
     return {name: value for name, value in os.environ.items() if name not in kept} | more

@@ -38,6 +38,8 @@ def last(text: str) -> str:
         (["operator", "--listen", "::1:80"], "is no address"),
         (["operator", "--listen", "[127.0.0.1]:80"], "is no address"),
         (["operator", "--listen", "-a:80"], "is no address"),
+        (["operator", "--file-store-root", "relative"], "'--file-store-root': 'relative' is no folder"),
+        (["operator", "--file-store-root", "/no/such/folder"], "is no folder: one is named by its absolute path"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_how_it_is_written(arguments: list[str], why: str) -> None:

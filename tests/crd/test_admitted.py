@@ -11,6 +11,7 @@ import structural
 from controlplane import ControlPlane
 from crd.definitions import PARTS_OF_KINDS, Json, part_of, url
 from keywright import kinds, schema, wire
+from keywright.stores.vault import Vault
 
 TRUST = ssl.create_default_context()
 
@@ -22,7 +23,8 @@ def reach(read: schema.Spec) -> None:
     if isinstance(read, kinds.KeyStoreSpec):
         assert read.limits.timeout_seconds >= 0
         _, config = read.store()
-        wire.Server(config.server, TRUST, 1)
+        if isinstance(config, Vault.Config):
+            wire.Server(config.server, TRUST, 1)
 
 
 def use(read: schema.Spec) -> None:

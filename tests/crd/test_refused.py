@@ -9,7 +9,7 @@ import pytest
 from build import api_key_secret, entry
 from controlplane import ControlPlane
 from crd.definitions import Json, nodes, refusal, root
-from crd.writing import at, cluster_store, requirement, store, with_entry, with_remote, with_spec
+from crd.writing import at, cluster_store, file_store, requirement, store, with_entry, with_remote, with_spec
 from keywright import kinds
 
 ACCEPTED = {
@@ -51,6 +51,9 @@ ACCEPTED = {
     "all namespaces": cluster_store(namespaceSelector={}),
     "a prefix": cluster_store(pathPrefix="teams/{namespace}/"),
     "a prefix without a slash at its end": cluster_store(pathPrefix="teams/x-{namespace}"),
+    "an encrypted file in a ConfigMap": file_store(),
+    "an encrypted file under a raw key": file_store(passphraseRef=None, keyRef={"name": "a", "key": "b"}),
+    "a mounted file for a cluster store": file_store("ClusterKeyStore", configMapRef=None, path="team-a/keys.kw"),
     "a requirement with values": requirement(operator="In", values=["1"]),
     "a requirement without values": requirement(operator="Exists"),
 }
@@ -186,7 +189,25 @@ REFUSED = {
         "spec.target.annotations: Invalid value: names below keywright.dev/ and merged.keywright.dev/ are",
     ),
     "a foreign kind of store": (with_spec(storeRef={"kind": "SecretStore", "name": "a"}), "spec.storeRef.kind"),
-    "no store": (store() | {"spec": {"environment": "production"}}, "vault must be set"),
+    "no store": (store() | {"spec": {"environment": "production"}}, "exactly one of encryptedFile, vault must be set"),
+    "a mounted file for a namespace": (
+        file_store(configMapRef=None, path="team-a/keys.kw"),
+        "encryptedFile.path is for a ClusterKeyStore",
+    ),
+    "a mounted file outside": (file_store("ClusterKeyStore", configMapRef=None, path="../a"), "encryptedFile.path"),
+    "a mounted file from the root": (file_store("ClusterKeyStore", configMapRef=None, path="/a"), "encryptedFile.path"),
+    "an encrypted file nowhere": (
+        file_store(configMapRef=None),
+        "exactly one of configMapRef, secretRef, path must be set",
+    ),
+    "an encrypted file in two places": (
+        file_store(secretRef={"name": "a", "key": "b"}),
+        "exactly one of configMapRef, secretRef, path must be set",
+    ),
+    "an encrypted file that nothing opens": (
+        file_store(passphraseRef=None),
+        "exactly one of passphraseRef, keyRef must be set",
+    ),
     "an endless timeout": (store(limits={"timeout": "0"}), "must be between 100ms and 60s"),
     "a short timeout": (store(limits={"timeout": "99ms"}), "must be between 100ms and 60s"),
     "a long timeout": (store(limits={"timeout": "61s"}), "must be between 100ms and 60s"),

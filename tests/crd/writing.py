@@ -34,3 +34,13 @@ def requirement(**said: Any) -> Json:
 
 def at(address: str) -> Json:
     return key_store("vault", address, "kv")
+
+
+def file_store(kind: str = "KeyStore", **config: Any) -> Json:
+    """Return a store that reads an encrypted file, in a ConfigMap and under a passphrase unless ``config`` differs."""
+    reference = {"name": "keys", "key": "keys.kw"}
+    said = {"configMapRef": reference, "passphraseRef": reference} | config
+    part = {name: each for name, each in said.items() if each is not None}
+    made = store() if kind == "KeyStore" else cluster_store()
+    rest = {name: each for name, each in made["spec"].items() if name != "vault"}
+    return made | {"spec": rest | {"encryptedFile": part}}

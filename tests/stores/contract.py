@@ -31,6 +31,8 @@ class HeldCredentials:
     Args:
         secrets: by name of the Secret and key.
         bundles: CA certificates (PEM), by name and key.
+        entries: of ConfigMaps and Secrets, by kind, name and key.
+        files: by their path below the root.
         tokens: makes a token for a ServiceAccount, an audience and seconds.
     """
 
@@ -40,17 +42,31 @@ class HeldCredentials:
         *,
         namespace: str = "team-a",
         bundles: Mapping[tuple[str, str], str] | None = None,
+        entries: Mapping[tuple[str, str, str], bytes] | None = None,
+        files: Mapping[str, bytes] | None = None,
         tokens: Callable[[str, str, int], str] | None = None,
     ) -> None:
         self.namespace = namespace
         self.secrets = dict(secrets or {})
         self.bundles = dict(bundles or {})
+        self.entries = dict(entries or {})
+        self.files = dict(files or {})
         self._tokens = tokens
 
     def secret(self, ref: SecretKeyRef) -> SecretValue:
         if (ref.name, ref.key) not in self.secrets:
             raise errors.Stalled(Reason.CREDENTIAL_MISSING, f"Secret {ref.name} has no entry {ref.key}")
         return SecretValue(self.secrets[ref.name, ref.key])
+
+    def entry(self, kind: str, name: str, key: str) -> SecretValue:
+        if (kind, name, key) not in self.entries:
+            raise errors.Stalled(Reason.CREDENTIAL_MISSING, f"{kind} {name} has no entry {key}")
+        return SecretValue(self.entries[kind, name, key])
+
+    def file(self, path: str, limit: int) -> SecretValue:
+        if path not in self.files:
+            raise errors.Stalled(Reason.FILE_REFUSED, f"reads file {path}, which cannot be read")
+        return SecretValue(self.files[path][: limit + 1])
 
     def ca(self, provider: CaProvider) -> str:
         if (provider.name, provider.key) not in self.bundles:

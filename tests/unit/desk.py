@@ -108,6 +108,12 @@ class Nothing:
     def secret(self, ref: SecretKeyRef) -> SecretValue:
         return SecretValue(ref.key)
 
+    def entry(self, kind: str, name: str, key: str) -> SecretValue:
+        return SecretValue(f"{kind}{name}{key}")
+
+    def file(self, path: str, limit: int) -> SecretValue:
+        return SecretValue(path[:limit])
+
     def ca(self, provider: CaProvider) -> str:
         return provider.key
 

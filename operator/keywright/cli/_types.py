@@ -89,7 +89,30 @@ class _Kubeconfig(_Text):
         return str(value)
 
 
+class _Folder(_Text):
+    """The absolute path of a folder that is there."""
+
+    name, shown = "folder", "FOLDER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not os.path.isabs(value) or not os.path.isdir(value):
+            self.wrong("is no folder: one is named by its absolute path, and is there", value, param, ctx)
+        return str(value)
+
+
+class _File(_Text):
+    """The path of a file, which need not be there."""
+
+    name, shown = "file", "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value or not value.isprintable() or value.endswith("/"):
+            self.wrong("is no file", value, param, ctx)
+        return os.path.abspath(os.path.expanduser(str(value)))
+
+
 NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
+FOLDER, FILE = _Folder(), _File()
 
 
 def _is_host(text: str) -> bool:

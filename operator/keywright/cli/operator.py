@@ -80,6 +80,11 @@ _NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
     help="Private network that KeyStores may reach; repeatable.",
 )
 @click.option(
+    "--file-store-root",
+    type=_types.FOLDER,
+    help="Folder below which ClusterKeyStores may read encrypted files. Default: none.",
+)
+@click.option(
     "--metrics-detail", type=click.Choice(["namespace", "object"]), help="Grain of age metrics. Default: namespace."
 )
 @click.option(

@@ -13,9 +13,11 @@ import asyncio
 import base64
 import binascii
 import dataclasses
+from typing import Literal
 
 from .. import cluster, errors
 from ..errors import Reason
+from ..keyfile import place
 from ..schema import CaProvider, SecretKeyRef, ServiceAccountRef
 from ..secret import SecretValue
 
@@ -30,16 +32,37 @@ class ClusterCredentials:
     Attributes:
         namespace: of the object that is read for.
         home: where Secrets and ConfigMaps of the store are.
+        file_root: folder below which the store may read files; None: it may read none.
     """
 
     api: cluster.Cluster
     loop: asyncio.AbstractEventLoop
     namespace: str
     home: str
+    file_root: str | None = None
 
     def secret(self, ref: SecretKeyRef) -> SecretValue:
         """Return one entry of a Secret of the store's home."""
         return SecretValue(self._entry(cluster.SECRETS, "Secret", ref.name, ref.key))
+
+    def entry(self, kind: Literal["ConfigMap", "Secret"], name: str, key: str) -> SecretValue:
+        """Return one entry of a ConfigMap or Secret of the store's home."""
+        resource = cluster.CONFIG_MAPS if kind == "ConfigMap" else cluster.SECRETS
+        return SecretValue(self._entry(resource, kind, name, key))
+
+    def file(self, path: str, limit: int) -> SecretValue:
+        """Return a file below the root."""
+        if not self.file_root:
+            raise errors.Stalled(
+                Reason.FILE_REFUSED,
+                "may read no files of the operator",
+                "Use configMapRef or secretRef; path is for a ClusterKeyStore, and needs --file-store-root",
+            )
+        try:
+            return SecretValue(place.read_below(self.file_root, path, limit))
+        except errors.Error as error:
+            named = error.about(f"reads file {path}, which")
+        raise named
 
     def ca(self, provider: CaProvider) -> str:
         """Return CA certificates as PEM."""

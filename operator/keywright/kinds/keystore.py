@@ -132,7 +132,10 @@ def _with_stores(model: type[ModelT]) -> type[ModelT]:
 class KeyStoreSpec(Spec):
     """How to reach a store: one field for each there is, of which exactly one is set."""
 
-    cel = (OneOf(tuple(_FIELDS)),)
+    cel: ClassVar[tuple[Cel | OneOf, ...]] = (
+        OneOf(tuple(_FIELDS)),
+        Cel("!has(self.encryptedFile) || !has(self.encryptedFile.path)", "encryptedFile.path is for a ClusterKeyStore"),
+    )
     renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
         Renamed("provider", "the store directly in spec, as in spec.vault"),
     )
@@ -161,6 +164,7 @@ class KeyStoreSpec(Spec):
 class ClusterKeyStoreSpec(KeyStoreSpec):
     """How to reach a store, and which namespaces may: one field for each store, of which exactly one is set."""
 
+    cel = (OneOf(tuple(_FIELDS)),)
     renamed = (*KeyStoreSpec.renamed, Renamed("conditions", "namespaceSelector"))
 
     default: bool = False

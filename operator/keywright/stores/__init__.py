@@ -1,4 +1,4 @@
-"""Where keys live: one file a store. The file's stem, in camelCase, is its field in the CRDs and its page in the docs.
+"""Where keys live: one file a store. The file's stem is its page in the docs and, in camelCase, its field in the CRDs.
 
 A store is plain synchronous code over the vendor's SDK. It knows nothing of retries, caches, threads, breakers,
 Kubernetes objects or policy: those are the engine's. Stores do not import each other.

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol
 
+from .. import errors
 from ..schema import CaProvider, SecretKeyRef, ServiceAccountRef, Spec
 from ..secret import SecretValue
 
@@ -55,6 +57,16 @@ class Credentials(Protocol):
     def secret(self, ref: SecretKeyRef) -> SecretValue:
         """Return one entry of a Secret."""
 
+    def entry(self, kind: Literal["ConfigMap", "Secret"], name: str, key: str) -> SecretValue:
+        """Return one entry of a ConfigMap or Secret: bytes as they are, text as UTF-8."""
+
+    def file(self, path: str, limit: int) -> SecretValue:
+        """Return a file below the folder that the operator was given for that; at most ``limit`` bytes and one more.
+
+        Raises:
+            errors.Stalled: ``FileRefused``: there is no such folder, not for this object, or not this file.
+        """
+
     def ca(self, provider: CaProvider) -> str:
         """Return CA certificates as PEM."""
 
@@ -76,6 +88,10 @@ class Store(abc.ABC):
 
     #: Field of the CRDs; set by the subclass statement: ``class Vault(Store, name="vault")``.
     name: ClassVar[str]
+    #: Reads many keys at once, or None where the store has no way to: present because it reads all at once. It has an
+    #: answer for each key; what it raises is about the store as a whole. Called as ``fetch`` is.
+    fetch_many: Callable[[Sequence[Ref]], Mapping[Ref, Fetched | errors.Error]] | None = None
+
     #: The store's fields in KeyStore and ClusterKeyStore; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 

@@ -1,0 +1,179 @@
+"""What commands on the encrypted file share: where it is, what opens it, how a value comes in.
+
+Values and passphrases come from a hidden prompt, a pipe or a file, never from an argument: those are seen by everybody
+on the machine, and kept by shells.
+
+Does not belong here: the file itself (``keyfile/``).
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .. import errors, settings
+from ..errors import Reason
+from ..secret import SecretValue
+from . import _types
+
+if TYPE_CHECKING:
+    from ..keyfile.contents import Contents
+    from ..keyfile.edit import KeyFile
+
+T = TypeVar("T")
+
+#: Bytes of a file that holds a passphrase or key; how short a passphrase that is thought of may be.
+MAX_SECRET, MIN_PASSPHRASE = 4096, 8
+
+_OPTIONS = (
+    click.option("--file", type=_types.FILE, help="The file. Default: $XDG_DATA_HOME/keywright/keys.kw."),
+    click.option(
+        "--key-file",
+        type=_types.FILE,
+        envvar="KEYWRIGHT_MASTER_KEY_FILE",
+        show_envvar=True,
+        help="File that holds its passphrase or raw key. Default: you are asked.",
+    ),
+)
+
+
+class Keys:
+    """The encrypted file that a command works on; errors name it."""
+
+    def __init__(self, path: str | None, key_file: str | None) -> None:
+        self.path = pathlib.Path(path) if path else settings.key_file()
+        self._key_file = key_file
+
+    def open(self) -> Contents:
+        """Read it.
+
+        Raises:
+            errors.Error: see ``KeyFile.open``.
+        """
+        return self._told(lambda file: file.open())
+
+    def update(self, change: Callable[[Contents], Contents], algorithm: Any = None) -> Contents:
+        """Change it, or make it.
+
+        Raises:
+            errors.Error: see ``KeyFile.update``.
+        """
+        return self._told(lambda file: file.update(change, algorithm))
+
+    def rekey(self, secret: Callable[[], SecretValue], algorithm: Any = None) -> Contents:
+        """Seal it anew; the new passphrase is asked for once the old one has opened it.
+
+        Raises:
+            errors.Error: see ``KeyFile.rekey``.
+        """
+
+        def sealed_anew(file: KeyFile) -> Contents:
+            file.open()
+            return file.rekey(secret(), algorithm)
+
+        return self._told(sealed_anew)
+
+    def named(self, work: Callable[[], T]) -> T:
+        """Do something with what is in it; what goes wrong names it.
+
+        Raises:
+            errors.Error: that of ``work``.
+        """
+        try:
+            return work()
+        except errors.Error as error:
+            named = error if isinstance(error, _Own) else error.about(str(self.path))
+        raise named
+
+    def _told(self, work: Callable[[KeyFile], Contents]) -> Contents:
+        """Do something with the file."""
+        from ..keyfile import sealed
+        from ..keyfile.edit import KeyFile
+        from ..keyfile.place import Place
+
+        file = KeyFile(Place(self.path, sealed.MAX_FILE), lambda there: passphrase(self._key_file, new=not there))
+        return self.named(lambda: work(file))
+
+
+class _Own(errors.Stalled):
+    """An error that is not about the encrypted file."""
+
+
+def opens(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which file; it gets them as one ``keys``."""
+
+    @functools.wraps(function)
+    def command(file: str | None, key_file: str | None, **given: Any) -> None:
+        function(Keys(file, key_file), **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+
+
+def passphrase(key_file: str | None, *, new: bool, what: str = "Passphrase") -> SecretValue:
+    """Return what opens a file: out of a file, asked for on a terminal, or out of the environment, with a warning.
+
+    Args:
+        new: whether it is thought of now, so that it is asked for twice and must not be short.
+
+    Raises:
+        errors.Stalled: there is no way to get it.
+    """
+    if key_file:
+        return _from(key_file)
+    if sys.stderr.isatty():
+        return _asked(what, new=new)
+    if given := settings.master_passphrase():
+        click.echo("Warning: API_KEY_MASTER is seen by every program that is started here; a file is not.", err=True)
+        return SecretValue(given)
+    raise _Own(
+        Reason.CREDENTIAL_MISSING,
+        "there is no passphrase, and no terminal to ask for it",
+        "Name a file that holds it: KEYWRIGHT_MASTER_KEY_FILE, or --key-file",
+    )
+
+
+def value(path: str, *, exact: bool) -> SecretValue:
+    """Return a value that is to be stored: asked for on a terminal, else all of a pipe.
+
+    Args:
+        exact: whether the line break that ends a single line belongs to it.
+
+    Raises:
+        errors.Stalled: there is none.
+    """
+    if sys.stdin.isatty():
+        data = click.prompt(f"Value of {path}", hide_input=True, default="", show_default=False, err=True).encode()
+    else:
+        data = sys.stdin.buffer.read()
+    if not exact and data.count(b"\n") == 1 and data.endswith(b"\n"):
+        data = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not data:
+        raise _Own(Reason.VALUE_EMPTY, f"there is no value for {path}", "Type it, or pipe it in")
+    return SecretValue(data)
+
+
+def _from(key_file: str) -> SecretValue:
+    from ..keyfile import place
+
+    try:
+        found = place.read_private(pathlib.Path(key_file), MAX_SECRET)
+        if len(found) <= MAX_SECRET:
+            return SecretValue(found)
+        named = _Own(Reason.FILE_REFUSED, f"{key_file} is too large for a passphrase or key", "Name another file")
+    except errors.Error as error:
+        named = _Own(error.reason, f"{key_file} {error.message}", error.hint)
+    raise named
+
+
+def _asked(what: str, *, new: bool) -> SecretValue:
+    answer = click.prompt(what, hide_input=True, confirmation_prompt=new, err=True)
+    if new and len(answer) < MIN_PASSPHRASE:
+        raise _Own(
+            Reason.AUTH_FAILED, f"a passphrase has at least {MIN_PASSPHRASE} characters", "Think of a longer one"
+        )
+    return SecretValue(answer)

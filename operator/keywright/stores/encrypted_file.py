@@ -1,0 +1,237 @@
+"""Encrypted files: keys that are kept in Git, as a ConfigMap, a Secret, or a file that is mounted.
+
+The whole file is read at each fetch, and read for all keys at once by ``fetch_many``. Its key is derived once for each
+salt and passphrase. A cluster only reads; ``keywright store`` writes.
+
+Does not belong here: the format, key derivation, files (``keyfile/``); where ConfigMaps and files may be
+(``engine/credentials.py``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import pydantic
+
+from .. import errors
+from ..errors import Reason
+from ..schema import Cel, DataKey, ObjectName, OneOf, SecretKeyRef, Spec
+from ..secret import SecretValue
+from .base import Credentials, Fetched, Ref, Store
+
+if TYPE_CHECKING:
+    from ..keyfile.contents import Contents
+    from ..keyfile.keys import Kdf, Master
+    from ..keyfile.sealed import Sealed
+
+_SEGMENT = "[a-zA-Z0-9_][-_.a-zA-Z0-9]*"
+FilePath = Annotated[str, pydantic.StringConstraints(max_length=512, pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$")]
+
+
+class ConfigMapKeyRef(Spec):
+    """One entry of a ConfigMap. A KeyStore's is in its own namespace, a ClusterKeyStore's in the operator's."""
+
+    name: ObjectName
+    """Name of the ConfigMap."""
+    key: DataKey
+    """Entry of the ConfigMap: in `binaryData` as it is, or in `data` as base64."""
+
+
+class EncryptedFile(Store, name="encryptedFile"):
+    """Keys in one encrypted file, as `keywright store` makes it."""
+
+    class Config(Spec):
+        """Where an encrypted file is, and what opens it."""
+
+        cel: ClassVar[tuple[Cel | OneOf, ...]] = (
+            OneOf(("config_map_ref", "secret_ref", "path")),
+            OneOf(("passphrase_ref", "key_ref")),
+        )
+
+        config_map_ref: ConfigMapKeyRef | None = None
+        """Entry of a ConfigMap that holds the file."""
+        secret_ref: SecretKeyRef | None = None
+        """Entry of a Secret that holds the file, as it is or as base64."""
+        path: FilePath | None = None
+        """Path of the file, relative to the operator's `--file-store-root`. For a ClusterKeyStore only."""
+        passphrase_ref: SecretKeyRef | None = None
+        """Entry that holds the passphrase, for a file that has one."""
+        key_ref: SecretKeyRef | None = None
+        """Entry that holds the raw key, 32 bytes or their base64, for a file that has one."""
+
+    @classmethod
+    def identity(cls, config: Config, namespace: str) -> str:
+        """Return nothing: one passphrase opens the file for everybody."""
+        return ""
+
+    def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
+        self._config = config
+        self._credentials = credentials
+        self._timeout = timeout
+        self._keys: _Keys | None = None
+        self._opened: _Opened | None = None
+        #: The highest generation that was seen, by the file's identity.
+        self._generations: dict[str, int] = {}
+        self._deriving, self._learning = threading.Lock(), threading.Lock()
+
+    def login(self) -> float | None:
+        """Read the passphrase or key anew, and open the file with it."""
+        self._open(self._secret())
+        return None
+
+    def fetch(self, ref: Ref) -> Fetched:
+        """Read one key."""
+        found = self.fetch_many([ref])[ref]
+        if isinstance(found, errors.Error):
+            raise found
+        return found
+
+    def fetch_many(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched | errors.Error]:
+        """Read the file once, for all of these keys."""
+        if not self._opened:
+            raise errors.LoginExpired(Reason.AUTH_FAILED, f"has not opened {self._where} yet")
+        try:
+            contents = self._open(None)
+        except errors.Stalled as error:
+            if error.reason is not Reason.AUTH_FAILED:
+                raise
+            refused = errors.LoginExpired(error.reason, error.message, error.hint)
+        else:
+            return {ref: self._fetched(contents, ref) for ref in refs}
+        raise refused
+
+    def close(self) -> None:
+        """Forget the key and the file."""
+        self._keys = self._opened = None
+
+    def _open(self, secret: SecretValue | None) -> Contents:
+        """Read the file and open it. ``secret`` is what opens it; None: what opened it before, as long as it does."""
+        before, data = dict(self._generations), self._data()
+        try:
+            return self._contents(data, secret, before)
+        except errors.Error as error:
+            named = error if error.reason in _OF_CREDENTIALS else self._about(error)
+        raise named
+
+    def _contents(self, data: bytes, secret: SecretValue | None, before: Mapping[str, int]) -> Contents:
+        from ..keyfile import sealed
+        from ..keyfile.contents import Contents
+
+        known = self._opened
+        file = known.file if known and known.data == data else sealed.parse(data, sealed.MAX_CLUSTER_FILE)
+        master = self._master(file.header.kdf, secret)
+        opened = known.contents if known and known.file is file and known.master is master else None
+        contents = opened or Contents.open(file, master)
+        self._learn(file, before)
+        self._opened = _Opened(data, file, master, contents)
+        return contents
+
+    def _master(self, kdf: Kdf, secret: SecretValue | None) -> Master:
+        """Return the file's key; derived once for each salt and passphrase, one derivation at a time."""
+        from ..keyfile import keys
+
+        with self._deriving:
+            known = self._keys
+            if known and known.kdf == kdf and (secret is None or secret == known.secret):
+                return known.master
+            secret = self._secret() if secret is None else secret
+            if (kdf.algorithm == "raw") != bool(self._config.key_ref):
+                raise _other_kind(kdf)
+            master = keys.derive(kdf, secret, memory=keys.CLUSTER_MEMORY, wait=self._timeout)
+            self._keys = _Keys(kdf, secret, master)
+            return master
+
+    def _learn(self, file: Sealed, before: Mapping[str, int]) -> None:
+        """Refuse a file that is older than one that had been read before this read began; remember the newest."""
+        header = file.header
+        if header.generation < before.get(header.store_id, 0):
+            raise errors.Stalled(
+                Reason.FILE_ROLLED_BACK,
+                f"is at generation {header.generation}, after {before[header.store_id]} was read",
+                "Restore the newer file; where the older one is meant, store any entry in it until it is newer",
+            )
+        with self._learning:
+            self._generations[header.store_id] = max(header.generation, self._generations.get(header.store_id, 0))
+
+    def _fetched(self, contents: Contents, ref: Ref) -> Fetched | errors.Error:
+        try:
+            entry = contents.read(ref.path, ref.version)
+        except errors.Error as error:
+            return self._about(error)
+        return Fetched(entry.value, entry.form == "map", str(entry.version), entry.created)
+
+    def _data(self) -> bytes:
+        """Return the file, decoded where it stands as base64."""
+        from ..keyfile import sealed
+
+        config = self._config
+        if config.config_map_ref:
+            found = self._credentials.entry("ConfigMap", config.config_map_ref.name, config.config_map_ref.key)
+        elif config.secret_ref:
+            found = self._credentials.entry("Secret", config.secret_ref.name, config.secret_ref.key)
+        elif config.path:
+            found = self._credentials.file(config.path, sealed.MAX_CLUSTER_FILE)
+        else:
+            raise _incomplete("configMapRef, secretRef and path")
+        data = found.reveal()
+        if data.startswith(sealed.MAGIC):
+            return data
+        try:
+            return base64.b64decode(b"".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            return data
+
+    def _secret(self) -> SecretValue:
+        ref = self._config.key_ref or self._config.passphrase_ref
+        if ref is None:
+            raise _incomplete("passphraseRef and keyRef")
+        return self._credentials.secret(ref)
+
+    @property
+    def _where(self) -> str:
+        config = self._config
+        if config.config_map_ref:
+            return f"ConfigMap {config.config_map_ref.name}"
+        return f"Secret {config.secret_ref.name}" if config.secret_ref else f"file {config.path}"
+
+    def _about(self, error: errors.Error) -> errors.Error:
+        return error.about(f"reads {self._where}, which")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Keys:
+    """A key, and what it was derived from."""
+
+    kdf: Kdf
+    secret: SecretValue
+    master: Master
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file as it was last read."""
+
+    data: bytes = dataclasses.field(repr=False)
+    file: Sealed
+    master: Master
+    contents: Contents
+
+
+#: What the passphrase's or key's own Secret is about, not the file.
+_OF_CREDENTIALS = (Reason.CREDENTIAL_MISSING, Reason.KUBERNETES_UNAVAILABLE)
+
+
+def _other_kind(kdf: Kdf) -> errors.Stalled:
+    opened, field = ("a raw key", "keyRef") if kdf.algorithm == "raw" else ("a passphrase", "passphraseRef")
+    return errors.Stalled(Reason.AUTH_FAILED, f"is opened by {opened}", f"Name it in encryptedFile.{field}")
+
+
+def _incomplete(fields: str) -> errors.Stalled:
+    return errors.Stalled(
+        Reason.INVALID_SPEC, "cannot tell where its file is, or what opens it", f"Set one of {fields}"
+    )

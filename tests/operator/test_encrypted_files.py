@@ -1,0 +1,142 @@
+"""An encrypted file in a ConfigMap is a store: read through the API, opened with what a Secret holds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import pathlib
+from typing import Any
+
+import pytest
+
+from build import API, api_key_secret, entry
+from keywright import errors
+from keywright.engine.credentials import ClusterCredentials
+from keywright.errors import Reason
+from keywright.keyfile import keys
+from keywright.keyfile.contents import Contents
+from keywright.keyfile.keys import Kdf
+from keywright.secret import SecretValue
+from world import World
+
+PASSPHRASE = "correct horse battery staple"
+
+
+class Committed:
+    """A file as somebody edits it and commits it, under a passphrase."""
+
+    def __init__(self, world: World, passphrase: str = PASSPHRASE) -> None:
+        self.world = world
+        kdf = Kdf.fresh("argon2id")
+        self.contents = Contents.new(kdf, keys.derive(kdf, SecretValue(passphrase)))
+
+    def put(self, **values: str) -> None:
+        for path, value in values.items():
+            self.contents = self.contents.put(f"llm/{path}", SecretValue(value), "text")
+        self.push(self.contents.to_bytes())
+
+    def push(self, data: bytes) -> None:
+        """Let the ConfigMap hold this."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "keys"},
+            "binaryData": {"keys.kw": base64.b64encode(data).decode()},
+        }
+        place = f"/api/v1/namespaces/{self.world.namespace}/configmaps/keys?fieldManager=git&force=true"
+        self.world.must("PATCH", place, body, "application/apply-patch+yaml")
+
+
+def wanted(world: World, *names: str) -> None:
+    """Let there be a store that reads the file, and an ApiKeySecret that wants some of its entries."""
+    config = {
+        "configMapRef": {"name": "keys", "key": "keys.kw"},
+        "passphraseRef": {"name": "master", "key": "passphrase"},
+    }
+    store: dict[str, Any] = {"apiVersion": API, "kind": "KeyStore", "metadata": {"name": "git"}}
+    world.apply(store | {"spec": {"encryptedFile": config}})
+    entries = [entry(name.upper(), f"llm/{name}") for name in names]
+    world.apply(api_key_secret("llm", *entries, storeRef={"name": "git"}, refreshInterval="10s"))
+
+
+def test_a_committed_file_becomes_a_secret_and_a_new_commit_follows(world: World) -> None:
+    file = Committed(world)
+    file.put(one="sk-one", two="sk-two")
+    world.secret_is("master", {"passphrase": PASSPHRASE})
+    world.start()
+
+    wanted(world, "one", "two")
+
+    world.secret_becomes({"ONE": "sk-one", "TWO": "sk-two"})
+    world.is_ready("git", "KeyStore")
+    file.put(one="sk-newer")
+    world.annotate("llm", refresh="now")
+    world.secret_becomes({"ONE": "sk-newer", "TWO": "sk-two"})
+
+
+def test_a_wrong_passphrase_is_told_once_by_the_store_and_a_right_one_is_enough(world: World) -> None:
+    Committed(world).put(one="sk-one")
+    world.secret_is("master", {"passphrase": "another one"})
+    world.start()
+    wanted(world, "one")
+
+    message = world.is_refused("AuthFailed", "git", "KeyStore")["message"]
+    world.is_refused("AuthFailed")
+    world.change_secret("master", passphrase=PASSPHRASE)
+    world.annotate("llm", refresh="now")
+
+    world.secret_becomes({"ONE": "sk-one"})
+    assert "KeyStore/git reads ConfigMap keys, which is not opened by the passphrase or key" in message
+    assert "another one" not in message
+
+
+@pytest.mark.parametrize("fault", ["FileCorrupt", "FileRolledBack", "CredentialMissing"])
+def test_a_file_that_went_wrong_changes_no_secret_and_is_told_by_name(world: World, fault: str) -> None:
+    file = Committed(world)
+    file.put(one="sk-one")
+    older = file.contents.to_bytes()
+    file.put(one="sk-two")
+    world.secret_is("master", {"passphrase": PASSPHRASE})
+    world.start()
+    wanted(world, "one")
+    world.secret_becomes({"ONE": "sk-two"})
+    world.is_ready()
+
+    with world.untouched():
+        if fault == "CredentialMissing":
+            world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/configmaps/keys")
+        else:
+            file.push(older if fault == "FileRolledBack" else file.contents.to_bytes()[:-1])
+        world.annotate("llm", refresh="now")
+        world.is_refused(fault, "git", "KeyStore")
+
+    file.put(one="sk-three")
+    world.annotate("llm", refresh="again")
+    world.secret_becomes({"ONE": "sk-three"})
+
+
+def credentials(root: pathlib.Path | None) -> ClusterCredentials:
+    """Return what a store may ask for, where nothing is asked of the cluster."""
+    nothing: Any = None
+    with asyncio.Runner() as runner:
+        return ClusterCredentials(nothing, runner.get_loop(), "team-a", "team-a", str(root) if root else None)
+
+
+def test_a_mounted_file_is_read_below_the_root_and_nowhere_else(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "keys.kw").write_bytes(b"here")
+    (tmp_path / "outside").write_bytes(b"there")
+    held = credentials(tmp_path / "root")
+
+    assert held.file("keys.kw", 100).reveal() == b"here"
+    with pytest.raises(errors.Stalled, match="is not below the root") as caught:
+        held.file("../outside", 100)
+    assert caught.value.reason is Reason.FILE_REFUSED
+    assert caught.value.__context__ is None
+
+
+def test_without_a_root_no_file_is_read() -> None:
+    with pytest.raises(errors.Stalled, match="may read no files") as caught:
+        credentials(None).file("keys.kw", 100)
+
+    assert caught.value.reason is Reason.FILE_REFUSED
