@@ -154,6 +154,19 @@ def test_a_new_key_opens_what_the_old_one_does_not(desk: Desk, tmp_path: pathlib
     assert desk.must("get", "a", "--reveal", f"--key-file={new}").out == CANARY
 
 
+def test_a_new_passphrase_is_asked_for_after_the_old_one(desk: Desk) -> None:
+    place = {"XDG_DATA_HOME": str(desk.data)}
+    desk.must("store", "a", stdin=CANARY)
+    new = {"New passphrase": PASSPHRASE, "Repeat for confirmation": PASSPHRASE}
+
+    code, seen = typed(new, "rekey", "--kdf=pbkdf2-sha256", f"--key-file={desk.key}", **place)
+    listed, _ = typed({"Passphrase": PASSPHRASE}, "list", **place)
+
+    assert (code, listed) == (0, 0)
+    assert seen.endswith(f"{desk.file}: sealed anew\n")
+    assert PASSPHRASE not in seen
+
+
 WRONG: dict[str, Any] = {
     "a path that is none": (["store", "../a"], "takes no path that is empty"),
     "a map that is none": (["store", "a", "--map"], "takes no map that is none"),

@@ -181,7 +181,7 @@ def test_parameters_out_of_bounds_are_refused_before_anything_runs(
 ) -> None:
     kdf = Kdf.fresh(algorithm).model_copy(update=changed)
 
-    with pytest.raises(errors.Stalled, match="which is not within") as caught:
+    with pytest.raises(errors.Stalled, match="not within") as caught:
         keys.derive(kdf, SecretValue("passphrase"))
 
     assert caught.value.reason is Reason.FILE_REFUSED
@@ -241,6 +241,19 @@ def test_equal_values_look_different() -> None:
     contents = small(0).put("a", SecretValue("same"), "text").put("a", SecretValue("same"), "text")
 
     assert len({each.sealed for each in records(contents)}) == 2
+
+
+def test_randomness_that_repeats_itself_seals_no_two_values_under_one_key_and_nonce() -> None:
+    key, about = bytes(32), [b"a", b"b"]
+    sealed_ = [keys.seal(key, SecretValue(value), each, bytes) for value in ("one", "two") for each in about]
+
+    assert len({each[: keys.SALT] for each in sealed_}) == 4
+    assert [keys.unseal(key, each, about[n % 2]).reveal() for n, each in enumerate(sealed_)] == [
+        b"one",
+        b"one",
+        b"two",
+        b"two",
+    ]
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "a/./b", "..", "a\\b", "a%2fb", "a\nb", "a" * 1025, "\u202e"])

@@ -166,7 +166,8 @@ def test_two_writers_lose_nothing(path: pathlib.Path) -> None:
 #: Runs a save in a child that dies at its n-th call of the operating system, for every n, and looks at the file then.
 SWEEP = """
     import faulthandler, json
-    before = file.open().header.generation
+    path = pathlib.Path(sys.argv[1])
+    before = file.open().header.generation if sys.argv[2] != "create" else 0
 
     def save():
         if sys.argv[2] == "rekey":
@@ -190,28 +191,36 @@ SWEEP = """
             os._exit(0)
         return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
-    path, number, saved = pathlib.Path(sys.argv[1]), 1, []
-    old, aside = path.read_bytes(), path.with_name("keys.kw.previous").read_bytes()
+    number, saved = 1, []
+    beside = path.with_name("keys.kw.previous")
+    old, aside = (path.read_bytes(), beside.read_bytes()) if before else (b"", b"")
     while killed(number):
-        now = file.open()
-        assert now.header.generation in (before, before + 1)
-        assert now.read("kept").value.reveal() == b"kept"
-        saved.append(now.header.generation - before)
+        if before or path.exists():
+            now = file.open()
+            assert now.header.generation in (before, before + 1)
+            assert now.read("kept" if before else "a").value.reveal() in (b"kept", b"new")
+            saved.append(now.header.generation - before)
+        else:
+            saved.append(0)
         if not saved[-1]:
             # What died does not stand in the way of the next one.
             save()
             assert file.open().header.generation == before + 1
-        path.write_bytes(old)
-        path.with_name("keys.kw.previous").write_bytes(aside)
+        if before:
+            path.write_bytes(old)
+            beside.write_bytes(aside)
+        else:
+            path.unlink()
         number += 1
     print(json.dumps(saved))
 """
 
 
-@pytest.mark.parametrize("act", ["store", "rekey"])
+@pytest.mark.parametrize("act", ["create", "store", "rekey"])
 def test_a_save_that_is_killed_at_any_call_leaves_the_old_file_or_the_new_one(path: pathlib.Path, act: str) -> None:
-    stored(at(path), "kept", "kept")
-    stored(at(path), "a", "old")
+    if act != "create":
+        stored(at(path), "kept", "kept")
+        stored(at(path), "a", "old")
 
     saved = eval(program(SWEEP, path, act).stdout)  # noqa: S307 - our own words
 

@@ -168,6 +168,18 @@ class StoreContract(abc.ABC):
 
         assert json.loads(store.fetch(Ref("llm/text")).value.reveal()) == {"value": text}
 
+    def test_many_keys_at_once_have_the_answers_that_each_has_alone(self, backend: Backend, store: Store) -> None:
+        backend.put("llm/openai", {"api_key": "one"})
+        backend.put("llm/other", {"api_key": "two"})
+        refs = [Ref("llm/openai"), Ref("llm/other"), Ref("llm/nothing-here")]
+
+        # Who cannot read many at once is asked for each.
+        answers = store.fetch_many(refs) if store.fetch_many else {ref: store.fetch(ref) for ref in refs[:2]}
+
+        assert [answers[ref] for ref in refs[:2]] == [store.fetch(ref) for ref in refs[:2]]
+        if isinstance(absent := answers.get(refs[2]), errors.Error):
+            assert (absent.reason, absent.message) == (Reason.NOT_FOUND, refusal(store, refs[2]).message)
+
     def test_all_bytes_survive_as_base64(self, backend: Backend, store: Store) -> None:
         every = bytes(range(256))
         backend.put("llm/bytes", {"value": base64.b64encode(every).decode()})

@@ -229,7 +229,7 @@ def test_a_file_that_wants_more_memory_than_a_cluster_gives_is_refused_before_an
     error = failure(file.opened(**IN_CONFIG_MAP, **BY_PASSPHRASE).login)
 
     assert error.reason is Reason.FILE_REFUSED
-    assert "argon2id with memory 66560, which is not within 19456 and 65536" in error.message
+    assert "argon2id with memory 66560, not within 19456 and 65536 KiB" in error.message
 
 
 @pytest.mark.parametrize(("config", "field"), [(BY_PASSPHRASE, "keyRef"), (BY_KEY, "passphraseRef")])

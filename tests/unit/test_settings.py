@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import pathlib
 import socket
 
 import pytest
@@ -70,3 +71,19 @@ def test_an_unknown_flag_is_refused() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.Settings().namespace = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("data", ["", "relative/data"])
+def test_an_encrypted_file_is_at_home_where_no_data_folder_is_named(data: str) -> None:
+    place = settings.key_file({"XDG_DATA_HOME": data})
+
+    assert place == pathlib.Path.home() / ".local/share/keywright/keys.kw"
+    assert settings.key_file({}) == place
+
+
+def test_an_encrypted_file_is_in_the_data_folder_that_is_named() -> None:
+    assert settings.key_file({"XDG_DATA_HOME": "/data"}) == pathlib.Path("/data/keywright/keys.kw")
+
+
+def test_a_passphrase_is_where_the_environment_says() -> None:
+    assert (settings.master_passphrase({}), settings.master_passphrase({"API_KEY_MASTER": "a"})) == ("", "a")

@@ -15,6 +15,7 @@ import hmac
 import os
 import re
 import threading
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import pydantic
@@ -87,7 +88,8 @@ class Kdf(pydantic.BaseModel):
             value, (least, most) = getattr(self, name), BOUNDS[self.algorithm].get(name, (0, 0))
             most = min(most, memory) if name == "memory" else most
             if not least <= value <= most:
-                said = f"has {self.algorithm} with {name} {value}, which is not within {least} and {most}"
+                unit = " KiB" if name == "memory" else ""
+                said = f"has {self.algorithm} with {name} {value}, not within {least} and {most}{unit}"
                 raise errors.Stalled(Reason.FILE_REFUSED, said, f"Seal it anew: keywright rekey --kdf {self.algorithm}")
 
 
@@ -160,10 +162,16 @@ def fitting(secret: SecretValue) -> Algorithm:
     return "raw" if raw else "argon2id"
 
 
-def seal(key: bytes, text: SecretValue, about: bytes) -> bytes:
-    """Seal a value under a key made for it alone: salt, nonce, ciphertext. ``about`` is authenticated with it."""
-    salt = os.urandom(SALT)
-    return salt + _seal(_hkdf(key, salt, "keywright/v1/entry"), text.reveal(), about)
+def seal(key: bytes, text: SecretValue, about: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
+    """Seal a value under a key made for it alone: salt, nonce, ciphertext. ``about`` is authenticated with it.
+
+    The salt depends on what is sealed as well: where randomness repeats itself, as after a machine was restored from a
+    snapshot, no key and nonce serve two values.
+    """
+    value = text.reveal()
+    framed = random(SALT) + len(about).to_bytes(8, "big") + about + value
+    salt = hmac.digest(_hkdf(key, b"", "keywright/v1/salt"), framed, "sha256")[:SALT]
+    return salt + _seal(_hkdf(key, salt, "keywright/v1/entry"), value, about, random)
 
 
 def unseal(key: bytes, sealed: bytes, about: bytes) -> SecretValue:
@@ -207,8 +215,8 @@ def _hkdf(key: bytes, salt: bytes, use: str) -> bytes:
     return HKDF(hashes.SHA256(), KEY, salt, use.encode()).derive(key)
 
 
-def _seal(key: bytes, text: bytes, about: bytes) -> bytes:
-    nonce = os.urandom(NONCE)
+def _seal(key: bytes, text: bytes, about: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
+    nonce = random(NONCE)
     return nonce + AESGCM(key).encrypt(nonce, text, about)
 
 
