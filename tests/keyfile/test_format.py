@@ -187,6 +187,23 @@ def test_parameters_out_of_bounds_are_refused_before_anything_runs(
     assert caught.value.reason is Reason.FILE_REFUSED
 
 
+@pytest.mark.parametrize("algorithm", ["argon2id", "pbkdf2-sha256"])
+def test_only_one_passphrase_is_stretched_at_a_time(algorithm: keys.Algorithm) -> None:
+    kdf = Kdf.fresh(algorithm)
+
+    with keys._alone, pytest.raises(errors.Outage, match="others derive theirs") as caught:
+        keys.derive(kdf, SecretValue("passphrase"), wait=0.01)
+
+    assert caught.value.reason is Reason.STORE_TIMEOUT
+    keys.derive(kdf, SecretValue("passphrase"), wait=0.01)
+
+
+def test_what_a_new_file_gets_is_within_bounds() -> None:
+    for algorithm in keys.DEFAULTS:
+        kdf = Kdf.model_validate({"algorithm": algorithm, "salt": "00" * 16} | keys.DEFAULTS[algorithm])
+        kdf.check(keys.CLUSTER_MEMORY)
+
+
 def test_an_entry_has_its_last_versions() -> None:
     contents = small(0)
     for number in range(KEPT_VERSIONS + 2):

@@ -68,15 +68,9 @@ class Kdf(pydantic.BaseModel):
     iterations: int = 0
 
     @classmethod
-    def fresh(cls, algorithm: Algorithm, **parameters: int) -> Kdf:
-        """Return one with a new salt, and the defaults for what is not said.
-
-        Raises:
-            errors.Stalled: ``FileRefused``: out of bounds.
-        """
-        made = cls(algorithm=algorithm, salt=os.urandom(SALT).hex(), **DEFAULTS[algorithm] | parameters)
-        made.check(MAX_MEMORY)
-        return made
+    def fresh(cls, algorithm: Algorithm) -> Kdf:
+        """Return one with a new salt and the usual parameters."""
+        return cls(algorithm=algorithm, salt=os.urandom(SALT).hex(), **DEFAULTS[algorithm])
 
     def check(self, memory: int) -> None:
         """Hold the parameters to their bounds, and Argon2id to so much memory (KiB).
