@@ -115,6 +115,25 @@ def test_a_file_that_went_wrong_changes_no_secret_and_is_told_by_name(world: Wor
     world.secret_becomes({"ONE": "sk-three"})
 
 
+def test_a_mounted_file_is_for_cluster_stores(world: World, tmp_path: pathlib.Path) -> None:
+    file = Committed(world)
+    file.put(one="sk-one")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "keys.kw").write_bytes(file.contents.to_bytes())
+    world.secret_is("master", {"passphrase": PASSPHRASE}, namespace=world.system)
+    world.start(f"--file-store-root={root}")
+    name = world.namespace
+    config = {"path": "keys.kw", "passphraseRef": {"name": "master", "key": "passphrase"}}
+    spec = {"namespaceSelector": {}, "encryptedFile": config}
+
+    world.apply({"apiVersion": API, "kind": "ClusterKeyStore", "metadata": {"name": name}, "spec": spec})
+    reference = {"kind": "ClusterKeyStore", "name": name}
+    world.apply(api_key_secret("llm", entry("ONE", "llm/one"), storeRef=reference))
+
+    world.secret_becomes({"ONE": "sk-one"})
+
+
 def credentials(root: pathlib.Path | None) -> ClusterCredentials:
     """Return what a store may ask for, where nothing is asked of the cluster."""
     nothing: Any = None

@@ -114,7 +114,9 @@ class App:
 
     def _credentials(self, record: StoreRecord, namespace: str) -> ClusterCredentials:
         home = record.namespace or self._settings.namespace
-        return ClusterCredentials(self._api, asyncio.get_running_loop(), namespace, home)
+        # Who may write KeyStores of a namespace must not read files of the operator.
+        root = None if record.namespace else self._settings.file_store_root
+        return ClusterCredentials(self._api, asyncio.get_running_loop(), namespace, home, root)
 
     def resume(self) -> None:
         """Look at everything that failed while the Lease could not be renewed."""
