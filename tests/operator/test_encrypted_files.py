@@ -74,6 +74,29 @@ def test_a_committed_file_becomes_a_secret_and_a_new_commit_follows(world: World
     world.secret_becomes({"ONE": "sk-newer", "TWO": "sk-two"})
 
 
+def test_one_read_of_the_file_serves_all_entries_and_objects_that_asked_before_it(world: World) -> None:
+    file = Committed(world)
+    file.put(**{f"k{number}": f"sk-{number}" for number in range(60)})
+    world.secret_is("master", {"passphrase": PASSPHRASE})
+    operator = world.start()
+    wanted(world, *(f"k{number}" for number in range(60)))
+    world.is_ready()
+    for number in range(20):
+        one = entry("KEY", f"llm/k{number}")
+        world.apply(api_key_secret(f"app-{number}", one, storeRef={"name": "git"}, refreshInterval="10s"))
+    for number in range(20):
+        world.is_ready(f"app-{number}")
+    begun = operator.metric("keywright_syncs_total")
+    mark = world.plane.mark()
+
+    # All are due at the same moments, as they read the same store: two rounds.
+    world.until(lambda: operator.metric("keywright_syncs_total") >= begun + 42, "they are refreshed twice", 60)
+
+    reads = [each for each in world.requests(operator, mark) if (each.verb, each.resource) == ("get", "configmaps")]
+    assert len(reads) <= 8
+    assert not world.writes(operator, mark)
+
+
 def test_a_wrong_passphrase_is_told_once_by_the_store_and_a_right_one_is_enough(world: World) -> None:
     Committed(world).put(one="sk-one")
     world.secret_is("master", {"passphrase": "another one"})

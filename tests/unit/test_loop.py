@@ -55,6 +55,7 @@ async def looping(idle: Idle, *, concurrency: int = 2, alive_before: float | Non
         cast("Reconciler", idle),
         cast("Reporter", None),
         lambda _: True,
+        lambda _: False,
         concurrency=concurrency,
         alive_before=time.time() if alive_before is None else alive_before,
     )
@@ -108,7 +109,9 @@ async def test_a_slot_that_was_missed_survives_a_look_at_the_target() -> None:
 
 async def test_reports_do_not_wait_for_an_urgent_object_that_is_gone() -> None:
     idle = Idle()
-    loop = Loop(cast("Reconciler", idle), cast("Reporter", None), lambda _: True, concurrency=1, alive_before=0)
+    loop = Loop(
+        cast("Reconciler", idle), cast("Reporter", None), lambda _: True, lambda _: False, concurrency=1, alive_before=0
+    )
     loop.observe(item())
     loop.forget(KEY)
 
@@ -118,7 +121,14 @@ async def test_reports_do_not_wait_for_an_urgent_object_that_is_gone() -> None:
 
 async def test_a_store_that_is_not_as_its_status_tells_makes_its_objects_unsettled() -> None:
     idle = Idle()
-    loop = Loop(cast("Reconciler", idle), cast("Reporter", None), lambda name: False, concurrency=1, alive_before=0)
+    loop = Loop(
+        cast("Reconciler", idle),
+        cast("Reporter", None),
+        lambda _: False,
+        lambda _: False,
+        concurrency=1,
+        alive_before=0,
+    )
     loop.observe(item(conditions=[{"type": "Ready", "status": "True"}], observedGeneration=1))
 
     assert len(loop.queue) == 1

@@ -109,8 +109,8 @@ class App:
         )
         # Refreshes went on until the former leader's last sign of life; without one nothing was due.
         alive = self._lease.previous_alive or time.time()
-        told, count = self._catalog.as_told, self._settings.concurrency
-        return Loop(reconciler, self._reporter, told, concurrency=count, alive_before=alive)
+        knows, count = (self._catalog.as_told, self._catalog.reads_all), self._settings.concurrency
+        return Loop(reconciler, self._reporter, *knows, concurrency=count, alive_before=alive)
 
     def _credentials(self, record: StoreRecord, namespace: str) -> ClusterCredentials:
         home = record.namespace or self._settings.namespace

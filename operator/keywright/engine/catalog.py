@@ -165,6 +165,11 @@ class Catalog:
             chosen = [self._records[name]] if name in self._records else []
         return bool(chosen) and not any(each.changed for each in chosen)
 
+    def reads_all(self, name: str) -> bool:
+        """Whether one read of the store of this identifier gives all of its keys."""
+        record = self._records.get(name)
+        return bool(record and record.spec.store()[0].snapshot)
+
     def forget_namespace(self, uid: str) -> None:
         """Forget what logins a namespace that is gone had."""
         for record in self._records.values():

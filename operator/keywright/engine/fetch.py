@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from typing import NamedTuple
 from .. import errors
 from ..decide import render
 from ..errors import Reason
-from ..stores.base import Credentials, Fetched, Ref
+from ..stores.base import Credentials, Fetched, Ref, Snapshot
 from .opened import OpenedStore, chance
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 #: Seconds for which an answer waits for others who asked before the read began, how many answers are kept at most, and
 #: how large each may be (bytes).
 KEPT_SECONDS, KEPT_ANSWERS, KEPT_SIZE = 10.0, 1_000, 64 * 1024
-#: Objects that may wait for one store at the same time.
-WAITING = 24
+#: Objects that may wait for one store at the same time; and where one read serves them all.
+WAITING, WAITING_FOR_ALL = 24, 2_000
 #: Errors that happen before a store has been asked: they say nothing about it.
 UNHEARD = frozenset(
     {
@@ -64,10 +65,27 @@ class Question(NamedTuple):
     identity: str
     ref: Ref
 
+    @property
+    def shared(self) -> Question:
+        """What is really read: everything, where the store reads all of its keys at once."""
+        return self._replace(ref=Ref("")) if self.store.kind.snapshot else self
+
+
+#: What a read gives: one answer, or all of the store's.
+Result = Fetched | errors.Error | Snapshot
+
 
 class _Answer(NamedTuple):
     started: float
-    result: Fetched | errors.Error
+    result: Result
+
+
+def _of(result: Result, question: Question) -> Fetched | errors.Error:
+    """Return the answer to a question out of what was read for it and for others."""
+    if isinstance(result, Fetched | errors.Error):
+        return result
+    answer = result(question.ref)
+    return answer.about(question.store.name) if isinstance(answer, errors.Error) else answer
 
 
 class _Flight:
@@ -78,7 +96,7 @@ class _Flight:
     def __init__(self, *, probe: bool) -> None:
         self.probe = probe
         self.started: float | None = None
-        self.task: asyncio.Task[Fetched] | None = None
+        self.task: asyncio.Task[Result] | None = None
 
 
 class Fetcher:
@@ -98,8 +116,8 @@ class Fetcher:
 
     def kept(self, question: Question, since: float) -> Fetched | errors.Error | None:
         """Return an answer that was kept, if its read began after ``since`` (monotonic seconds)."""
-        kept = self._answers.get(question)
-        return kept.result if kept and since <= kept.started else None
+        kept = self._answers.get(question.shared)
+        return _of(kept.result, question) if kept and since <= kept.started else None
 
     def admit(self, stores: AbstractSet[OpenedStore]) -> None:
         """Raise unless each store has room for one more that waits.
@@ -108,7 +126,7 @@ class Fetcher:
             Parked: a store has as many waiting as it may.
         """
         for store in stores:
-            if store.waiting >= WAITING:
+            if store.waiting >= (WAITING if store.kind.snapshot is None else WAITING_FOR_ALL):
                 raise Parked(store, None)
 
     @contextlib.contextmanager
@@ -147,11 +165,14 @@ class Fetcher:
             if isinstance(kept, errors.Error):
                 raise kept.with_traceback(None)
             return kept
-        flight = self._flights.get(question)
+        flight = self._flights.get(question.shared)
         if flight is None or (flight.started is not None and flight.started < since):
-            flight = self._depart(question, namespace, credentials)
+            flight = self._depart(question.shared, namespace, credentials)
         assert flight.task  # noqa: S101 - set in the same step as the flight
-        return await asyncio.shield(flight.task)
+        answer = _of(await asyncio.shield(flight.task), question)
+        if isinstance(answer, errors.Error):
+            raise answer.with_traceback(None)
+        return answer
 
     async def check(self, store: OpenedStore, credentials: Callable[[], Credentials]) -> None:
         """Log in to a store with the login that all its objects share, unless it is paused; its health is told."""
@@ -183,9 +204,9 @@ class Fetcher:
 
     async def _fly(
         self, question: Question, flight: _Flight, namespace: str, credentials: Callable[[], Credentials]
-    ) -> Fetched:
+    ) -> Result:
         store = question.store
-        result: Fetched | errors.Error
+        result: Result
         try:
             async with store.turn(namespace):
                 if store.breaker.error and not flight.probe:
@@ -193,7 +214,8 @@ class Fetcher:
                     raise Parked(store, store.breaker.error)
                 flight.started = time.monotonic()
                 try:
-                    result = await store.fetch(question.ref, question.identity, credentials)
+                    read = store.snapshot if store.kind.snapshot else functools.partial(store.fetch, question.ref)
+                    result = await read(question.identity, credentials)
                 except errors.Error as error:
                     result = _everybodys(error.about(store.name), question)
         finally:
@@ -207,7 +229,7 @@ class Fetcher:
             raise result
         return result
 
-    def _learn(self, question: Question, result: Fetched | errors.Error | None) -> None:
+    def _learn(self, question: Question, result: Result | None) -> None:
         """Tell the breaker and whoever minds the store's health."""
         breaker, now = question.store.breaker, time.monotonic()
         if isinstance(result, errors.Error) and result.remembered:

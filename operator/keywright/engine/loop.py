@@ -15,7 +15,7 @@ from .. import cluster, errors, metrics, pacing
 from ..decide import report
 from ..errors import Reason
 from . import records
-from .catalog import DEFAULT_STORE
+from .catalog import DEFAULT_STORE, identifier
 from .fetch import Parked
 from .opened import Changed, chance
 from .parking import Parking
@@ -28,7 +28,6 @@ from .slots import Slots
 
 log = logging.getLogger(__name__)
 
-
 #: Seconds after which a store that was silent is asked again for what another one gave in its place.
 FALLEN_BACK = 60.0
 #: What is told only when it still holds at the second try: objects that were applied together arrive in any order.
@@ -40,6 +39,7 @@ class Loop:
 
     Args:
         as_told: whether the store of an identifier is as its status tells of it.
+        reads_all: whether one read of the store of an identifier gives all of its keys.
         concurrency: objects worked on at the same time.
         alive_before: Unix time until which somebody is known to have refreshed objects.
     """
@@ -49,12 +49,13 @@ class Loop:
         reconciler: Reconciler,
         reporter: Reporter,
         as_told: Callable[[str], bool],
+        reads_all: Callable[[str], bool],
         *,
         concurrency: int,
         alive_before: float,
     ) -> None:
         self._reconciler, self._reporter, self._calm = reconciler, reporter, reconciler.calm
-        self._as_told, self._alive_before = as_told, alive_before
+        self._as_told, self._reads_all, self._alive_before = as_told, reads_all, alive_before
         self._slots = Slots(concurrency)
         self.parking = Parking(self._go_on)
         self._running: set[asyncio.Task[None]] = set()
@@ -375,14 +376,14 @@ class Loop:
     def _plan_refresh(self, record: Record, after: float) -> None:
         """Make an object due at its first slot after a moment; slots that have passed meanwhile are spread."""
         spec = record.spec_model()
-        interval = spec.refresh_seconds
-        if not interval:
+        if not (interval := spec.refresh_seconds):
             self.schedule.discard(record.key)
             return
         # Objects on one key share their slots, so that one read serves them.
         own, path = spec.first
         ref = own or spec.store_ref
-        phase = pacing.fraction(f"{ref.kind}/{ref.name}/{path}" if ref else path)
+        store = identifier(ref.kind, record.key.namespace, ref.name) if ref else DEFAULT_STORE
+        phase = pacing.fraction(store if self._reads_all(store) else f"{ref.kind}/{ref.name}/{path}" if ref else path)
         at, now = pacing.next_slot(after, interval, phase), time.time()
         if at < now:
             at = now + phase * min(60.0, interval)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from .. import errors, metrics, pacing
 from ..errors import Reason
-from ..stores.base import Credentials, Fetched, Ref, Store
+from ..stores.base import Credentials, Fetched, Ref, Snapshot, Store
 from . import egress
 from .breaker import Breaker
 from .credentials import DEADLINE
@@ -127,16 +127,23 @@ class OpenedStore:
         Raises:
             errors.Error: but never ``LoginExpired``.
         """
+        return await self._read(identity, credentials, lambda store: store.fetch(ref))
+
+    async def snapshot(self, identity: str, credentials: Callable[[], Credentials]) -> Snapshot:
+        """Read all keys at once, as ``fetch`` reads one."""
+        return await self._read(identity, credentials, _snapshot)
+
+    async def _read(self, identity: str, credentials: Callable[[], Credentials], read: Callable[[Store], T]) -> T:
         asked, login = time.monotonic(), self._login_of(identity, credentials)
         await self._renewed(login, asked)
         used = login.at
         try:
-            return await self._run("fetch", lambda: login.store.fetch(ref))
+            return await self._run("fetch", lambda: read(login.store))
         except errors.LoginExpired as expired:
             refusal = expired
         if await self._again(login, used):
             try:
-                return await self._run("fetch", lambda: login.store.fetch(ref))
+                return await self._run("fetch", lambda: read(login.store))
             except errors.LoginExpired as expired:
                 refusal = expired
                 login.good = time.monotonic()
@@ -296,6 +303,11 @@ class OpenedStore:
     def _bounded(self, call: Callable[[], T]) -> T:
         with egress.confined(self._scope), errors.boundary(_bug):
             return call()
+
+
+def _snapshot(store: Store) -> Snapshot:
+    assert store.snapshot  # noqa: S101 - asked only of stores that have it
+    return store.snapshot()
 
 
 def _bug(foreign: Exception) -> errors.Error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Protocol
 
 from .. import errors
@@ -42,6 +42,10 @@ class Fetched:
     is_map: bool
     version: str | None = None
     created_at: str | None = None
+
+
+#: What a store held at one moment: the answer for a key, or why there is none.
+Snapshot = Callable[[Ref], Fetched | errors.Error]
 
 
 class Credentials(Protocol):
@@ -88,9 +92,9 @@ class Store(abc.ABC):
 
     #: Field of the CRDs; set by the subclass statement: ``class Vault(Store, name="vault")``.
     name: ClassVar[str]
-    #: Reads many keys at once, or None where the store has no way to: present because it reads all at once. It has an
-    #: answer for each key; what it raises is about the store as a whole. Called as ``fetch`` is.
-    fetch_many: Callable[[Sequence[Ref]], Mapping[Ref, Fetched | errors.Error]] | None = None
+    #: Reads everything at once, or None where the store has no way to. Called as ``fetch`` is; what it raises is about
+    #: the store as a whole. What it returns answers for any key as it was at that moment, without I/O.
+    snapshot: Callable[[], Snapshot] | None = None
 
     #: The store's fields in KeyStore and ClusterKeyStore; their docstrings are the docs.
     Config: ClassVar[type[Spec]]

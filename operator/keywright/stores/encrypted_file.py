@@ -1,6 +1,6 @@
 """Encrypted files: keys that are kept in Git, as a ConfigMap, a Secret, or a file that is mounted.
 
-The whole file is read at each fetch, and read for all keys at once by ``fetch_many``. Its key is derived once for each
+The whole file is read at each fetch, and read for all keys at once by ``snapshot``. Its key is derived once for each
 salt and passphrase. A cluster only reads; ``keywright store`` writes.
 
 Does not belong here: the format, key derivation, files (``keyfile/``); where ConfigMaps and files may be
@@ -12,8 +12,9 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import pydantic
@@ -22,7 +23,7 @@ from .. import errors
 from ..errors import Reason
 from ..schema import Cel, DataKey, ObjectName, OneOf, SecretKeyRef, Spec
 from ..secret import SecretValue
-from .base import Credentials, Fetched, Ref, Store
+from .base import Credentials, Fetched, Ref, Snapshot, Store
 
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
@@ -86,23 +87,21 @@ class EncryptedFile(Store, name="encryptedFile"):
 
     def fetch(self, ref: Ref) -> Fetched:
         """Read one key."""
-        found = self.fetch_many([ref])[ref]
+        found = self.snapshot()(ref)
         if isinstance(found, errors.Error):
             raise found
         return found
 
-    def fetch_many(self, refs: Sequence[Ref]) -> Mapping[Ref, Fetched | errors.Error]:
-        """Read the file once, for all of these keys."""
+    def snapshot(self) -> Snapshot:
+        """Read the file once, for all keys."""
         if not self._opened:
             raise errors.LoginExpired(Reason.AUTH_FAILED, f"has not opened {self._where} yet")
         try:
-            contents = self._open(None)
+            return functools.partial(self._fetched, self._open(None))
         except errors.Stalled as error:
             if error.reason is not Reason.AUTH_FAILED:
                 raise
             refused = errors.LoginExpired(error.reason, error.message, error.hint)
-        else:
-            return {ref: self._fetched(contents, ref) for ref in refs}
         raise refused
 
     def close(self) -> None:
