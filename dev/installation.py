@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import requests
 
+import helm
 from controlplane import ControlPlane, Server, StartError, free_ports
 
 Json = dict[str, Any]
@@ -21,45 +22,30 @@ Json = dict[str, Any]
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 #: Python keeps what it compiled, as an image has it: a start is not measured with compiling everything anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
-#: What the operator may do where it serves, and in its own namespace.
-_SERVED: list[Json] = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
-    {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
-    {
-        "apiGroups": ["keywright.dev"],
-        "resources": ["apikeysecrets", "keystores", "clusterkeystores"],
-        "verbs": ["get", "list", "watch"],
-    },
-    {
-        "apiGroups": ["keywright.dev"],
-        "resources": ["apikeysecrets/status", "keystores/status", "clusterkeystores/status"],
-        "verbs": ["patch"],
-    },
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-]
-_OWN: list[Json] = [
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}
-]
+#: What of the chart an operator out of this checkout needs.
+_NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
 def install(plane: ControlPlane, namespace: str) -> pathlib.Path:
-    """Make the operator's namespace and its rights; return a kubeconfig for its ServiceAccount.
+    """Make the operator's namespace, and its rights as the chart has them; return a kubeconfig for its ServiceAccount.
 
     Raises:
         StartError: the API server refuses something.
+        helm.HelmError: the chart cannot be rendered.
     """
     create(plane, "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    subjects = [{"kind": "ServiceAccount", "name": "keywright", "namespace": namespace}]
-    for kind, place, rules in (("ClusterRole", "", _SERVED), ("Role", f"/namespaces/{namespace}", _OWN)):
-        create(plane, f"{_RBAC}{place}/{kind.lower()}s", {"metadata": {"name": "keywright"}, "rules": rules})
-        role = {"kind": kind, "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
-        binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": subjects}
-        create(plane, f"{_RBAC}{place}/{kind.lower()}bindings", binding)
+    for each in helm.template("keywright", namespace):
+        if each["kind"] in _NEEDED:
+            create(plane, collection(each), each)
     return plane.kubeconfig_for(namespace, "keywright")
+
+
+def collection(manifest: Json) -> str:
+    """Return the path under which objects of a manifest's kind are, in its namespace if it names one."""
+    version, space = manifest["apiVersion"], manifest["metadata"].get("namespace")
+    place = f"/namespaces/{space}" if space else ""
+    return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{manifest['kind'].lower()}s"
 
 
 def create(plane: ControlPlane, path: str, body: Json) -> None:

@@ -15,7 +15,6 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-import installation
 from controlplane import ControlPlane
 from keywright import cli, kinds, metrics
 from keywright.cli import _health, _leader, plan, status
@@ -199,29 +198,6 @@ def test_the_old_words_are_refused_as_the_page_shows(control_plane: ControlPlane
 def kubectl(plane: ControlPlane, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [str(KUBECTL), f"--kubeconfig={plane.kubeconfig}", *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
-
-
-def test_the_rights_to_install_are_those_that_the_operator_runs_with_here() -> None:
-    parts = list(yaml.safe_load_all((ROOT / "docs/howto/install.yaml").read_text()))
-
-    rules = {each["kind"]: each["rules"] for each in parts if "rules" in each}
-    subjects = [each["subjects"] for each in parts if "subjects" in each]
-    account = {"kind": "ServiceAccount", "name": "keywright", "namespace": "keywright-system"}
-    assert rules == {"ClusterRole": installation._SERVED, "Role": installation._OWN}
-    assert subjects == [[account], [account]]
-
-
-def test_what_is_installed_is_accepted_by_the_api_server(control_plane: ControlPlane) -> None:
-    page = (ROOT / "docs/howto/install.md").read_text()
-    (deployment,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    # A dry run makes no namespace for what is in it.
-    parts = [*yaml.safe_load_all((ROOT / "docs/howto/install.yaml").read_text()), yaml.safe_load(deployment)]
-    elsewhere = yaml.safe_dump_all(parts).replace("namespace: keywright-system", "namespace: default")
-
-    said = kubectl(control_plane, "apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=elsewhere)
-
-    assert said.returncode == 0, said.stderr
-    assert len(said.stdout.splitlines()) == len(parts)
 
 
 @pytest.mark.parametrize("variable", ["KEYWRIGHT_NAMESPACE", "POD_NAME", "KUBECONFIG"])

@@ -19,10 +19,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import requests
 
+import helm
 from build import api_key_secret, entry, key_store
 from controlplane import AuditEntry, ControlPlane, OpenBao, free_ports
 
@@ -34,30 +35,17 @@ PATIENCE = 45.0
 GROUP = "/apis/keywright.dev/v1alpha1"
 PLURALS = {"ApiKeySecret": "apikeysecrets", "KeyStore": "keystores", "ClusterKeyStore": "clusterkeystores"}
 
-#: What the operator may do in the namespaces that it serves, in its own, and in the cluster.
-SERVED = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
-    {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-    {"apiGroups": ["keywright.dev"], "resources": ["apikeysecrets", "keystores"], "verbs": ["get", "list", "watch"]},
-    {
-        "apiGroups": ["keywright.dev"],
-        "resources": ["apikeysecrets/status", "keystores/status"],
-        "verbs": ["patch"],
-    },
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-]
-OWN = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-]
-CLUSTER = [
-    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
-    {"apiGroups": ["keywright.dev"], "resources": ["clusterkeystores"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["keywright.dev"], "resources": ["clusterkeystores/status"], "verbs": ["patch"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-]
+if TYPE_CHECKING:
+    #: What the operator may do in a namespace that it serves, and in its own.
+    SERVED: list[Json]
+    OWN: list[Json]
+else:
+
+    def __getattr__(name: str) -> list[Json]:
+        """Take rights from the chart once they are asked for: pure tests need no Helm."""
+        if name not in ("SERVED", "OWN"):
+            raise AttributeError(name)
+        return helm.rules("own", "served")["Role", name.lower()]
 
 
 #: What an operator's environment must not bring along; the last costs each start a second of compiling.
@@ -229,19 +217,19 @@ class World:
         return operator
 
     def _grant(self) -> None:
-        subject = [{"kind": "ServiceAccount", "name": "keywright", "namespace": self.system}]
+        """Give the operator the rights that the chart gives it where it serves some namespaces only."""
         rbac = "/apis/rbac.authorization.k8s.io/v1"
-        for namespace, rules in ((self.namespace, SERVED), (self.system, OWN)):
-            roles = f"{rbac}/namespaces/{namespace}/roles"
-            self.must("POST", roles, {"metadata": {"name": "keywright"}, "rules": rules})
-            role = {"kind": "Role", "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
-            binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": subject}
-            self.must("POST", f"{rbac}/namespaces/{namespace}/rolebindings", binding)
-        self.must("POST", f"{rbac}/clusterroles", {"metadata": {"name": self.system}, "rules": CLUSTER})
-        role = {"kind": "ClusterRole", "name": self.system, "apiGroup": "rbac.authorization.k8s.io"}
-        binding = {"metadata": {"name": self.system}, "roleRef": role, "subjects": subject}
-        self.must("POST", f"{rbac}/clusterrolebindings", binding)
-        self._cluster_objects += [f"{rbac}/clusterroles/{self.system}", f"{rbac}/clusterrolebindings/{self.system}"]
+        subject = [{"kind": "ServiceAccount", "name": "keywright", "namespace": self.system}]
+        for (kind, namespace), rules in helm.rules(self.system, self.namespace).items():
+            ours = namespace in (self.namespace, self.system)
+            place, name = f"{rbac}/namespaces/{namespace}" if namespace else rbac, "keywright" if ours else self.system
+            role = {"kind": kind, "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+            granted: list[Json] = [{"rules": rules}, {"roleRef": role, "subjects": subject}]
+            for path, body in zip(
+                (f"{place}/{kind.lower()}s", f"{place}/{kind.lower()}bindings"), granted, strict=True
+            ):
+                self.must("POST", path, {"metadata": {"name": name}, **body})
+                self._cluster_objects += [] if ours else [f"{path}/{name}"]
 
     # Looking.
 

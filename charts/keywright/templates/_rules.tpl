@@ -1,0 +1,87 @@
+{{- /* Rights where objects are served: every namespace, or each of watchNamespaces. */}}
+{{- define "keywright.servedRules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch, delete]
+{{- with .Values.serviceAccountTokens }}
+{{- if .enabled }}
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  {{- with .names }}
+  resourceNames: {{ toJson . }}
+  {{- end }}
+  verbs: [create]
+{{- end }}
+{{- end }}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+- apiGroups: [keywright.dev]
+  resources: [apikeysecrets, keystores]
+  verbs: [get, list, watch]
+- apiGroups: [keywright.dev]
+  resources: [apikeysecrets/status, keystores/status]
+  verbs: [patch]
+{{ include "keywright.eventRules" . }}
+{{- end }}
+
+{{- define "keywright.eventRules" -}}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- /* Rights on what is in no namespace. */}}
+{{- define "keywright.clusterRules" -}}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+- apiGroups: [keywright.dev]
+  resources: [clusterkeystores]
+  verbs: {{ .Values.clusterStores.enabled | ternary "[get, list, watch]" "[list, watch]" }}
+{{- if .Values.clusterStores.enabled }}
+- apiGroups: [keywright.dev]
+  resources: [clusterkeystores/status]
+  verbs: [patch]
+{{- end }}
+{{- end }}
+
+{{- /* Rights in the release's namespace. Where all namespaces are served, the ClusterRole has those on Secrets. */}}
+{{- define "keywright.ownRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [keywright]
+  verbs: [get, update]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+{{- if .Values.watchNamespaces }}
+- apiGroups: [""]
+  resources: [secrets]
+  {{- if not .Values.clusterStores.enabled }}
+  resourceNames: [keywright-install-keys]
+  {{- end }}
+  verbs: [get]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+{{- if .Values.clusterStores.enabled }}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* A binding of the operator's ServiceAccount. Takes a list: the context, the kind of role, its name. */}}
+{{- define "keywright.binds" -}}
+{{- $top := index . 0 -}}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ index . 1 }}
+  name: {{ index . 2 }}
+subjects:
+- kind: ServiceAccount
+  name: {{ include "keywright.serviceAccount" $top | quote }}
+  namespace: {{ $top.Release.Namespace | quote }}
+{{- end }}
