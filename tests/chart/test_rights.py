@@ -1,0 +1,196 @@
+"""The operator has the rights that it uses, and no others: what the chart grants against the API server's audit log.
+
+A right that nothing used fails, and so does a request that was forbidden.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from build import api_key_secret, cluster_key_store, entry, key_store
+from chart.release import Release
+from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, OpenBao
+from world import World
+
+Json = dict[str, Any]
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Right:
+    """One verb on one resource; namespace and name are empty where they do not matter."""
+
+    namespace: str
+    group: str
+    resource: str
+    verb: str
+    name: str = ""
+
+    def allows(self, used: Right) -> bool:
+        """Whether it is this right that was used."""
+        same = (self.group, self.resource, self.verb) == (used.group, used.resource, used.verb)
+        return same and self.namespace in ("", used.namespace) and self.name in ("", used.name)
+
+
+def granted(plane: ControlPlane, user: str) -> set[Right]:
+    """Return what the bindings of a ServiceAccount grant."""
+    found: set[Right] = set()
+    for kind in ("clusterrolebindings", "rolebindings"):
+        for binding in plane.request("GET", f"{RBAC}/{kind}")[1]["items"]:
+            subjects = binding.get("subjects") or []
+            if user in {f"system:serviceaccount:{each.get('namespace')}:{each['name']}" for each in subjects}:
+                found |= set(role(plane, binding["roleRef"], binding["metadata"].get("namespace", "")))
+    return found
+
+
+def role(plane: ControlPlane, ref: Json, namespace: str) -> Iterator[Right]:
+    """Yield each right of a role."""
+    place = RBAC if ref["kind"] == "ClusterRole" else f"{RBAC}/namespaces/{namespace}"
+    status, found = plane.request("GET", f"{place}/{ref['kind'].lower()}s/{ref['name']}")
+    assert status == 200, found
+    for rule in found["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                for verb in rule["verbs"]:
+                    for name in rule.get("resourceNames", [""]):
+                        yield Right(namespace, group, resource, verb, name)
+
+
+def uses(each: AuditEntry) -> Iterator[Right]:
+    """Yield the rights that a request used: a patch that creates needs the right to create as well."""
+    resource = f"{each.resource}/{each.subresource}".rstrip("/")
+    for verb in {each.verb, "create"} if (each.verb, each.code) == ("patch", 201) else {each.verb}:
+        yield Right(each.namespace, each.group, resource, verb, each.name)
+
+
+class Everything:
+    """All that the operator can be asked for, in one namespace."""
+
+    def __init__(self, world: World, proxy: FaultProxy, release: Release) -> None:
+        self.world, self.proxy, self.release = world, proxy, release
+        self.shared = f"{world.namespace}-shared"
+
+    def sync(self) -> None:
+        """Sync, repair twice, refresh, move, adopt."""
+        world = self.world
+        for path in ("/keystores/vault/status", "/apikeysecrets/llm/status"):
+            # Somebody else was faster: it has to look again.
+            with self.proxy.fault(Answer(409), method="PATCH", path=path, times=1) as refused:
+                world.has_key(target={"labels": {"try": path.split("/")[1]}})
+                refused.wait()
+                world.is_ready()
+        for _ in range(2):
+            before = world.secret_object()
+            world.delete_secret("llm")
+            world.until(lambda before=before: world.secret_object() not in (None, before), "the Secret is back")  # type: ignore[misc]
+        world.until(lambda: (world.events()[-1].get("series") or {}).get("count") == 2, "two repairs are counted")
+        world.annotate("llm", refresh="now-1")
+        world.until(
+            lambda: world.object()["status"].get("lastHandledRefresh") == "now-1", "the refresh is acknowledged"
+        )
+        world.has_key(target={"name": "moved"})
+        world.secret_becomes(None)
+        world.secret_is("adopted", {"OPENAI_API_KEY": "sk-one"})
+        wanted = entry("OPENAI_API_KEY", "llm/openai", "api_key")
+        world.apply(api_key_secret("adopted", wanted, target={"adopt": "IfEqual"}))
+        world.is_ready("adopted")
+
+    def log_in(self, *, tokens: bool) -> None:
+        """Log in by a CA out of a ConfigMap, and as a ServiceAccount. That the store is another's does not matter."""
+        world, server = self.world, self.world.plane.url
+        config_maps = f"/api/v1/namespaces/{world.namespace}/configmaps"
+        data = {"ca.crt": world.plane.ca_file.read_text()}
+        world.must("POST", config_maps, {"metadata": {"name": "ca"}, "data": data})
+        provider = {"kind": "ConfigMap", "name": "ca", "key": "ca.crt"}
+        world.apply(key_store("by-ca", server, world.mount, vault={"caProvider": provider}))
+        world.until(lambda: world.condition("by-ca", "KeyStore").get("status") == "False", "by-ca was tried")
+        if not tokens:
+            return
+        accounts = f"/api/v1/namespaces/{world.namespace}/serviceaccounts"
+        world.must("POST", accounts, {"metadata": {"name": "keywright-auth"}})
+        auth = {"kubernetes": {"mount": "none", "role": "r", "serviceAccountRef": {"name": "keywright-auth"}}}
+        world.apply(key_store("by-account", world.bao.url, world.mount, vault={"auth": auth}))
+        world.apply(api_key_secret("by-account", entry("K", "llm/openai"), storeRef={"name": "by-account"}))
+        world.until(lambda: world.condition("by-account").get("status") == "False", "by-account was tried")
+
+    def share(self) -> None:
+        """Use a ClusterKeyStore that fails, works, and fails again; its Events are counted."""
+        world, name = self.world, self.shared
+        ref = {"kind": "ClusterKeyStore", "name": name}
+        config_maps = f"/api/v1/namespaces/{world.system}/configmaps"
+        world.must("POST", config_maps, {"metadata": {"name": "ca"}, "data": {"ca.crt": "x"}})
+        bad = {"caProvider": {"kind": "ConfigMap", "name": "ca", "key": "none"}}
+        good = cluster_key_store(name, world.bao.url, world.mount)
+        wanted = entry("OPENAI_API_KEY", "llm/openai", "api_key")
+        with self.proxy.fault(Answer(409), method="PATCH", path=f"/clusterkeystores/{name}/status", times=1) as refused:
+            world.apply(good)
+            world.apply(api_key_secret("shared", wanted, storeRef=ref))
+            world.is_ready(name, "ClusterKeyStore")
+            refused.wait()
+        for number in (1, 2):
+            world.apply(cluster_key_store(name, world.bao.url, world.mount, vault=bad))
+            world.is_refused("CredentialMissing", name, "ClusterKeyStore")
+            world.until(lambda number=number: self.counted() == number, f"the trouble is counted {number} times")  # type: ignore[misc]
+            world.apply(good)
+            world.is_ready(name, "ClusterKeyStore")
+
+    def counted(self) -> int:
+        """Return how often the Events tell of the ClusterKeyStore's trouble."""
+        found = self.world.must("GET", "/apis/events.k8s.io/v1/namespaces/default/events")["items"]
+        ours = [each for each in found if each["regarding"]["name"] == self.shared and each["type"] == "Warning"]
+        return sum((each.get("series") or {"count": 1})["count"] for each in ours)
+
+
+def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path, **values: Any) -> None:
+    """Install, use everything that the values allow, and compare what is granted with what was used."""
+    with World(plane, bao, namespace, folder) as world, FaultProxy(plane, folder / "proxy") as proxy:
+        release = Release(plane, namespace, world.system)
+        release.install(**values)
+        mark = plane.mark()
+        operator = release.operator(folder, proxy.url, proxy.ca_file)
+        try:
+            everything = Everything(world, proxy, release)
+            everything.sync()
+            everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
+            if values.get("clusterStores", {}).get("enabled", True):
+                everything.share()
+        finally:
+            operator.stop()
+        asked = [each for each in plane.audit(mark) if each.user == operator.user and each.resource]
+        assert [each.uri for each in asked if each.code == 403] == []
+        used = {right for each in asked for right in uses(each)}
+        rights = granted(plane, operator.user)
+        release.uninstall()
+
+    unused = [right for right in rights if not any(right.allows(each) for each in used)]
+    beyond = [each for each in used if not any(right.allows(each) for right in rights)]
+    assert (unused, beyond) == ([], [])
+
+
+def test_where_all_namespaces_are_served_what_is_granted_is_used(
+    own_plane: ControlPlane, openbao: OpenBao, tmp_path: pathlib.Path
+) -> None:
+    own_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": "team-a"}})
+
+    is_exact(own_plane, openbao, "team-a", tmp_path)
+
+
+MODES = {
+    "with everything": {},
+    "without ClusterKeyStores": {"clusterStores": {"enabled": False}},
+    "without tokens": {"serviceAccountTokens": {"enabled": False}},
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_where_one_namespace_is_served_what_is_granted_is_used(
+    control_plane: ControlPlane, openbao: OpenBao, namespace: str, tmp_path: pathlib.Path, mode: str
+) -> None:
+    values = {"watchNamespaces": [namespace], "crds": {"enabled": False}, "rbac": {"aggregateClusterRoles": False}}
+
+    is_exact(control_plane, openbao, namespace, tmp_path, **values, **MODES[mode])
