@@ -1,0 +1,115 @@
+"""What people may do after an install: the cluster's own roles view, edit and admin, as the chart adds to them."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+import helm
+from chart.release import Release
+from controlplane import ControlPlane
+
+Json = dict[str, Any]
+KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
+EXAMPLES = helm.ROOT / "examples"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+SEE = {"get", "list", "watch"}
+WRITE = {"create", "update", "patch", "delete", "deletecollection"}
+
+
+def until(there: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + 45
+    while not there():
+        assert time.monotonic() < ends, f"in vain waited for: {what}"
+        time.sleep(0.1)
+
+
+class Team:
+    """A namespace ``team-a`` with one ServiceAccount for each of the cluster's roles, which stands for a person."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane, self.release = plane, Release(plane, "keywright", "keywright-system")
+        for name in ("team-a", "team-b"):
+            plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+            for role in ("view", "edit", "admin"):
+                ref = {"kind": "ClusterRole", "name": role, "apiGroup": "rbac.authorization.k8s.io"}
+                person = {"kind": "ServiceAccount", "name": role, "namespace": "team-a"}
+                binding = {"metadata": {"name": role}, "roleRef": ref, "subjects": [person]}
+                status, answer = plane.request("POST", f"{RBAC}/namespaces/{name}/rolebindings", binding)
+                assert status == 201, answer
+
+    def may(self, role: str, resource: str) -> set[str]:
+        """Return what a person with a role may do with a resource of ours in the namespace."""
+        return {verb for verb in SEE | WRITE if self._may(role, resource, verb)}
+
+    def _may(self, role: str, resource: str, verb: str) -> bool:
+        asked = {"namespace": "team-a", "group": "keywright.dev", "resource": resource, "verb": verb}
+        spec = {"user": f"system:serviceaccount:team-a:{role}", "resourceAttributes": asked}
+        status, answer = self.plane.request("POST", REVIEWS, {"spec": spec})
+        assert status == 201, answer
+        return bool(answer["status"]["allowed"])
+
+    def apply(self, role: str, manifests: list[Json]) -> subprocess.CompletedProcess[str]:
+        """Do ``kubectl apply`` as a person with a role."""
+        config = self.plane.kubeconfig_for("team-a", role)
+        command = [str(KUBECTL), f"--kubeconfig={config}", "apply", "-f", "-"]
+        text = yaml.safe_dump_all(manifests)
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def team(own_plane: ControlPlane) -> Team:
+    return Team(own_plane)
+
+
+def example(name: str) -> list[Json]:
+    """Return what an example makes in namespaces: what else is in it is not for an ordinary user to make."""
+    parts = yaml.safe_load_all((EXAMPLES / f"{name}.yaml").read_text())
+    return [each for each in parts if each["kind"] not in ("Namespace", "ClusterKeyStore")]
+
+
+def test_who_may_edit_a_namespace_applies_the_examples(team: Team) -> None:
+    team.release.install(tenantStores={"enabled": True})
+    until(lambda: team.may("edit", "keystores") == SEE | WRITE, "the cluster's role has what the chart adds")
+
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        said = team.apply("edit", example(path.stem))
+        assert said.returncode == 0, (path.name, said.stderr)
+
+
+def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
+    team.release.install()
+    until(lambda: team.may("admin", "keystores") == SEE | WRITE, "the cluster's roles have what the chart adds")
+
+    assert {role: team.may(role, "apikeysecrets") for role in ("view", "edit", "admin")} == {
+        "view": SEE,
+        "edit": SEE | WRITE,
+        "admin": SEE | WRITE,
+    }
+    assert {role: team.may(role, "keystores") for role in ("view", "edit")} == {"view": SEE, "edit": SEE}
+    assert {role: team.may(role, "clusterkeystores") & WRITE for role in ("edit", "admin")} == {
+        "edit": set(),
+        "admin": set(),
+    }
+    assert {role: team.may(role, "apikeysecrets/status") & WRITE for role in ("edit", "admin")} == {
+        "edit": set(),
+        "admin": set(),
+    }
+    said = team.apply("edit", example("sync-a-key"))
+    assert said.returncode == 1
+    assert 'cannot create resource "keystores"' in said.stderr
+    assert "apikeysecret.keywright.dev/llm created" in said.stdout
+
+    team.release.upgrade(tenantStores={"enabled": True})
+
+    until(lambda: team.may("edit", "keystores") == SEE | WRITE, "those who edit may make stores")
+    team.release.uninstall()
+    until(lambda: team.may("admin", "apikeysecrets") == set(), "what the chart added is gone")
