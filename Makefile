@@ -7,9 +7,15 @@ ARGS ?=
 # Test processes; one shared control plane serves them all.
 JOBS ?= auto
 CLUSTER ?= own
+# What builds the image, how it is called, and on what: any image with Python 3.13, pip and venv.
+ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(shell command -v $(each))))
+ENGINE_FLAGS ?=
+IMAGE ?= keywright
+BASE ?= python:3.13-slim
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/keywright/__init__.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo bench generate requirements clean
+.PHONY: help setup check fix test demo bench chart image generate requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -48,7 +54,21 @@ demo: setup ## The main job in a terminal: make demo, or CLUSTER=current for the
 bench: setup ## Measure against the raw limit in the same run; writes bench/results
 	$(BIN)/python -m bench $(ARGS)
 
-generate: setup ## Write what is generated: CRDs, reference pages
+chart: setup ## Lint, render, try on a real API server, and package the Helm chart into dist
+	$(BIN)/python -m helm lint --strict charts/keywright
+	$(BIN)/pytest --numprocesses 0 tests/chart/test_rendering.py tests/chart/test_values.py
+	$(BIN)/python -m helm package charts/keywright --destination dist
+
+image: setup ## Build the container image, with docker (its daemon running), podman or buildah
+	@test -n "$(ENGINE)" || { echo "make image needs docker, podman or buildah on PATH; or name one: make image ENGINE=/path/to/buildah" >&2; exit 1; }
+	@$(ENGINE) info >/dev/null 2>&1 || { echo "$(ENGINE) does not work here; for docker, its daemon must run: see '$(ENGINE) info'" >&2; exit 1; }
+	rm -rf build/wheels
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/run.txt --dest build/wheels \
+	  --only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux_2_28_$$(uname -m) --platform manylinux2014_$$(uname -m)
+	$(BIN)/python -m hatchling build --target wheel --directory build/wheels
+	$(ENGINE) build $(ENGINE_FLAGS) --network=none --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
+
+generate: setup ## Write what is generated: CRDs, their copies in the chart, reference pages
 	$(BIN)/python -m keywright.generate
 
 requirements: setup ## Pin the newest allowed versions, with hashes

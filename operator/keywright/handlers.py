@@ -117,5 +117,7 @@ async def run(app: App, api: cluster.Cluster, namespaces: tuple[str, ...], start
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
+        # For peering, which is off. Else Kopf asks for the user's name, and a container's user has none.
+        identity="keywright",  # type: ignore[arg-type]
         ready_flag=started,
     )
