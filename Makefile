@@ -59,7 +59,7 @@ chart: setup ## Lint, render, try on a real API server, and package the Helm cha
 	$(BIN)/pytest --numprocesses 0 tests/chart/test_rendering.py tests/chart/test_values.py
 	$(BIN)/python -m helm package charts/keywright --destination dist
 
-image: setup ## Build the container image, with docker (its daemon running), podman or buildah
+image: setup ## Build the container image and start it, with docker (its daemon running), podman or buildah
 	@test -n "$(ENGINE)" || { echo "make image needs docker, podman or buildah on PATH; or name one: make image ENGINE=/path/to/buildah" >&2; exit 1; }
 	@$(ENGINE) info >/dev/null 2>&1 || { echo "$(ENGINE) does not work here; for docker, its daemon must run: see '$(ENGINE) info'" >&2; exit 1; }
 	rm -rf build/wheels
@@ -67,6 +67,7 @@ image: setup ## Build the container image, with docker (its daemon running), pod
 	  --only-binary=:all: --implementation cp --python-version 3.13 --platform manylinux_2_28_$$(uname -m) --platform manylinux2014_$$(uname -m)
 	$(BIN)/python -m hatchling build --target wheel --directory build/wheels
 	$(ENGINE) build $(ENGINE_FLAGS) --network=none --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) --tag $(IMAGE):$(VERSION) .
+	$(BIN)/python -m image $(ENGINE) $(IMAGE):$(VERSION)
 
 generate: setup ## Write what is generated: CRDs, their copies in the chart, reference pages
 	$(BIN)/python -m keywright.generate
