@@ -113,11 +113,14 @@ def template(release: str, namespace: str, values: Json | None = None) -> list[J
 def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]:
     """Return the operator's rights, by kind and namespace of the role ("" for a ClusterRole).
 
+    With the tokens of any ServiceAccount: tests call theirs what they like.
+
     Args:
         namespace: the operator's own.
         served: the only namespace that it serves; empty: all.
     """
-    values: Json = {"watchNamespaces": [served] if served else [], "rbac": {"aggregateClusterRoles": False}}
+    values: Json = {"watchNamespaces": [served] if served else [], "serviceAccountTokens": {"names": []}}
+    values["rbac"] = {"aggregateClusterRoles": False}
     parts = [each for each in template("keywright", namespace, values) if each["kind"] in ("ClusterRole", "Role")]
     return {(each["kind"], each["metadata"].get("namespace", "")): each["rules"] for each in parts}
 
