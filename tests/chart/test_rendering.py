@@ -14,7 +14,7 @@ import yaml
 import helm
 import keywright
 from controlplane import ControlPlane
-from keywright import crd, settings
+from keywright import cli, crd, settings
 from keywright.cli import operator
 
 Json = dict[str, Any]
@@ -170,7 +170,8 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str) -
     shown = {each["name"]: each.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath") for each in container["env"]}
     given = {"KEYWRIGHT_NAMESPACE": "home", "POD_NAME": "keywright-0"}
 
-    context = operator.command.make_context(first, list(flags))
+    # A command remembers the help option of its first context, so it gets the one that it always has.
+    context = operator.command.make_context(first, list(flags), **cli.keywright.context_settings)
     chosen = settings.from_environment(context.params, given)
 
     assert first == operator.command.name
