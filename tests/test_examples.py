@@ -42,6 +42,7 @@ RESULTS: dict[str, dict[str, dict[str, str] | None]] = {
             '"password":"reg-demo-1","username":"robot"}}}',
         },
     },
+    "encrypted-file-in-git": {"llm": {"OPENAI_API_KEY": "sk-demo-1"}},
     "share-one-secret": {"app-settings": {"LOG_LEVEL": "info", "OPENAI_API_KEY": "sk-demo-1"}},
     "refresh-and-suspend": {
         "llm-often": {"OPENAI_API_KEY": "sk-demo-1"},

@@ -15,6 +15,7 @@ from typing import Any
 from keywright import cluster, kinds
 from keywright.engine.records import API_KEY_SECRETS
 
+from . import committed
 from .place import Place
 from .telling import Broken, Teller, masked
 from .watching import KEY_STORES, Watching
@@ -60,6 +61,7 @@ class Story:
         await self._the_store_goes_down()
         await self._the_store_comes_back()
         await self._the_object_goes()
+        await self._a_file_in_git()
         self._what_it_cost()
 
     async def _keys_become_secrets(self) -> None:
@@ -160,6 +162,25 @@ class Story:
             await self._api.call("DELETE", API_KEY_SECRETS, self._namespace, "llm")
             await self._seen.until(lambda: self._seen.secret("llm") is None, "Secret llm is gone")
             _check(all(self._seen.secret(name) for name in ("search", "mail")), "another Secret went with it")
+
+    async def _a_file_in_git(self) -> None:
+        with self._teller.step(
+            "Without any server: keys in an encrypted file, as it lies in Git, become a Secret"
+        ) as step:
+            file, key = await asyncio.to_thread(committed.seal)
+            _check(committed.VALUE.encode() not in file, "the file holds the key in clear")
+            config_map, master, store = committed.manifests(file, key)
+            await self._create(cluster.CONFIG_MAPS, config_map)
+            await self._create(cluster.SECRETS, master)
+            started = time.monotonic()
+            await self._create(KEY_STORES, _manifest("KeyStore", "git", store))
+            entry = {"key": "OPENAI_API_KEY", "remoteRef": {"path": committed.PATH}}
+            spec = {"storeRef": {"name": "git"}, "data": [entry]}
+            await self._create(API_KEY_SECRETS, _manifest("ApiKeySecret", committed.NAME, spec))
+            await self._holds(committed.NAME, {"OPENAI_API_KEY": committed.VALUE})
+            step.took = time.monotonic() - started
+        self._teller.show(f"ConfigMap keys: {len(file)} bytes that only their key opens")
+        self._kubectl("get", "aks", committed.NAME)
 
     def _what_it_cost(self) -> None:
         first, objects = self._first_sync, len(_KEYS)
