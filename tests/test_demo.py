@@ -27,6 +27,7 @@ STORY = (
     "OpenBao is sealed",
     "OpenBao is unsealed",
     "its Secret goes too",
+    "an encrypted file, as it lies in Git",
     "What it cost",
 )
 
