@@ -7,10 +7,12 @@ from ..rows import Row
 from . import (
     cold_start,
     deleted_secrets,
+    encrypted_file,
     hanging_store,
     many_objects,
     restart,
     shared_key,
+    templates,
     unchanged_refresh,
 )
 
@@ -23,4 +25,6 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "hanging_store": hanging_store.run,
     "many_objects": many_objects.run,
     "restart": restart.run,
+    "templates": templates.run,
+    "encrypted_file": encrypted_file.run,
 }

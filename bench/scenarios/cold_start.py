@@ -7,7 +7,7 @@ import dataclasses
 
 from ..raw import Cost, Raw
 from ..rows import Row, Target
-from ..testbed import NAMESPACES, GaveUp, Testbed, cpu_seconds, objects, peak_memory, seconds
+from ..testbed import NAMESPACES, GaveUp, Json, Testbed, cpu_seconds, objects, peak_memory, seconds
 
 NAME = "cold start"
 
@@ -60,10 +60,10 @@ async def raw_cost(count: int) -> Cost:
         return await Raw(testbed).syncs(await testbed.has_objects(objects(count)))
 
 
-async def cold_start(testbed: Testbed, count: int) -> ColdStart:
+async def cold_start(testbed: Testbed, count: int, items: list[Json] | None = None) -> ColdStart:
     """Let an operator find objects that it has never seen."""
     testbed.has_keys(count)
-    await testbed.has_objects(objects(count))
+    await testbed.has_objects(items or objects(count))
     mark = testbed.plane.mark()
     operator = testbed.starts_operator()
     spent = cpu_seconds(operator)
