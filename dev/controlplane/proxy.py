@@ -193,6 +193,8 @@ class FaultProxy:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        # Sockets of connections that were closed are closed a moment after them.
+        await asyncio.sleep(0.02)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         seen = Seen.of(request)

@@ -279,3 +279,98 @@ def test_what_does_not_fit_a_shape_is_refused_and_the_secret_stays(world: World)
         said = world.is_refused("ShapeFailed")["message"]
     assert "Tls needs certificates in PEM, and entry KEY is none" in said
     assert "sk-one" not in said
+
+
+# What stores may not take away, whatever happens beside it.
+
+
+def test_entries_stay_when_the_status_was_lost_and_the_store_has_less(world: World) -> None:
+    operator = world.start()
+    world.put("llm/shared", A="1", B="2")
+    world.has_store()
+    world.apply(api_key_secret("llm", dataFrom=[extract()]))
+    world.is_ready()
+    operator.stop()
+    status = world.path("ApiKeySecret", "llm") + "/status"
+    world.must("PATCH", status, {"status": None}, "application/merge-patch+json")
+    world.put("llm/shared", A="1")
+
+    with world.untouched():
+        world.start()
+        assert "holds as B" in world.is_refused("FewerEntries")["message"]
+
+
+def test_an_edit_beside_it_takes_nothing_away(world: World) -> None:
+    world.start()
+    world.put("llm/shared", A="1", B="2")
+    world.has_store()
+    world.apply(api_key_secret("llm", dataFrom=[extract()]))
+    world.is_ready()
+
+    with world.untouched():
+        world.put("llm/shared", A="1")
+        world.apply(api_key_secret("llm", dataFrom=[extract()], refreshInterval="2h"))
+        world.is_refused("FewerEntries")
+
+
+def test_more_entries_than_a_secret_takes_are_refused_by_name(world: World) -> None:
+    world.start()
+    world.put("llm/a", **{f"a{number}": "1" for number in range(300)})
+    world.put("llm/b", **{f"b{number}": "1" for number in range(300)})
+    world.has_store()
+    world.apply(api_key_secret("llm", dataFrom=[extract("llm/a"), extract("llm/b")]))
+
+    assert "there are 600 entries" in world.is_refused("ValueTooLarge")["message"].lower()
+    assert world.secret() is None
+
+
+@pytest.mark.parametrize("goes", [False, True], ids=["plain", "deletionPolicy"])
+def test_what_a_fallback_lacks_is_no_news_while_the_store_is_silent(
+    bao_proxy: FaultProxy, world: World, goes: bool
+) -> None:
+    world.start()
+    world.put("llm/openai", api_key="sk-one")
+    world.apply(key_store("first", bao_proxy.url, world.mount, limits={"timeout": "2s"}))
+    world.has_store("second")
+    there = {"storeRef": {"name": "second"}, "remoteRef": {"path": "copies/none", "property": "key"}}
+    own = entry("KEY", "llm/openai", "api_key", sources=[there]) | {"storeRef": {"name": "first"}}
+    world.apply(api_key_secret("llm", own, target={"deletionPolicy": "Delete"} if goes else {"allowShrink": True}))
+    world.is_ready()
+
+    with world.untouched(), bao_proxy.fault(Answer(503), path="/v1/"):
+        world.annotate("llm", refresh="1")
+        world.is_refused("StoreError", "first", "KeyStore")
+        world.holds(lambda: world.condition()["status"] == "True", "the object is Ready")
+
+
+def test_two_stores_that_stand_in_for_each_other_and_are_both_silent_are_an_outage(
+    bao_proxy: FaultProxy, world: World
+) -> None:
+    operator = world.start()
+    world.put("llm/openai", api_key="sk-one")
+    for name in ("first", "second"):
+        world.apply(key_store(name, bao_proxy.url, world.mount, limits={"timeout": "2s"}))
+
+    def crossed(key: str, one: str, other: str) -> dict[str, Any]:
+        named = {"storeRef": {"name": one}}
+        return entry(key, "llm/openai", "api_key", sources=[{"storeRef": {"name": other}}]) | named
+
+    world.apply(api_key_secret("llm", crossed("A", "first", "second"), crossed("B", "second", "first")))
+    world.is_ready()
+
+    with world.untouched(), bao_proxy.fault(Answer(503), path="/v1/") as down:
+        world.annotate("llm", refresh="1")
+        down.wait(2)
+        world.holds(lambda: world.condition()["status"] == "True", "the object is Ready", 3)
+    assert "a bug" not in operator.log.read_text()
+
+
+def test_a_fallback_that_does_not_exist_costs_nothing_while_the_first_store_answers(world: World) -> None:
+    world.start()
+    world.put("llm/openai", api_key="sk-one")
+    world.has_store()
+    own = entry("KEY", "llm/openai", "api_key", sources=[{"storeRef": {"name": "nowhere"}}])
+    world.apply(api_key_secret("llm", own))
+    world.is_ready()
+
+    assert world.secret() == {"KEY": "sk-one"}

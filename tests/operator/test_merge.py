@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -210,3 +211,36 @@ def test_a_mark_that_somebody_copies_moves_nothing(world: World) -> None:
 
     world.secret_becomes(THEIRS, "app")
     world.holds(lambda: world.secret("copy") == {"OPENAI_API_KEY": "sk-copied"}, "what others wrote stays")
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["refused", "deleted"])
+def test_merging_into_a_secret_is_no_way_to_own_it(world: World, gone: bool) -> None:
+    world.start()
+    secret_of_somebody(world, metadata={"labels": {"app.kubernetes.io/managed-by": "Helm"}})
+    world.has_key(target=MERGE)
+    world.is_ready()
+
+    world.has_key(target={"name": "app"})
+    world.is_refused("TargetExists")
+
+    if gone:
+        world.delete("ApiKeySecret", "llm")
+        world.secret_becomes(THEIRS, "app")
+    found = world.secret_object("app")
+    assert found
+    assert found["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+    assert "ownerReferences" not in found["metadata"]
+
+
+def test_a_secret_that_its_maker_makes_anew_again_and_again_is_no_quarrel(world: World) -> None:
+    world.start()
+    secret_of_somebody(world)
+    world.has_key(target=MERGE)
+    world.is_ready()
+
+    for _ in range(5):
+        world.delete_secret("app")
+        secret_of_somebody(world)
+        world.annotate("llm", refresh=str(time.time()))
+        world.secret_becomes(BOTH, "app")
+    world.is_ready()

@@ -22,14 +22,13 @@ def test_a_secret_whose_keys_are_all_gone_goes_if_the_object_says_so_and_comes_b
     world.annotate("llm", refresh="1")
     world.secret_becomes(None)
 
-    said = world.told("NotFound")
-    assert said.startswith(
-        "KeyStore/vault answered 404 for llm/openai; as deletionPolicy says, Secret llm went, since NOW."
-    )
+    world.is_refused("NotFound")
+    world.has_events("Created", "Deleted")
+    said = world.events()[-1]["note"]
+    assert "answered 404 for llm/openai; as deletionPolicy says, Secret llm went." in said
     status = world.object()["status"]
     assert "target" not in status
     assert status["keys"] == "0/1"
-    world.has_events("Created", "Deleted")
 
     world.put("llm/openai", api_key="sk-two")
     world.annotate("llm", refresh="2")
@@ -49,6 +48,16 @@ def test_a_secret_stays_while_one_of_its_keys_is_there(world: World) -> None:
     with world.untouched():
         forget(world, "llm/openai")
         world.annotate("llm", refresh="1")
+        world.is_refused("NotFound")
+
+
+def test_a_slip_in_an_edit_takes_nothing_away(world: World) -> None:
+    world.start()
+    world.has_key(target=GOES)
+    world.is_ready()
+
+    with world.untouched():
+        world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/opneai", "api_key"), target=GOES))
         world.is_refused("NotFound")
 
 

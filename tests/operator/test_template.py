@@ -152,3 +152,32 @@ def test_a_template_and_a_shape_stand_in_one_secret(database: World) -> None:
     assert database.secret() == {"username": "app", "password": "p@ss/word", "url": "app@db"}
     encoded = (database.secret_object() or {})["data"]["url"]
     assert base64.b64decode(encoded) == b"app@db"
+
+
+def test_a_config_map_without_templates_empties_no_secret(database: World) -> None:
+    source = {"from": [{"configMapRef": {"name": "texts"}}]}
+    config_map(database, {"a": "{{ user }}"})
+    database.apply(wants(source))
+    database.is_ready()
+
+    with database.untouched():
+        path = f"/api/v1/namespaces/{database.namespace}/configmaps/texts"
+        database.must("PATCH", path, {"data": None}, "application/merge-patch+json")
+        database.annotate("llm", refresh="1")
+        assert "holds no templates" in database.is_refused("TemplateNotFound")["message"]
+
+
+def test_many_costly_templates_stop_nobody_else(database: World) -> None:
+    operator = database.operators[0]
+    database.put("db/app", user="app", password=",".join("abcdefgh" * 2400))
+    loop = "{% for a in password | split(',') %}{{ a | upper }}{% endfor %}"
+    database.apply(wants({"stringData": {f"t{number}": loop for number in range(60)}}))
+    other = api_key_secret("other", *ENTRIES[:1])
+
+    database.is_refused("ValueTooLarge")
+    for number in range(3):
+        database.annotate("llm", refresh=str(number))
+        database.apply(other | {"metadata": {"name": f"other-{number}"}})
+        database.is_ready(f"other-{number}")
+        assert operator.ready()
+    assert "could not be renewed" not in operator.log.read_text()

@@ -31,8 +31,14 @@ _WHY = {
     "dressing_differs": "its labels, annotations, owner or entries that were given up are not as the object says",
     "in_order": "it is as it should be",
     "suspended": "spec.suspend is true",
+    "all_gone": "the stores say that all of its keys are gone, and deletionPolicy is Delete",
 }
-_ACTS = {"create": "would be created", "update": "would be updated", "nothing": "stays as it is"}
+_ACTS = {
+    "delete": "would be deleted",
+    "create": "would be created",
+    "update": "would be updated",
+    "nothing": "stays as it is",
+}
 _KEYS = {
     "install": "Fingerprints are under the install's key, as in status.versions.",
     "run": "Fingerprints are under a key made for this run; they compare within it only.",
@@ -57,7 +63,7 @@ class Plan:
     """What would be done.
 
     Attributes:
-        act: ``create``, ``update``, ``nothing``, or ``refused``.
+        act: ``create``, ``update``, ``delete``, ``nothing``, or ``refused``.
         why: name of the check that decided; the reason where it is refused.
         message: the same as a sentence.
         deletes: name of the Secret that would be deleted because it no longer is the target.
@@ -108,6 +114,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
 
 async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
     from ..engine import records
+    from ..engine.assemble import AllGone
     from ..engine.records import API_KEY_SECRETS
 
     namespace = place.namespace_in(api)
@@ -123,6 +130,8 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
     except errors.Error as error:
         if _ours(error):
             raise
+        if isinstance(error, AllGone):
+            return Plan(str(record.key), secret, "delete", "all_gone", _sentence(secret, "delete", "all_gone"))
         return Plan(str(record.key), secret, "refused", str(error.reason), _refusal(error))
 
 
@@ -266,7 +275,9 @@ def _show(plan: Plan) -> None:
     else:
         page.line(f"ApiKeySecret {plan.object}: {plan.message}")
     if plan.deletes:
-        page.line(f"Secret {plan.deletes} would be deleted: it is no longer the target.")
+        page.line(
+            f"Secret {plan.deletes} is no longer the target: it would be deleted, or lose what was merged into it."
+        )
     if not plan.entries:
         return
     page.line()

@@ -81,7 +81,9 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json], *,
     rows: dict[str, Row] = {}
     for kind, resource in STORE_RESOURCES.items():
         ours = {name for name in named if name.startswith(f"{kind}/")}
-        if only_used and not ours:
+        # Of the cluster's stores, one namespace is shown those that it uses.
+        used = only_used or bool(namespace and kind == CLUSTER_KIND)
+        if used and not ours:
             continue
         unseen = "It does not exist."
         try:
@@ -90,7 +92,7 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json], *,
                     meta = item["metadata"]
                     name = identifier(kind, meta.get("namespace", ""), meta["name"])
                     default = DEFAULT_STORE in ours and item["spec"].get("default")
-                    if not only_used or name in ours or default:
+                    if not used or name in ours or default:
                         rows[name] = {"store": name, **dataclasses.asdict(_health.of(item))}
         except Refused as refused:
             if refused.status != 403:

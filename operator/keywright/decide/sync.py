@@ -167,7 +167,9 @@ def _named(owner: str | None) -> str:
 def foreign(o: Observed) -> Plan | None:
     """Leave alone what is nobody's that we know, unless `adopt` says to take it."""
     assert o.seen  # noqa: S101
-    if o.seen.owner == o.owner or o.adopt == "Always" or (o.content and o.content.ours):
+    # What we merged into it does not make it ours.
+    ours = o.content is not None and o.content.ours and o.owner not in dict(o.seen.merged)
+    if o.seen.owner == o.owner or o.adopt == "Always" or ours:
         return None
     stripped = o.applied is not None and o.applied.uid == o.seen.uid
     if (stripped or o.adopt == "IfEqual") and o.content is None:
@@ -233,6 +235,8 @@ def entries_differ(o: Observed) -> Plan | None:
         if o.content.entries_equal:
             return None
         meant = o.applied is not None and o.applied.fingerprint == o.fingerprint and not o.spec_changed
+        # Where it is somebody else's to make, a new one is no quarrel.
+        meant = meant and not (o.merges and o.applied is not None and o.applied.uid != o.seen.uid)
         return Plan("update", "entries_differ", o.seen.resource_version, repair=meant)
     if o.applied and o.applied.fingerprint == o.fingerprint:
         return None

@@ -6,6 +6,7 @@ Does not belong here: asking the stores (``gather``), taking one value out of an
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +23,8 @@ from .fetch import Question
 GONE = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
 #: What an optional entry may do without.
 ABSENT = GONE | {Reason.PROPERTY_NOT_FOUND}
+#: Keys of one object.
+MAX_KEYS = 500
 #: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
 #: seconds at most.
 LARGE, LONGEST = 64 * 1024, 10.0
@@ -67,6 +70,8 @@ class Answered:
     want: Want
     place: Place
     answer: render.Parsed | errors.Error
+    outage: errors.Error | None = None
+    """Why the first of its stores did not answer; what another one lacks is no news then."""
 
     @property
     def where(self) -> str:
@@ -80,10 +85,12 @@ class Before:
 
     Attributes:
         present: its keys, and whether their value came from a store.
+        extracted: which of them an extract gave, and the mark of that extract.
         same_spec: whether the object still says what it said then.
     """
 
     present: Mapping[str, bool]
+    extracted: Mapping[str, str]
     same_spec: bool
 
 
@@ -100,6 +107,7 @@ class Gathered:
         absent: optional keys that the stores say are gone and that the target is not known to hold: left out, or given
             their default. Each with what the store said.
         fallbacks: keys whose value came from another store than the one to ask first, and from which.
+        extracted: keys that an extract gave, and its mark.
         wanted: how many keys there should be.
         shared: every login that was used is one that all objects of its store share.
     """
@@ -111,6 +119,7 @@ class Gathered:
     places: Mapping[str, Use]
     absent: Mapping[str, errors.Stalled]
     fallbacks: Mapping[str, str]
+    extracted: Mapping[str, str]
     wanted: int
     shared: bool
 
@@ -148,11 +157,12 @@ class Assembly:
         self._places: dict[str, Use] = {}
         self._absent: dict[str, errors.Stalled] = {}
         self._fallbacks: dict[str, str] = {}
+        self._extracted: dict[str, str] = {}
 
     @property
     def large(self) -> bool:
         """Whether this may take so long that others should not have to wait."""
-        if any(each.place.jmes_path for each in self._answers) or (self._templating and self._templating.slow):
+        if any(each.place.jmes_path for each in self._answers) or self._templating:
             return True
         read = (each.answer.fetched.value for each in self._answers if isinstance(each.answer, render.Parsed))
         return sum(map(render.size, read)) > LARGE
@@ -186,6 +196,7 @@ class Assembly:
             self._places,
             self._absent,
             self._fallbacks,
+            self._extracted,
             wanted=len(self._inputs.keys() | self._absent.keys()),
             shared=not any(each.place.use.identity for each in self._answers),
         )
@@ -202,6 +213,8 @@ class Assembly:
                 where=answered.where,
             )
         except errors.Stalled as error:
+            if answered.outage:
+                raise answered.outage from None
             if not self._may_lack(entry, error):
                 raise
             self._absent[entry.key] = error
@@ -230,6 +243,7 @@ class Assembly:
                     raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
             self._inputs[new] = values[old]
             self._note(new, answered)
+            self._extracted[new] = mark(self._spec, extract)
 
     def _note(self, key: str, answered: Answered) -> None:
         self._places[key] = answered.place.use
@@ -240,7 +254,7 @@ class Assembly:
 
     def _forget(self, key: str) -> None:
         """Forget what an extract gave for an entry that `data` names."""
-        for known in (self._inputs, self._versions, self._fallbacks):
+        for known in (self._inputs, self._versions, self._fallbacks, self._extracted):
             known.pop(key, None)
 
     def _in_time(self) -> None:
@@ -259,10 +273,15 @@ class Assembly:
         return not (present.get(entry.key, False) if entry.default is not None else entry.key in present)
 
     def _not_fewer(self) -> None:
-        """See that no entry leaves because a store has less than before."""
-        if self._spec.target.allow_shrink or not self._before.same_spec or not self._spec.data_from:
+        """See that no entry leaves because a store has less than before, and that there are not too many."""
+        if len(self._inputs) > MAX_KEYS:
+            said = f"there are {len(self._inputs)} entries, and a Secret takes {MAX_KEYS}"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread them over several ApiKeySecrets")
+        if self._spec.target.allow_shrink:
             return
-        if lost := sorted(self._before.present.keys() - self._inputs.keys()):
+        still = {mark(self._spec, each) for each in self._spec.data_from}
+        given = {name for name, by in self._before.extracted.items() if by in still}
+        if lost := sorted(given - self._inputs.keys()):
             named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if lost[5:] else "")
             said = f"the stores no longer have what the Secret holds as {named}"
             hint = "Put it back into the store, or set target.allowShrink: true"
@@ -272,11 +291,22 @@ class Assembly:
         """Raise ``AllGone`` if that is so, and is to be the end of the Secret."""
         if self._spec.target.deletion_policy == "Retain" or any(entry.default is not None for entry in self._spec.data):
             return
+        if any(each.outage for each in self._answers):
+            return
+        if not self._before.same_spec:
+            # A slip of the pen in an edit is not the store's word that what was there is gone.
+            return
         found = [each.answer for each in self._answers]
         if all(isinstance(each, errors.Error) and each.reason in GONE for each in found):
             first = found[0]
             assert isinstance(first, errors.Error)  # noqa: S101 - as all are
             raise AllGone(first.reason, first.message, first.hint)
+
+
+def mark(spec: kinds.ApiKeySecretSpec, extract: kinds.DataFrom) -> str:
+    """Name an extract by what it says: edited, it is another one."""
+    said = extract.model_dump_json() + str(extract.store_ref or spec.store_ref)
+    return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 
 def _read(answered: Answered) -> render.Parsed:

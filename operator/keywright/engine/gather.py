@@ -6,6 +6,7 @@ Does not belong here: what is made of the answers (``assemble``), what is writte
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import functools
@@ -25,6 +26,8 @@ from .fetch import Fetcher, Parked, Question
 from .opened import OpenedStore
 from .records import Record
 
+#: Threads that work through what is large, beside the event loop.
+BESIDE = 4
 #: Keys that one object reads at the same time.
 AT_ONCE = 8
 _Ask = Callable[[Question, Use], Awaitable[Fetched | errors.Error]]
@@ -49,7 +52,8 @@ class Gatherer:
     ) -> None:
         self._catalog, self._fetcher, self._keys = catalog, fetcher, keys
         self._credentials, self._config_map = credentials, config_map
-        self._beside = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="render")
+        self._beside = concurrent.futures.ThreadPoolExecutor(BESIDE, thread_name_prefix="render")
+        self._turns: dict[str, asyncio.Lock] = collections.defaultdict(asyncio.Lock)
 
     async def gather(
         self,
@@ -69,15 +73,19 @@ class Gatherer:
         if record.working_refresh[:256] != record.status_json().get("lastHandledRefresh", ""):
             for place in (each for want in wants for each in want.places):
                 place.use.opened.wish(place.use.identity)
+        told = record.status_json().get("versions", [])
         before = Before(
-            {each["key"]: not each.get("fromDefault") for each in record.status_json().get("versions", [])},
+            {each["key"]: not each.get("fromDefault") for each in told},
+            {each["key"]: each["extract"] for each in told if "extract" in each},
             same_spec=record.told_target.get("generation") == record.working,
         )
         async with waiting():
             templating = await self._templating(record, spec.target.template)
             assembly = Assembly(spec, await self._answers(record, wants), before, templating)
             if assembly.large:
-                return await asyncio.get_running_loop().run_in_executor(self._beside, assembly.run)
+                # One of a namespace at a time, so that none takes all threads.
+                async with self._turns[record.key.namespace]:
+                    return await asyncio.get_running_loop().run_in_executor(self._beside, assembly.run)
         return assembly.run()
 
     async def _templating(self, record: Record, spec: TemplateSpec | None) -> templates.Templating | None:
@@ -103,9 +111,12 @@ class Gatherer:
             found = use(each.store_ref, each.extract.path, each.extract.version)
             wants.append(Want("dataFrom", (Place(found),), extract=each))
         for entry in spec.data:
-            others = (place(each.store_ref, each.remote_ref or entry.remote_ref) for each in entry.sources)
-            places = (place(entry.store_ref, entry.remote_ref), *others)
-            wants.append(Want(f"entry {entry.key}", places, entry=entry))
+            places = [place(entry.store_ref, entry.remote_ref)]
+            for other in entry.sources:
+                # A fallback that cannot be used must not cost what the first store says.
+                with contextlib.suppress(errors.Stalled):
+                    places.append(place(other.store_ref, other.remote_ref or entry.remote_ref))
+            wants.append(Want(f"entry {entry.key}", tuple(places), entry=entry))
         titles = {each.use.record.title for want in wants for each in want.places}
         record.stores = ", ".join(sorted(titles))
         return wants
@@ -113,6 +124,7 @@ class Gatherer:
     async def _answers(self, record: Record, wants: Sequence[Want]) -> list[Answered]:
         """Ask for everything; what a store that is in trouble should have said, the next place is asked for."""
         chosen = dict.fromkeys(range(len(wants)), 0)
+        outages: dict[int, errors.Error] = {}
         answers: dict[Question, render.Parsed | errors.Error] = {}
         while True:
             places = {number: wants[number].places[at] for number, at in chosen.items()}
@@ -121,10 +133,16 @@ class Gatherer:
             last = {each.question for n, each in places.items() if chosen[n] + 1 == len(wants[n].places)}
             answers |= parsed(await self._read(record, questions, questions.keys() - last))
             silent = [n for n, each in places.items() if isinstance(answers[each.question], errors.Retry)]
+            for number in silent:
+                outages.setdefault(number, _error(answers[places[number].question]))
             if not silent:
-                return [Answered(want, places[n], answers[places[n].question]) for n, want in enumerate(wants)]
+                found = ((want, places[n], answers[places[n].question], outages.get(n)) for n, want in enumerate(wants))
+                return [Answered(*each) for each in found]
             for number in silent:
                 chosen[number] += 1
+                if chosen[number] == len(wants[number].places):
+                    # Its last place is another one's first, and silent too.
+                    raise outages[number]
 
     async def _read(
         self, record: Record, questions: Mapping[Question, Use], covered: AbstractSet[Question]
@@ -178,6 +196,11 @@ class Gatherer:
                 raise part
             results |= part
         return results
+
+
+def _error(answer: render.Parsed | errors.Error) -> errors.Error:
+    assert isinstance(answer, errors.Error)  # noqa: S101 - silence is an error
+    return answer
 
 
 async def _some_at_once(ask: _Ask, questions: Mapping[Question, Use]) -> list[Fetched | errors.Error | BaseException]:

@@ -129,7 +129,7 @@ class Reconciler:
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
         target.is_of(gathered.type)
-        await self._nothing_lost(record, target, gathered)
+        await self._nothing_lost(record, spec, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
         acts += await self._remove_former(target, former)
@@ -223,15 +223,25 @@ class Reconciler:
         record.applied = None
         return Emptied(gone.reason, f"{gone.message}; as deletionPolicy says, Secret {target.name} went", gone.hint)
 
-    async def _nothing_lost(self, record: Record, target: Target, gathered: Gathered) -> None:
+    async def _nothing_lost(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
+    ) -> None:
         """See that an entry which is gone from its store is not taken from a target that the status does not know.
 
         Raises:
             errors.Stalled: what the store said of it.
         """
-        if not gathered.absent or record.told_target.get("name") == target.name:
+        if record.told_target.get("name") == target.name or not (gathered.absent or gathered.extracted):
             return
         found = await target.look()
+        lost = sorted(target.own(found) - gathered.entries.keys()) if found and gathered.extracted else []
+        if lost and not spec.target.allow_shrink:
+            # Without the status nobody knows which of them an edit has given up.
+            raise errors.Stalled(
+                Reason.FEWER_ENTRIES,
+                f"the stores do not have what Secret {target.name} holds as {', '.join(lost[:5])}",
+                "Put it back into the store, or set target.allowShrink: true",
+            )
         for name in target.own(found) & gathered.absent.keys() if found else ():
             if found and found.entries.get(name) != gathered.entries.get(name):
                 raise gathered.absent[name]

@@ -30,7 +30,15 @@ SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MI
 _ALL_KEPT = "Secrets keep what they hold."
 
 #: Why a target holds what somebody else says.
-NOT_OURS = frozenset({Reason.DRIFT_CONTESTED, Reason.TARGET_EXISTS, Reason.TARGET_OWNED_ELSEWHERE})
+NOT_OURS = frozenset(
+    {
+        Reason.DRIFT_CONTESTED,
+        Reason.KEY_OWNED_ELSEWHERE,
+        Reason.TARGET_EXISTS,
+        Reason.TARGET_MISSING,
+        Reason.TARGET_OWNED_ELSEWHERE,
+    }
+)
 
 
 class Reporter:
@@ -288,7 +296,8 @@ def _source(key: str, gathered: Gathered) -> dict[str, Any]:
     if key in gathered.absent:
         return {"fromDefault": True}
     version, store = gathered.versions.get(key), gathered.fallbacks.get(key)
-    return ({"version": version[:128]} if version else {}) | ({"store": store} if store else {})
+    told = {"version": (version or "")[:128], "store": store, "extract": gathered.extracted.get(key)}
+    return {name: value for name, value in told.items() if value}
 
 
 def _kept(record: Record, reason: Reason, *, missing: bool) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ from ..errors import Reason
 from ..kinds.target import Template as TemplateSpec
 from ..secret import SecretMap, SecretValue
 
-#: Templates that are longer together (characters) are not compiled in the event loop.
-LONG = 4096
+#: Templates of one object, and seconds that all of them together may take.
+MOST, LONGEST = 64, 3.0
 
 Read = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -44,13 +45,6 @@ class Templating:
         for name in self._encoded:
             self._plain.pop(name, None)
 
-    @property
-    def slow(self) -> bool:
-        """Whether this may take so long that others should not have to wait."""
-        if sum(map(len, (*self._plain.values(), *self._encoded.values()))) > LONG:
-            return True
-        return any(self._compiled(name, text).slow for name, text in {**self._plain, **self._encoded}.items())
-
     def run(self, inputs: SecretMap, entries: SecretMap, others: SecretMap) -> dict[str, SecretValue]:
         """Return the entries that the Secret has with the templates' own.
 
@@ -63,9 +57,13 @@ class Templating:
             errors.Stalled: ``TemplateInvalid``, ``TemplateFailed``, ``ValueTooLarge``, ``DecodeFailed``,
                 ``ConflictingEntries``.
         """
-        made = {name: self._rendered(name, text, inputs) for name, text in self._plain.items()}
-        for name, text in self._encoded.items():
-            made[name] = _decoded(name, self._rendered(name, text, inputs))
+        ends, made = time.monotonic() + LONGEST, dict[str, SecretValue]()
+        for name, text in {**self._plain, **self._encoded}.items():
+            rendered = self._rendered(name, text, inputs)
+            made[name] = _decoded(name, rendered) if name in self._encoded else rendered
+            if time.monotonic() > ends:
+                said = f"its templates take longer than {LONGEST:g} s to fill in"
+                raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Use fewer or simpler templates")
         if twice := sorted(made.keys() & others.keys()):
             said = f"a template and a shape both make entry {twice[0]}"
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, "Give one of them another name")
@@ -108,10 +106,15 @@ async def texts(spec: TemplateSpec, read: Read) -> dict[str, str]:
         if config_map is None:
             raise _missing(f"templates are wanted of ConfigMap {name}, which does not exist", "Create it")
         held = config_map.get("data") or {}
+        if not held:
+            raise _missing(f"ConfigMap {name} holds no templates", "Add them")
         for key in each.keys or sorted(held):
             if key not in held:
                 raise _missing(f"ConfigMap {name} has no entry {key} with a template", "Add it, or correct from.keys")
             found[key] = held[key]
+    if len(found) > MOST:
+        said = f"its ConfigMaps hold {len(found)} templates, and an object takes {MOST}"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Name the wanted ones in from.keys")
     return found
 
 

@@ -105,6 +105,8 @@ class EntryStatus(Spec):
     """Keyed fingerprint of the value; means nothing outside this install."""
     store: Annotated[str, pydantic.StringConstraints(max_length=512)] | None = None
     """The store that the value came from, where another one should have been asked and did not answer."""
+    extract: Annotated[str, pydantic.StringConstraints(max_length=16)] | None = None
+    """Names the extract of `dataFrom` that gave the entry; an edited one has another name."""
     from_default: bool | None = None
     """Whether the value is the entry's `default`, because the store had none."""
 
