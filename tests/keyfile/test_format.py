@@ -198,6 +198,24 @@ def test_only_one_passphrase_is_stretched_at_a_time(algorithm: keys.Algorithm) -
     keys.derive(kdf, SecretValue("passphrase"), wait=0.01)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "changed"), [("argon2id", {"passes": 7}), ("pbkdf2-sha256", {"iterations": 2**21})]
+)
+def test_a_cluster_takes_no_file_that_keeps_others_waiting(algorithm: Any, changed: dict[str, int]) -> None:
+    kdf = Kdf.fresh(algorithm).model_copy(update=changed)
+    kdf.check(keys.MAX_MEMORY)
+
+    with pytest.raises(errors.Stalled) as caught:
+        kdf.check(keys.CLUSTER_MEMORY)
+    assert caught.value.reason is Reason.FILE_REFUSED
+
+
+@pytest.mark.parametrize("text", ['{"a":1,"a":2}', '{"a":NaN}', '{"a":{"b":1,"b":1}}'])
+def test_a_map_that_readers_would_read_differently_is_refused(text: str) -> None:
+    with pytest.raises(errors.Stalled, match="takes no map that is none"):
+        small(0).put("a", SecretValue(text), "map")
+
+
 def test_what_a_new_file_gets_is_within_bounds() -> None:
     for algorithm in keys.DEFAULTS:
         kdf = Kdf.model_validate({"algorithm": algorithm, "salt": "00" * 16} | keys.DEFAULTS[algorithm])

@@ -124,11 +124,12 @@ def passphrase(key_file: str | None, *, new: bool, what: str = "Passphrase") -> 
         errors.Stalled: there is no way to get it.
     """
     if key_file:
-        return _from(key_file)
+        return _from(key_file, new=new)
     if sys.stderr.isatty():
         return _asked(what, new=new)
     if given := settings.master_passphrase():
         click.echo("Warning: API_KEY_MASTER is seen by every program that is started here; a file is not.", err=True)
+        _long_enough(len(given), new=new)
         return SecretValue(given)
     raise _Own(
         Reason.CREDENTIAL_MISSING,
@@ -157,14 +158,17 @@ def value(path: str, *, exact: bool) -> SecretValue:
     return SecretValue(data)
 
 
-def _from(key_file: str) -> SecretValue:
+def _from(key_file: str, *, new: bool) -> SecretValue:
     from ..keyfile import place
 
     try:
         found = place.read_private(pathlib.Path(key_file), MAX_SECRET)
         if len(found) <= MAX_SECRET:
+            _long_enough(len(found), new=new)
             return SecretValue(found)
         named = _Own(Reason.FILE_REFUSED, f"{key_file} is too large for a passphrase or key", "Name another file")
+    except _Own:
+        raise
     except errors.Error as error:
         named = _Own(error.reason, f"{key_file} {error.message}", error.hint)
     raise named
@@ -172,8 +176,11 @@ def _from(key_file: str) -> SecretValue:
 
 def _asked(what: str, *, new: bool) -> SecretValue:
     answer = click.prompt(what, hide_input=True, confirmation_prompt=new, err=True)
-    if new and len(answer) < MIN_PASSPHRASE:
-        raise _Own(
-            Reason.AUTH_FAILED, f"a passphrase has at least {MIN_PASSPHRASE} characters", "Think of a longer one"
-        )
+    _long_enough(len(answer), new=new)
     return SecretValue(answer)
+
+
+def _long_enough(length: int, *, new: bool) -> None:
+    if new and length < MIN_PASSPHRASE:
+        said = f"a passphrase has at least {MIN_PASSPHRASE} characters"
+        raise _Own(Reason.AUTH_FAILED, said, "Think of a longer one")

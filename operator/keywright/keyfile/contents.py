@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from .. import errors
 from ..errors import Reason
@@ -206,8 +207,16 @@ def _check_form(value: SecretValue, form: Form) -> None:
     with errors.boundary(lambda _: errors.Stalled(Reason.DECODE_FAILED, f"takes no {form} that is none")):
         if form in ("text", "map"):
             text = value.reveal().decode()
-        if form == "map" and not isinstance(json.loads(text), dict):
+        if form == "map" and not isinstance(json.loads(text, object_pairs_hook=_once, parse_constant=_once), dict):
             raise ValueError
+
+
+def _once(pairs: Any) -> dict[str, Any]:
+    """Return an object whose names stand once; numbers that JSON does not have are refused like doubled names."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
 
 
 def _about(store_id: str, label: Label) -> bytes:

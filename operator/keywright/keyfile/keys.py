@@ -41,6 +41,8 @@ BOUNDS: dict[str, dict[str, tuple[int, int]]] = {
     "pbkdf2-sha256": {"iterations": (600_000, 10_000_000)},
     "raw": {},
 }
+#: Ceilings in a cluster, where one derivation at a time is all that everybody has: about a second each.
+CLUSTER_BOUNDS = {"passes": 6, "iterations": 1_500_000}
 #: What a new file gets: RFC 9106's second choice, and OWASP's floor where FIPS 140 is asked for.
 DEFAULTS: dict[str, dict[str, int]] = {
     "argon2id": {"memory": 64 * 1024, "passes": 3, "lanes": 4},
@@ -80,6 +82,8 @@ class Kdf(pydantic.BaseModel):
         """
         for name in ("memory", "passes", "lanes", "iterations"):
             value, (least, most) = getattr(self, name), BOUNDS[self.algorithm].get(name, (0, 0))
+            if memory <= CLUSTER_MEMORY:
+                most = min(most, CLUSTER_BOUNDS.get(name, most))
             most = min(most, memory) if name == "memory" else most
             if not least <= value <= most:
                 unit = " KiB" if name == "memory" else ""
