@@ -19,6 +19,8 @@ Made = dict[str, st.SearchStrategy[Any]]
 
 #: What rules (CEL) let through; beside these, durations are made from their pattern.
 DURATIONS = st.sampled_from(["0", "0s", "100ms", "10s", "60s", "1m", "1h30m", "7d", "1d12h"])
+#: Optional fields of an object that are set at the same time.
+MOST = 3
 TIMES = st.sampled_from(["2026-08-01T12:00:00Z", "2026-08-01T12:00:00.25+02:00", "0001-01-01T00:00:00Z"])
 ANY, PRINTABLE = st.characters(exclude_categories=["Cs"]), st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
 LABEL_KEYS = st.from_regex("([a-z][a-z0-9]{0,9}\\.example/)?[A-Za-z]([-_.A-Za-z0-9]{0,9}[a-z0-9])?", fullmatch=True)
@@ -51,7 +53,7 @@ def _strings(schema: Json) -> st.SearchStrategy[str]:
         return TIMES
     if "pattern" in schema and schema["pattern"] != PRINTABLE_PATTERN:
         fitting = _fitting(schema["pattern"]).filter(lambda text: least <= len(text) <= most)
-        return fitting | DURATIONS if schema.get("format") == "duration" else fitting
+        return fitting | DURATIONS | DURATIONS if schema.get("format") == "duration" else fitting
     # Anything but lone surrogates, which JSON in UTF-8 cannot carry; and the bound itself, in characters of four bytes.
     return st.text(PRINTABLE if "pattern" in schema else ANY, min_size=least, max_size=min(most, 60)) | st.just(
         "🗝" * most
@@ -68,7 +70,7 @@ def _fitting(pattern: str) -> st.SearchStrategy[str]:
 def _objects(schema: Json) -> st.SearchStrategy[Json]:
     if "additionalProperties" in schema:
         # Rules say what a key may be: all maps that there are hold labels or annotations.
-        return st.dictionaries(st.text(max_size=20) | LABEL_KEYS, admitted(schema["additionalProperties"]), max_size=3)
+        return st.dictionaries(LABEL_KEYS | LABEL_KEYS | st.text(max_size=20), admitted(schema["additionalProperties"]), max_size=3)
     required = set(schema.get("required", ()))
     fields = {name: each for name, each in schema["properties"].items() if "type" in each}
     made = {name: admitted(each) for name, each in fields.items()}
@@ -77,18 +79,22 @@ def _objects(schema: Json) -> st.SearchStrategy[Json]:
     return st.one_of(
         [
             _fields(common | {arm: made[arm] for arm in chosen}, required | set(chosen))
-            for chosen in itertools.product(*groups)
+            for some in itertools.product(*groups)
+            for chosen in [[arm for arm in some if arm]]
         ]
     )
 
 
 def _arms(rule: str) -> list[str]:
-    """Return the fields of which a rule wants exactly one; none if it is another rule."""
-    return re.findall(r"has\(self\.(\w+)\)", rule) if rule.endswith("size() == 1") else []
+    """Return the fields of which a rule wants exactly one, or one at most (then one of them is ""); else none."""
+    if not rule.endswith(("size() == 1", "size() <= 1")):
+        return []
+    return re.findall(r"has\(self\.(\w+)\)", rule) + ([""] if rule.endswith("<= 1") else [])
 
 
 def _fields(made: Made, required: set[str]) -> st.SearchStrategy[Json]:
-    return st.fixed_dictionaries(
-        {name: each for name, each in made.items() if name in required},
-        optional={name: each for name, each in made.items() if name not in required},
-    )
+    """Return objects with all required fields and a few others: the more there are, the more rules say no."""
+    always = {name: each for name, each in made.items() if name in required}
+    others = sorted(made.keys() - required)
+    some = st.lists(st.sampled_from(others), max_size=MOST, unique=True) if others else st.just([])
+    return some.flatmap(lambda names: st.fixed_dictionaries(always | {name: made[name] for name in names}))

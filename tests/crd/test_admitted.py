@@ -62,7 +62,7 @@ def test_the_models_read_whatever_the_api_server_admits(
     place = f"{url(kind, namespace)}/{name}" + ("/status" if part == "status" else "")
     answers: list[int] = []
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(structural.admitted(described))
     def admitted_is_read(made: Json) -> None:
         whole = present | {part: made}
