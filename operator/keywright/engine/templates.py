@@ -9,13 +9,15 @@ import base64
 import binascii
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errors
-from ..decide.template import DELIMITERS, Template
 from ..errors import Reason
 from ..kinds.target import Template as TemplateSpec
 from ..secret import SecretMap, SecretValue
+
+if TYPE_CHECKING:
+    from ..decide.template import Template
 
 #: Templates of one object, and seconds that all of them together may take.
 MOST, LONGEST = 64, 3.0
@@ -73,6 +75,8 @@ class Templating:
         return self._compiled(name, text).render(inputs, self._about, self._salt)
 
     def _compiled(self, name: str, text: str) -> Template:
+        from ..decide.template import DELIMITERS, Template  # noqa: PLC0415 - some MiB that only templates need
+
         signs = self._spec.delimiters
         return Template(text, f"template of entry {name}", (signs.left, signs.right) if signs else DELIMITERS)
 
