@@ -21,6 +21,7 @@ import installation
 from controlplane import AuditEntry, ControlPlane, OpenBao
 from installation import OperatorProcess
 from keywright import cluster, crd, kinds
+from keywright.decide import report
 from keywright.engine.records import API_KEY_SECRETS
 from keywright.engine.reporter import STORE_RESOURCES
 from keywright.settings import Settings
@@ -191,6 +192,12 @@ async def until(there: Callable[[], T | None], what: str, pause: float = 0.05) -
     raise GaveUp(f"waited {PATIENCE:.0f} s in vain until {what}")
 
 
+async def until_synced(operator: OperatorProcess, count: int, what: str) -> None:
+    """Wait until an operator has worked on so many objects from now on."""
+    before = operator.metric("keywright_syncs_total")
+    await until(lambda: operator.metric("keywright_syncs_total") >= before + count, what, pause=0.5)
+
+
 async def at_once(act: Callable[[T], Awaitable[object]], items: Iterable[T], width: int = LOAD) -> None:
     """Do something with each of many, a bounded number at the same time."""
     left = iter(items)
@@ -235,8 +242,7 @@ def objects(
 
 def is_ready(item: Json) -> bool:
     """Whether an object is Ready."""
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return report.is_ready((item.get("status") or {}).get("conditions") or [])
 
 
 def seconds(at: str) -> float:

@@ -167,6 +167,15 @@ class World:
         """Write a key into the store."""
         self.vault.secrets.kv.v2.create_or_update_secret(path, fields, mount_point=self.mount)
 
+    def forget(self, path: str) -> None:
+        """Take a key out of the store, with all its versions."""
+        self.vault.secrets.kv.v2.delete_metadata_and_all_versions(path, mount_point=self.mount)
+
+    def refreshes(self, token: str) -> None:
+        """Ask for a refresh of ``llm``, and wait until it is handled."""
+        self.annotate("llm", refresh=token)
+        self.until(lambda: self.object()["status"].get("lastHandledRefresh") == token, "it is refreshed")
+
     def has_store(self, name: str = "vault", **spec: Any) -> None:
         """Let there be a KeyStore for this world's KV engine."""
         self.apply(key_store(name, self.bao.url, self.mount, **spec))

@@ -12,7 +12,7 @@ from keywright.keyfile.keys import Kdf
 from keywright.secret import SecretValue
 
 from ..rows import Row, Target
-from ..testbed import SOON, SYSTEM, Testbed, objects, until
+from ..testbed import SOON, SYSTEM, Testbed, objects, until_synced
 
 NAME = "encrypted file"
 _PASSPHRASE = "correct horse battery staple"
@@ -29,10 +29,9 @@ async def run(count: int) -> list[Row]:
             del each["spec"]["data"][0]["remoteRef"]["property"]
         await testbed.has_objects(items)
         await testbed.until_written(count, "events", "create", mark)
-        before = operator.metric("keywright_syncs_total")
-        await until(lambda: operator.metric("keywright_syncs_total") >= before + count, "a refresh", pause=0.5)
-        before, since = operator.metric("keywright_syncs_total"), testbed.plane.mark()
-        await until(lambda: operator.metric("keywright_syncs_total") >= before + count, "the next refresh", pause=0.5)
+        await until_synced(operator, count, "a refresh")
+        since = testbed.plane.mark()
+        await until_synced(operator, count, "the next refresh")
         asked = testbed.asked(since)
     reads = sum((each.verb, each.resource) == ("get", "configmaps") for each in asked)
     derived = sum((each.verb, each.resource) == ("get", "secrets") for each in asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rows import Row, Target
-from ..testbed import SOON, Testbed, objects, until
+from ..testbed import SOON, Testbed, objects, until_synced
 
 NAME = "one key, many objects"
 
@@ -19,9 +19,8 @@ async def run(count: int) -> list[Row]:
         await testbed.until_written(count, "events", "create", mark)
 
         # They share their slots: after all were refreshed once more, nothing is under way.
-        before = operator.metric("keywright_syncs_total")
-        await until(lambda: operator.metric("keywright_syncs_total") >= before + count, "a refresh", pause=0.5)
-        before, stored = operator.metric("keywright_syncs_total"), testbed.bao.mark()
-        await until(lambda: operator.metric("keywright_syncs_total") >= before + count, "the next refresh", pause=0.5)
+        await until_synced(operator, count, "a refresh")
+        stored = testbed.bao.mark()
+        await until_synced(operator, count, "the next refresh")
         reads = testbed.store_reads(stored)
     return [Row(NAME, f"store reads of a refresh of {count} objects", reads, "", Target(1.0), 1.0)]

@@ -78,8 +78,7 @@ def test_the_operator_does_what_the_plan_said(world: World) -> None:
 
     (row,) = plan.json["entries"]
     assert (plan.code, plan.json["act"], row["state"], row["version"]) == (4, "update", "changed", "2")
-    world.annotate("llm", refresh="now")
-    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "now", "the refresh is acknowledged")
+    world.refreshes("now")
     assert world.secret() == {"KEY": OTHER}
     assert world.is_ready()["status"]["versions"] == [
         {"key": "KEY", "version": row["version"], "fingerprint": row["wanted"]}

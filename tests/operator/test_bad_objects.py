@@ -218,7 +218,7 @@ def test_values_are_decoded_defaulted_left_out_and_empty_as_their_entries_say(wo
 
 
 def destroy(world: World) -> None:
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/openai", mount_point=world.mount)
+    world.forget("llm/openai")
 
 
 def delete_version(world: World) -> None:

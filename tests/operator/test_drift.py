@@ -123,13 +123,18 @@ def test_a_change_that_concerns_others_entries_only_is_no_drift(world: World) ->
     world.has_events("Created")
 
 
-def test_a_secret_that_is_changed_back_again_and_again_is_contested_and_the_other_is_named(world: World) -> None:
-    world.start()
+def has_been_edited_often(world: World) -> None:
+    """Let there be a Secret that was put right as often as it is without a word."""
     world.has_key()
     world.is_ready()
     for wrong in ("sk-a", "sk-b", "sk-c"):
         world.change_secret("llm", OPENAI_API_KEY=wrong)
         world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+
+
+def test_a_secret_that_is_changed_back_again_and_again_is_contested_and_the_other_is_named(world: World) -> None:
+    world.start()
+    has_been_edited_often(world)
 
     world.change_secret("llm", OPENAI_API_KEY="sk-d")
 
@@ -142,11 +147,7 @@ def test_a_secret_that_is_changed_back_again_and_again_is_contested_and_the_othe
 
 def test_a_contested_secret_that_is_deleted_comes_back_and_a_person_ends_the_quarrel(world: World) -> None:
     world.start()
-    world.has_key()
-    world.is_ready()
-    for wrong in ("sk-a", "sk-b", "sk-c"):
-        world.change_secret("llm", OPENAI_API_KEY=wrong)
-        world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+    has_been_edited_often(world)
     world.change_secret("llm", OPENAI_API_KEY="sk-d")
     world.is_refused("DriftContested")
 

@@ -19,16 +19,6 @@ def extract(path: str = "llm/shared", **more: Any) -> dict[str, Any]:
     return {"extract": {"path": path}, **more}
 
 
-def refreshed(world: World, token: str) -> None:
-    """Ask for a refresh and wait until it is handled."""
-    world.annotate("llm", refresh=token)
-    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == token, "it is refreshed")
-
-
-def forget(world: World, path: str) -> None:
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions(path, mount_point=world.mount)
-
-
 # Many at once.
 
 
@@ -47,7 +37,7 @@ def test_all_properties_of_a_key_become_entries_and_data_wins(world: World) -> N
     assert found["status"]["keys"] == "3/3"
     with world.quiet(operator):
         pass
-    refreshed(world, "1")
+    world.refreshes("1")
     assert world.writes(operator)["patch secrets"] == 1
 
 
@@ -68,7 +58,7 @@ def test_a_new_property_becomes_an_entry_and_one_that_is_gone_stays_until_it_may
     world.apply(api_key_secret("llm", dataFrom=[extract()]))
     world.is_ready()
     world.put("llm/shared", A="1", B="2", C="3")
-    refreshed(world, "1")
+    world.refreshes("1")
     assert world.secret() == {"A": "1", "B": "2", "C": "3"}
 
     with world.untouched():
@@ -81,7 +71,7 @@ def test_a_new_property_becomes_an_entry_and_one_that_is_gone_stays_until_it_may
     world.secret_becomes({"A": "1"})
     world.is_ready()
     world.put("llm/shared", B="2")
-    refreshed(world, "3")
+    world.refreshes("3")
     assert world.secret() == {"B": "2"}
 
 
@@ -140,7 +130,7 @@ def test_what_is_optional_and_not_there_is_told_as_partial(world: World) -> None
     assert ready["message"].endswith("The stores do not have MAYBE.")
     assert found["status"]["keys"] == "1/2"
     world.put("llm/none", x="1")
-    refreshed(world, "1")
+    world.refreshes("1")
     assert world.secret() == {"KEY": "sk-one", "MAYBE": "1", "x": "1"}
     assert world.condition()["reason"] == "Synced"
 
@@ -154,8 +144,8 @@ def test_an_optional_entry_may_leave_where_the_object_allows_it(world: World) ->
     world.apply(api_key_secret("llm", *entries, target={"allowShrink": True}))
     world.is_ready()
 
-    forget(world, "llm/region")
-    refreshed(world, "1")
+    world.forget("llm/region")
+    world.refreshes("1")
 
     assert world.secret() == {"KEY": "sk-one"}
     assert world.condition()["reason"] == "Partial"
@@ -177,7 +167,7 @@ def test_a_value_comes_from_another_store_while_its_own_is_silent(bao_proxy: Fau
     assert world.secret() == {"KEY": "sk-one"}
 
     with bao_proxy.fault(Answer(503), path="/v1/"):
-        refreshed(world, "1")
+        world.refreshes("1")
         assert world.secret() == {"KEY": "sk-copy"}
         assert world.condition()["reason"] == "Fallback"
         assert "KEY came from KeyStore/second, as the store to ask is silent." in world.condition()["message"]
@@ -205,7 +195,7 @@ def test_a_refusal_is_no_reason_to_ask_elsewhere(world: World, bao_proxy: FaultP
 
     with world.untouched():
         if trouble == "gone":
-            forget(world, "llm/openai")
+            world.forget("llm/openai")
             world.annotate("llm", refresh="1")
             world.is_refused("NotFound")
         else:
@@ -251,7 +241,7 @@ def test_a_pull_secret_is_made_of_its_parts_and_they_are_not_copied(world: World
     assert found["status"]["keys"] == "2/2"
 
     world.put("registry", user="robot", token="reg-two")
-    refreshed(world, "1")
+    world.refreshes("1")
     assert "reg-two" in base64.b64decode((world.secret_object() or {})["data"][".dockerconfigjson"]).decode()
 
 

@@ -43,14 +43,13 @@ def test_a_default_is_written_again_and_again_but_never_over_what_the_store_gave
     world.apply(api_key_secret("llm", first, entry("REGION", "llm/region", "name", default="eu")))
     world.is_ready()
     assert world.secret() == {"KEY": "sk-one", "REGION": "eu"}
-    world.annotate("llm", refresh="1")
-    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "it is refreshed")
+    world.refreshes("1")
     assert world.condition()["status"] == "True"
 
     world.put("llm/region", name="us")
     world.annotate("llm", refresh="2")
     world.secret_becomes({"KEY": "sk-one", "REGION": "us"})
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/region", mount_point=world.mount)
+    world.forget("llm/region")
     world.annotate("llm", refresh="3")
 
     world.is_refused("NotFound")

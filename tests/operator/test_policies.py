@@ -9,16 +9,12 @@ from world import World
 GOES = {"deletionPolicy": "Delete"}
 
 
-def forget(world: World, path: str) -> None:
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions(path, mount_point=world.mount)
-
-
 def test_a_secret_whose_keys_are_all_gone_goes_if_the_object_says_so_and_comes_back_with_them(world: World) -> None:
     world.start()
     world.has_key(target=GOES)
     world.is_ready()
 
-    forget(world, "llm/openai")
+    world.forget("llm/openai")
     world.annotate("llm", refresh="1")
     world.secret_becomes(None)
 
@@ -46,7 +42,7 @@ def test_a_secret_stays_while_one_of_its_keys_is_there(world: World) -> None:
     world.is_ready()
 
     with world.untouched():
-        forget(world, "llm/openai")
+        world.forget("llm/openai")
         world.annotate("llm", refresh="1")
         world.is_refused("NotFound")
 
@@ -88,7 +84,7 @@ def test_entries_that_were_merged_go_when_all_keys_are_gone_and_the_secret_stays
     world.has_key(target=GOES | {"name": "app", "creationPolicy": "Merge"})
     world.is_ready()
 
-    forget(world, "llm/openai")
+    world.forget("llm/openai")
     world.annotate("llm", refresh="1")
 
     world.secret_becomes({"THEIRS": "1"}, "app")

@@ -116,7 +116,7 @@ def test_an_edit_that_was_made_in_times_of_trouble_is_not_forgotten(world: World
         world.apply(key_store("vault", world.bao.url, world.mount + "-gone"))
         world.is_refused("MountNotFound")
     else:
-        world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/openai", mount_point=world.mount)
+        world.forget("llm/openai")
         world.annotate("llm", refresh="1")
         world.is_refused("NotFound")
 
@@ -196,7 +196,7 @@ def test_a_secret_that_is_gone_is_not_said_to_keep_anything(world: World) -> Non
     world.start()
     world.has_key()
     world.is_ready()
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/openai", mount_point=world.mount)
+    world.forget("llm/openai")
     world.annotate("llm", refresh="1")
     assert "keeps version 1" in world.told("NotFound")
 
@@ -268,7 +268,7 @@ def test_a_key_that_is_gone_is_not_taken_away_when_the_status_was_lost(world: Wo
     )
     world.apply(manifest)
     world.is_ready()
-    world.vault.secrets.kv.v2.delete_metadata_and_all_versions("llm/b", mount_point=world.mount)
+    world.forget("llm/b")
     world.delete("ApiKeySecret", "llm")
 
     world.apply(manifest)

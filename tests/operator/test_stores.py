@@ -205,7 +205,6 @@ def test_one_denied_path_does_not_cost_everybody_a_login_that_is_good(world: Wor
     world.apply(api_key_secret("denied", entry("KEY", "other", "api_key")))
     world.until(lambda: [each for each in world.bao.requests(mark) if each.path.endswith("/login")], "a new login")
 
-    world.annotate("llm", refresh="1")
-    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == "1", "the other path is read")
+    world.refreshes("1")
     world.is_ready()
     world.is_refused("AccessDenied", "denied")

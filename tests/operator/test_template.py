@@ -27,12 +27,6 @@ def database(world: World) -> World:
     return world
 
 
-def refreshed(world: World, token: str) -> None:
-    """Ask for a refresh and wait until it is handled."""
-    world.annotate("llm", refresh=token)
-    world.until(lambda: world.object()["status"].get("lastHandledRefresh") == token, "it is refreshed")
-
-
 def test_a_template_makes_the_entry_that_an_application_wants(database: World) -> None:
     database.apply(wants({"stringData": {"DATABASE_URL": URL}}))
     found = database.is_ready()
@@ -42,7 +36,7 @@ def test_a_template_makes_the_entry_that_an_application_wants(database: World) -
     assert database.event_reasons() == ["Created"]
 
     database.put("db/app", user="app", password="next")
-    refreshed(database, "1")
+    database.refreshes("1")
     assert database.secret() == {"DATABASE_URL": f"postgres://app:next@db/{database.namespace}"}
 
 
@@ -73,10 +67,10 @@ def test_a_hash_stays_the_same_while_the_password_does(database: World) -> None:
     database.is_ready()
 
     with database.untouched():
-        refreshed(database, "1")
+        database.refreshes("1")
     first = database.secret()
     database.put("db/app", user="app", password="next")
-    refreshed(database, "2")
+    database.refreshes("2")
     assert database.secret() != first
 
 
@@ -97,7 +91,7 @@ def test_templates_stand_in_a_config_map_and_what_is_wrong_with_it_is_told(datab
     assert database.secret() == {"app.yaml": "user: app\n", "other.yaml": "p@ss/word"}
 
     config_map(database, {"app.yaml": "name: {{ user }}\n", "other.yaml": "{{ password }}"})
-    refreshed(database, "1")
+    database.refreshes("1")
     assert database.secret() == {"app.yaml": "name: app\n", "other.yaml": "p@ss/word"}
 
     with database.untouched():

@@ -34,15 +34,16 @@ def in_order(message: str, *, missing: Sequence[str] = (), fallbacks: Mapping[st
     reason = Reason.SYNCED
     if missing:
         reason = Reason.PARTIAL
-        message += f" The stores do not have {_few(missing)}."
+        message += f" The stores do not have {few(missing)}."
     if fallbacks:
         reason = Reason.FALLBACK
         given = sorted(fallbacks)
-        message += f" {_few(given)} came from {_few(sorted(set(fallbacks.values())))}, as the store to ask is silent."
+        message += f" {few(given)} came from {few(sorted(set(fallbacks.values())))}, as the store to ask is silent."
     return [_condition("Ready", "True", reason, message)]
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """Name the first five, and say how many more there are."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from .. import errors, kinds
-from ..decide import render, rewrite, shapes
+from ..decide import render, report, rewrite, shapes
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Fetched
@@ -72,6 +72,11 @@ class Answered:
     answer: render.Parsed | errors.Error
     outage: errors.Error | None = None
     """Why the first of its stores did not answer; what another one lacks is no news then."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the store to ask says that nothing is there."""
+        return not self.outage and isinstance(self.answer, errors.Error) and self.answer.reason in GONE
 
     @property
     def where(self) -> str:
@@ -181,6 +186,7 @@ class Assembly:
             if each.want.entry:
                 self._take(each, each.want.entry)
             self._in_time()
+        self._not_too_many()
         self._not_fewer()
         shaped = shapes.shape(self._spec.target, self._inputs)
         entries = {name: value for name, value in self._inputs.items() if name not in shaped.consumed}
@@ -203,6 +209,7 @@ class Assembly:
 
     def _take(self, answered: Answered, entry: kinds.DataEntry) -> None:
         """Take the value of one entry."""
+        self._forget(entry.key)
         try:
             value = render.entry_value(
                 _read(answered),
@@ -218,12 +225,10 @@ class Assembly:
             if not self._may_lack(entry, error):
                 raise
             self._absent[entry.key] = error
-            self._forget(entry.key)
             self._places[entry.key] = answered.place.use
             if entry.default is not None:
                 self._inputs[entry.key] = SecretValue(entry.default)
             return
-        self._forget(entry.key)
         self._inputs[entry.key] = value
         self._note(entry.key, answered)
 
@@ -235,6 +240,7 @@ class Assembly:
             if not extract.optional or error.reason not in ABSENT:
                 raise
             return
+        by = mark(self._spec, extract)
         for old, new in rewrite.renamed(values, extract.rewrite, where=answered.where).items():
             if new in self._inputs:
                 said = f"{answered.where} has entry {new}, and so has an extract before it"
@@ -243,7 +249,7 @@ class Assembly:
                     raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
             self._inputs[new] = values[old]
             self._note(new, answered)
-            self._extracted[new] = mark(self._spec, extract)
+            self._extracted[new] = by
 
     def _note(self, key: str, answered: Answered) -> None:
         self._places[key] = answered.place.use
@@ -272,18 +278,19 @@ class Assembly:
         present = self._before.present
         return not (present.get(entry.key, False) if entry.default is not None else entry.key in present)
 
-    def _not_fewer(self) -> None:
-        """See that no entry leaves because a store has less than before, and that there are not too many."""
+    def _not_too_many(self) -> None:
         if len(self._inputs) > MAX_KEYS:
             said = f"there are {len(self._inputs)} entries, and a Secret takes {MAX_KEYS}"
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread them over several ApiKeySecrets")
+
+    def _not_fewer(self) -> None:
+        """See that no entry leaves because a store has less than before."""
         if self._spec.target.allow_shrink:
             return
         still = {mark(self._spec, each) for each in self._spec.data_from}
         given = {name for name, by in self._before.extracted.items() if by in still}
         if lost := sorted(given - self._inputs.keys()):
-            named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if lost[5:] else "")
-            said = f"the stores no longer have what the Secret holds as {named}"
+            said = f"the stores no longer have what the Secret holds as {report.few(lost)}"
             hint = "Put it back into the store, or set target.allowShrink: true"
             raise errors.Stalled(Reason.FEWER_ENTRIES, said, hint)
 
@@ -291,14 +298,12 @@ class Assembly:
         """Raise ``AllGone`` if that is so, and is to be the end of the Secret."""
         if self._spec.target.deletion_policy == "Retain" or any(entry.default is not None for entry in self._spec.data):
             return
-        if any(each.outage for each in self._answers):
-            return
         if not self._before.same_spec:
             # A slip of the pen in an edit is not the store's word that what was there is gone.
             return
-        found = [each.answer for each in self._answers]
-        if all(isinstance(each, errors.Error) and each.reason in GONE for each in found):
-            first = found[0]
+        gone = [each.answer for each in self._answers if each.is_gone]
+        if len(gone) == len(self._answers):
+            first = gone[0]
             assert isinstance(first, errors.Error)  # noqa: S101 - as all are
             raise AllGone(first.reason, first.message, first.hint)
 

@@ -20,6 +20,29 @@ from .records import API_KEY_SECRETS
 log = logging.getLogger(__name__)
 
 
+async def apply(api: cluster.Cluster, secret: Key, body: cluster.Json, manager: str, *, force: bool) -> cluster.Json:
+    """Apply a Secret as a field manager; return its metadata.
+
+    Args:
+        body: without kind, name and namespace.
+        force: whether what other field managers own is taken from them.
+    """
+    meta = {"name": secret.name, "namespace": secret.namespace, **body["metadata"]}
+    answer = await api.call(
+        "PATCH",
+        cluster.SECRETS,
+        secret.namespace,
+        secret.name,
+        body={"apiVersion": "v1", "kind": "Secret", **body, "metadata": meta},
+        content_type=cluster.APPLY,
+        query={"fieldManager": manager, "force": str(force).lower()},
+        accept=cluster.METADATA,
+        verb="apply",
+    )
+    written: cluster.Json = answer["metadata"]
+    return written
+
+
 async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: str) -> bool:
     """Take out of a Secret what an ApiKeySecret merged into it; False if it is no longer as it was seen.
 
@@ -28,24 +51,9 @@ async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: st
     Args:
         owner: namespace/name of the ApiKeySecret.
     """
-    meta = {
-        "name": secret.name,
-        "namespace": secret.namespace,
-        "uid": seen.uid,
-        "resourceVersion": seen.resource_version,
-    }
+    nothing = {"metadata": {"uid": seen.uid, "resourceVersion": seen.resource_version}}
     try:
-        await api.call(
-            "PATCH",
-            cluster.SECRETS,
-            secret.namespace,
-            secret.name,
-            body={"apiVersion": "v1", "kind": "Secret", "metadata": meta},
-            content_type=cluster.APPLY,
-            query={"fieldManager": sync.field_manager(owner), "force": "true"},
-            accept=cluster.METADATA,
-            verb="apply",
-        )
+        await apply(api, secret, nothing, sync.field_manager(owner), force=True)
     except cluster.Refused as refused:
         if refused.status not in (404, 409):
             raise

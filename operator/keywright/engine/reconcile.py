@@ -174,8 +174,7 @@ class Reconciler:
         """Whether a Secret goes with the object though it is not its target, as after a rename."""
         seen = self._seen.get(Key(record.key.namespace, secret))
         name = record.told_target.get("name")
-        ours = seen and (seen.owner_uid == record.uid or dict(seen.merged).get(str(record.key)))
-        return bool(ours and name and name != secret)
+        return bool(seen and _goes_with(seen, record) and name and name != secret)
 
     def missing(self, record: Record, spec: kinds.ApiKeySecretSpec) -> bool:
         """Whether the target was there and no longer is."""
@@ -376,9 +375,14 @@ class Reconciler:
         named = {str(known)} if known else set()
         for name in self._owned(record.key):
             seen = self._seen.get(Key(record.key.namespace, name))
-            if seen and (seen.owner_uid == record.uid or dict(seen.merged).get(str(record.key))):
+            if seen and _goes_with(seen, record):
                 named.add(name)
         return named - {target.name}
+
+
+def _goes_with(seen: sync.Seen, record: Record) -> bool:
+    """Whether a Secret, or what was merged into it, goes with an object."""
+    return seen.owner_uid == record.uid or dict(seen.merged).get(str(record.key), False)
 
 
 def _as_found(observed: sync.Observed) -> sync.Applied:

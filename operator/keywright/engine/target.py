@@ -19,7 +19,7 @@ from .. import cluster, errors, kinds
 from ..decide import sync
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretMap, SecretValue
-from .merged import withdraw
+from .merged import apply, withdraw
 from .queue import Key
 from .records import Record
 
@@ -132,7 +132,8 @@ class Target:
         if not self._merges:
             body |= {"type": self._type} | ({"immutable": True} if self._immutable else {})
         try:
-            written = await self._apply(self.name, body, force=not self._merges)
+            secret = Key(self._namespace, self.name)
+            written = await apply(self._api, secret, body, self._manager, force=not self._merges)
         except cluster.Refused as refused:
             if refused.cause == "FieldManagerConflict":
                 raise _taken(refused, f"Secret {self._namespace}/{self.name}") from None
@@ -148,23 +149,6 @@ class Target:
             return {"resourceVersion": "1"}
         # With its UID, one that is gone is not made anew: what is merged would be all that is in it.
         return {"resourceVersion": seen.resource_version} | ({"uid": seen.uid} if self._merges else {})
-
-    async def _apply(self, name: str, body: dict[str, Any], *, force: bool) -> dict[str, Any]:
-        """Apply a Secret as this object's field manager; return its metadata."""
-        meta = {"name": name, "namespace": self._namespace, **body["metadata"]}
-        answer = await self._api.call(
-            "PATCH",
-            cluster.SECRETS,
-            self._namespace,
-            name,
-            body={"apiVersion": "v1", "kind": "Secret", **body, "metadata": meta},
-            content_type=cluster.APPLY,
-            query={"fieldManager": self._manager, "force": str(force).lower()},
-            accept=cluster.METADATA,
-            verb="apply",
-        )
-        written: dict[str, Any] = answer["metadata"]
-        return written
 
     async def owned(self, name: str) -> Mapping[str, Any] | None:
         """Return the metadata of a Secret of another name, if it is there and the object's.

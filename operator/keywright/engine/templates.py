@@ -42,10 +42,8 @@ class Templating:
         salt: Callable[[bytes], bytes],
     ) -> None:
         self._spec, self._about, self._salt = spec, about, salt
-        self._plain = {**texts, **spec.string_data}
-        self._encoded = {name: text for name, text in spec.data.items() if name not in spec.string_data}
-        for name in self._encoded:
-            self._plain.pop(name, None)
+        encoded = {name: text for name, text in spec.data.items() if name not in spec.string_data}
+        self._encoded, self._texts = encoded.keys(), {**texts, **spec.string_data, **encoded}
 
     def run(self, inputs: SecretMap, entries: SecretMap, others: SecretMap) -> dict[str, SecretValue]:
         """Return the entries that the Secret has with the templates' own.
@@ -60,7 +58,7 @@ class Templating:
                 ``ConflictingEntries``.
         """
         ends, made = time.monotonic() + LONGEST, dict[str, SecretValue]()
-        for name, text in {**self._plain, **self._encoded}.items():
+        for name, text in self._texts.items():
             rendered = self._rendered(name, text, inputs)
             made[name] = _decoded(name, rendered) if name in self._encoded else rendered
             if time.monotonic() > ends:
