@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from keywright import cluster, kinds
-from keywright.decide import sync
+from keywright.decide import marks
 from keywright.engine.opened import THREADS
 from keywright.engine.records import API_KEY_SECRETS
 from keywright.schema import CaProvider, SecretKeyRef, ServiceAccountRef
@@ -94,7 +94,7 @@ class Raw:
         value = await self.read(item)
         meta = item["metadata"]
         owner = f"{meta['namespace']}/{meta['name']}"
-        dressing = sync.metadata(owner, meta["uid"], {}, {}, owned=True, made=True)
+        dressing = marks.metadata(owner, meta["uid"], {}, {}, owned=True, made=True)
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -109,7 +109,7 @@ class Raw:
             meta["name"],
             body=body,
             content_type=cluster.APPLY,
-            query={"fieldManager": sync.field_manager(owner), "force": "true"},
+            query={"fieldManager": marks.field_manager(owner), "force": "true"},
             accept=cluster.METADATA,
         )
         found: Json = written["metadata"]

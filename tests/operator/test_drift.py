@@ -139,7 +139,7 @@ def test_a_secret_that_is_changed_back_again_and_again_is_contested_and_the_othe
     world.change_secret("llm", OPENAI_API_KEY="sk-d")
 
     said = world.told("DriftContested")
-    assert said.startswith("Secret llm was put right 3 times within 10 minutes and changed again by ")
+    assert said.startswith("Secret llm had to be put right 3 times within 10 minutes and changed again by ")
     assert said.endswith("Find out who writes it and make it stop, or choose another target.name.")
     assert "sk-" not in said
     assert world.secret() == {"OPENAI_API_KEY": "sk-d"}

@@ -244,3 +244,38 @@ def test_a_secret_that_its_maker_makes_anew_again_and_again_is_no_quarrel(world:
         world.annotate("llm", refresh=str(time.time()))
         world.secret_becomes(BOTH, "app")
     world.is_ready()
+
+
+DOCKER = {"dockerConfig": {"registries": [{"server": "ghcr.io", "username": "ci", "passwordFrom": "OPENAI_API_KEY"}]}}
+
+
+def test_a_typed_secret_of_ours_may_become_one_to_merge_into(world: World) -> None:
+    world.start()
+    world.has_key(target={"name": "app", **DOCKER})
+    world.is_ready()
+    world.change_secret("app", THEIRS="1")
+
+    world.has_key(target=MERGE | DOCKER)
+    world.until(lambda: "ownerReferences" not in (world.secret_object("app") or {})["metadata"], "it is not ours now")
+    world.is_ready()
+    world.put("llm/openai", api_key="sk-two")
+    world.refreshes("1")
+
+    found = world.secret("app")
+    assert found and found["THEIRS"] == "1"
+    world.until(lambda: "sk-two" in str(world.secret("app")), "it is merged")
+    made = world.secret_object("app")
+    assert made and made["type"] == "kubernetes.io/dockerconfigjson"
+
+
+def test_a_secret_that_was_ours_and_holds_nothing_else_goes_with_what_was_merged(world: World) -> None:
+    world.start()
+    world.has_key(target={"name": "app", **DOCKER})
+    world.is_ready()
+    world.has_key(target=MERGE | DOCKER)
+    world.until(lambda: "ownerReferences" not in (world.secret_object("app") or {})["metadata"], "it is not ours now")
+    world.is_ready()
+
+    world.delete("ApiKeySecret", "llm")
+
+    world.secret_becomes(None, "app")

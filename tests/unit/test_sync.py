@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from keywright import errors
-from keywright.decide import sync
+from keywright.decide import marks, sync
 from keywright.decide.sync import Applied, Content, Observed, Plan, Seen
 from keywright.errors import Reason
 
@@ -223,7 +223,7 @@ def test_what_was_never_written_is_not_repaired(observed: Observed) -> None:
 
 # The target's metadata.
 
-META = sync.metadata(OWNER, "uid-a", {"tier": "x"}, {"note": "y"}, owned=True, made=True)
+META = marks.metadata(OWNER, "uid-a", {"tier": "x"}, {"note": "y"}, owned=True, made=True)
 
 
 def _actual(**changes: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _actual(**changes: Any) -> dict[str, Any]:
 
 
 def test_what_others_add_to_the_metadata_is_left_alone() -> None:
-    assert sync.dressed(_actual(), META)
+    assert marks.dressed(_actual(), META)
 
 
 @pytest.mark.parametrize(
@@ -253,30 +253,30 @@ def test_what_others_add_to_the_metadata_is_left_alone() -> None:
     ],
 )
 def test_what_is_missing_from_the_metadata_is_noticed(changes: dict[str, Any]) -> None:
-    assert not sync.dressed(_actual(**changes), META)
+    assert not marks.dressed(_actual(**changes), META)
 
 
 def test_a_target_that_is_to_be_kept_has_no_owner() -> None:
-    kept = sync.metadata(OWNER, "uid-a", {}, {}, owned=False, made=True)
+    kept = marks.metadata(OWNER, "uid-a", {}, {}, owned=False, made=True)
 
     assert "ownerReferences" not in kept
-    assert not sync.dressed(_actual(), kept)
-    assert sync.dressed(_actual(ownerReferences=[{"kind": "Deployment", "uid": "uid-d"}]), kept)
+    assert not marks.dressed(_actual(), kept)
+    assert marks.dressed(_actual(ownerReferences=[{"kind": "Deployment", "uid": "uid-d"}]), kept)
 
 
 def test_nobody_can_label_away_whose_a_target_is() -> None:
     theirs = {"keywright.dev/managed": "false"}
-    meta = sync.metadata(OWNER, "uid-a", theirs, {sync.OWNER: "team-b/mine"}, owned=True, made=False)
+    meta = marks.metadata(OWNER, "uid-a", theirs, {marks.OWNER: "team-b/mine"}, owned=True, made=False)
 
-    assert meta["labels"] == sync.MANAGED
-    assert meta["annotations"] == {sync.OWNER: OWNER}
+    assert meta["labels"] == marks.MANAGED
+    assert meta["annotations"] == {marks.OWNER: OWNER}
     assert meta["ownerReferences"][0]["name"] == "llm"
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_every_object_has_its_own_field_manager(one: str, other: str) -> None:
-    assert (sync.field_manager(one) == sync.field_manager(other)) is (one == other)
-    assert len(sync.field_manager(one)) <= 128
+    assert (marks.field_manager(one) == marks.field_manager(other)) is (one == other)
+    assert len(marks.field_manager(one)) <= 128
 
 
 def _fields(manager: str, *entries: str, operation: str = "Apply", time: str = "2026-01-01") -> dict[str, Any]:
@@ -285,7 +285,7 @@ def _fields(manager: str, *entries: str, operation: str = "Apply", time: str = "
 
 
 def test_own_entries_are_those_that_we_applied() -> None:
-    ours = sync.field_manager(OWNER)
+    ours = marks.field_manager(OWNER)
     managed = [
         _fields(ours, "A", "f:odd"),
         _fields(ours, "EDITED", operation="Update"),
@@ -294,12 +294,12 @@ def test_own_entries_are_those_that_we_applied() -> None:
         {"manager": ours, "operation": "Apply"},
     ]
 
-    assert sync.own_entries(managed, ours) == {"A", "f:odd"}
-    assert sync.own_entries([], ours) == set()
+    assert marks.own_entries(managed, ours) == {"A", "f:odd"}
+    assert marks.own_entries([], ours) == set()
 
 
 def test_contenders_are_named_newest_first_and_once() -> None:
-    ours = sync.field_manager(OWNER)
+    ours = marks.field_manager(OWNER)
     managed = [
         _fields("old", "A", time="2026-01-01"),
         _fields("new", "A", time="2026-02-01"),
@@ -308,17 +308,17 @@ def test_contenders_are_named_newest_first_and_once() -> None:
         {"manager": "labels-only", "operation": "Update", "fieldsV1": {"f:metadata": {}}},
     ]
 
-    assert sync.others(managed, ours) == "new, old"
-    assert sync.others([_fields(ours, "A")], ours) == "somebody"
+    assert marks.others(managed, ours) == "new, old"
+    assert marks.others([_fields(ours, "A")], ours) == "somebody"
 
 
 @pytest.mark.parametrize(
     ("made", "label", "shown"), [(True, None, "keywright"), (True, "me", "me"), (False, None, None)]
 )
 def test_who_made_a_secret_is_told_of_those_that_we_made(made: bool, label: str | None, shown: str | None) -> None:
-    name = next(iter(sync.MADE_BY))
+    name = next(iter(marks.MADE_BY))
 
-    meta = sync.metadata(OWNER, "uid-a", {name: label} if label else {}, {}, owned=True, made=made)
+    meta = marks.metadata(OWNER, "uid-a", {name: label} if label else {}, {}, owned=True, made=made)
 
     assert meta["labels"].get(name) == shown
 
@@ -329,12 +329,12 @@ def test_what_we_no_longer_say_in_the_metadata_is_left_over(part: str) -> None:
         owned: dict[str, Any] = {"f:metadata": {f"f:{part}": {".": {}} | {f"f:{name}": {} for name in names}}}
         return {"manager": manager, "operation": "Apply", "fieldsV1": owned}
 
-    (ours,) = {"labels": sync.MANAGED, "annotations": {sync.OWNER: OWNER}}[part]
+    (ours,) = {"labels": marks.MANAGED, "annotations": {marks.OWNER: OWNER}}[part]
 
-    assert sync.left_over({"managedFields": [fields(ours, "old")]}, META, "keywright-a")
-    assert not sync.left_over({"managedFields": [fields(ours)]}, META, "keywright-a")
-    assert not sync.left_over({"managedFields": [fields("old", manager="kubectl")]}, META, "keywright-a")
-    assert not sync.left_over({}, META, "keywright-a")
+    assert marks.left_over({"managedFields": [fields(ours, "old")]}, META, "keywright-a")
+    assert not marks.left_over({"managedFields": [fields(ours)]}, META, "keywright-a")
+    assert not marks.left_over({"managedFields": [fields("old", manager="kubectl")]}, META, "keywright-a")
+    assert not marks.left_over({}, META, "keywright-a")
 
 
 # A Secret that somebody else makes.
@@ -380,10 +380,10 @@ def test_what_keeps_entries_out_of_a_secret_to_merge_into(observed: Observed, re
 
 @pytest.mark.parametrize("goes", [True, False])
 def test_a_mark_tells_whose_entries_are_merged_and_a_false_one_tells_nothing(goes: bool) -> None:
-    marks = sync.merge_metadata(OWNER, {}, {}, goes=goes)["annotations"]
-    ((name, value),) = marks.items()
+    annotations = marks.merge_metadata(OWNER, {}, {}, goes=goes)["annotations"]
+    ((name, value),) = annotations.items()
 
-    assert sync.merged("team-a", {**marks, "other": "x"}) == ((OWNER, goes),)
-    assert sync.merged("team-b", marks) == ()
-    assert sync.merged("team-a", {name: "other"}) == ()
-    assert sync.merged("team-a", {f"{name}0": value}) == ()
+    assert marks.merged("team-a", {**annotations, "other": "x"}) == ((OWNER, goes),)
+    assert marks.merged("team-b", annotations) == ()
+    assert marks.merged("team-a", {name: "other"}) == ()
+    assert marks.merged("team-a", {f"{name}0": value}) == ()

@@ -6,25 +6,12 @@ Does not belong here: gathering the observation and doing what was decided (``en
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 from .. import errors
 from ..errors import Reason
-
-#: Label by which our Secrets are found, annotation that names the ApiKeySecret they belong to.
-MANAGED = {"keywright.dev/managed": "true"}
-OWNER = "keywright.dev/api-key-secret"
-#: What a Secret says that was made by us; on one that was there before, its maker's word stays.
-MADE_BY = {"app.kubernetes.io/managed-by": "keywright"}
-
-#: Begins the annotation by which an object marks a Secret that it merges entries into; its field manager ends it.
-MERGED = "merged.keywright.dev/"
-#: Ends the mark's value where the entries stay when the object goes.
-_STAYS = ";retain"
 
 #: Secret types that hold keys. Others get their content from Kubernetes or mean something to other controllers.
 ALLOWED_TYPES = frozenset(
@@ -38,15 +25,6 @@ ALLOWED_TYPES = frozenset(
 )
 
 Adopt = Literal["Never", "IfEqual", "Always"]
-
-
-def field_manager(owner: str) -> str:
-    """Return the field manager of one ApiKeySecret, so that two of them in one Secret keep their own entries.
-
-    Args:
-        owner: namespace/name of the ApiKeySecret.
-    """
-    return f"keywright-{hashlib.sha256(owner.encode()).hexdigest()[:12]}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -220,12 +198,18 @@ def unwritable(o: Observed) -> Plan | None:
     if o.content is None:
         return None
     if not o.content.type_equal:
-        hint = "Set target.type to the Secret's type, or delete the Secret to have it made anew"
-        raise errors.Stalled(Reason.TARGET_TYPE_DIFFERS, "has another type than target.type", hint)
+        raise type_differs()
     if o.content.immutable and not o.content.entries_equal:
         hint = "Delete the Secret to have it made anew"
         raise errors.Stalled(Reason.TARGET_IMMUTABLE, "is immutable and differs", hint)
     return None
+
+
+def type_differs() -> errors.Stalled:
+    """Make the error for a Secret of another type; who raises it puts the Secret's name in front."""
+    hint = "Delete the Secret to have it made anew, choose another target.name, or set target.type to what it is"
+    said = "has another type than target.type or the object's shape says"
+    return errors.Stalled(Reason.TARGET_TYPE_DIFFERS, said, hint)
 
 
 def entries_differ(o: Observed) -> Plan | None:
@@ -288,98 +272,3 @@ def decide(observed: Observed) -> Plan:
     """
     checks = MERGE_CHECKS if observed.merges else CHECKS
     return next((plan for check in checks if (plan := check(observed))), NOTHING)
-
-
-def metadata(
-    owner: str, uid: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, owned: bool, made: bool
-) -> Any:
-    """Return the target's metadata as we apply it, without name and version.
-
-    Args:
-        owned: whether the Secret goes with the ApiKeySecret (ownerReference), or is kept.
-        made: whether it is ours from the beginning, not adopted.
-    """
-    body: dict[str, Any] = {
-        "labels": {**(MADE_BY if made else {}), **labels, **MANAGED},
-        "annotations": {**annotations, OWNER: owner},
-    }
-    if owned:
-        reference = {"apiVersion": "keywright.dev/v1alpha1", "kind": "ApiKeySecret"}
-        body["ownerReferences"] = [{**reference, "name": owner.partition("/")[2], "uid": uid, "controller": True}]
-    return body
-
-
-def merge_metadata(owner: str, labels: Mapping[str, str], annotations: Mapping[str, str], *, goes: bool) -> Any:
-    """Return the metadata that we apply to a Secret which somebody else makes.
-
-    Args:
-        goes: whether what is merged goes with the ApiKeySecret.
-    """
-    mark = MERGED + field_manager(owner)
-    return {
-        "labels": {**labels, **MANAGED},
-        "annotations": {**annotations, mark: owner.partition("/")[2] + ("" if goes else _STAYS)},
-    }
-
-
-def merged(namespace: str, annotations: Mapping[str, str]) -> tuple[tuple[str, bool], ...]:
-    """Return which ApiKeySecrets mark a Secret as one that they merge entries into, and whether these go with them.
-
-    A mark that does not fit the name in it is nobody's: anybody may write annotations.
-    """
-    found = []
-    for name, value in annotations.items():
-        if name.startswith(MERGED):
-            owner = f"{namespace}/{value.removesuffix(_STAYS)}"
-            if name == MERGED + field_manager(owner):
-                found.append((owner, not value.endswith(_STAYS)))
-    return tuple(sorted(found))
-
-
-def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any], *, shared: bool = False) -> bool:
-    """Whether a Secret's metadata holds everything that we apply to it, and no owner of ours that is gone.
-
-    Args:
-        shared: it is somebody else's, and so are its owners.
-    """
-    maps = ("labels", "annotations")
-    present = all(wanted[part].items() <= (actual.get(part) or {}).items() for part in maps)
-    ours = [each for each in actual.get("ownerReferences") or [] if each.get("kind") == "ApiKeySecret"]
-    meant = wanted.get("ownerReferences", [])
-    return present and (shared or [each.get("uid") for each in ours] == [each["uid"] for each in meant])
-
-
-def own_entries(managed_fields: list[dict[str, Any]], manager: str) -> AbstractSet[str]:
-    """Return the entries that a field manager owns in a Secret, from its ``metadata.managedFields``."""
-    return _own(managed_fields, manager, "f:data")
-
-
-def left_over(actual: Mapping[str, Any], wanted: Mapping[str, Any], manager: str) -> bool:
-    """Whether a Secret has labels or annotations that we once applied to it and apply no more."""
-    fields = actual.get("managedFields") or []
-    return any(
-        _own(fields, manager, "f:metadata", f"f:{part}") - wanted[part].keys() for part in ("labels", "annotations")
-    )
-
-
-def _own(managed_fields: list[dict[str, Any]], manager: str, *path: str) -> AbstractSet[str]:
-    """Return what a field manager owns below a path."""
-    owned: set[str] = set()
-    for each in managed_fields:
-        if each.get("manager") == manager and each.get("operation") == "Apply":
-            at = each.get("fieldsV1") or {}
-            for step in path:
-                at = at.get(step) or {}
-            owned |= {name.removeprefix("f:") for name in at if name.startswith("f:")}
-    return owned
-
-
-def others(managed_fields: list[dict[str, Any]], manager: str) -> str:
-    """Name who else writes entries of a Secret, newest first, for a person."""
-    named = [
-        re.sub(r"[^-\w./]", "?", str(each.get("manager")))[:60]
-        for each in sorted(managed_fields, key=lambda each: str(each.get("time")), reverse=True)
-        # Whoever applies stringData is said to own that, not the data that it becomes.
-        if each.get("manager") != manager and not {"f:data", "f:stringData"}.isdisjoint(each.get("fieldsV1") or {})
-    ]
-    return ", ".join(dict.fromkeys(named)) or "somebody"

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, lease, metrics
-from ..decide import sync
+from ..decide import marks, sync
 from ..settings import Settings
 from . import catalog, installkeys, target
 from .ages import Ages
@@ -36,7 +36,7 @@ from .reporter import STORE_RESOURCES, Reporter
 
 log = logging.getLogger(__name__)
 
-_MANAGED = ",".join(f"{name}={value}" for name, value in sync.MANAGED.items())
+_MANAGED = ",".join(f"{name}={value}" for name, value in marks.MANAGED.items())
 
 
 #: Seconds after the start in which every object has surely been heard of.

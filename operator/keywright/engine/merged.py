@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from .. import cluster, errors
-from ..decide import sync
+from ..decide import marks, sync
 from .queue import Key
 from .records import API_KEY_SECRETS
 
@@ -43,22 +43,40 @@ async def apply(api: cluster.Cluster, secret: Key, body: cluster.Json, manager: 
     return written
 
 
-async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: str) -> bool:
-    """Take out of a Secret what an ApiKeySecret merged into it; False if it is no longer as it was seen.
+async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: str) -> str:
+    """Take out of a Secret what an ApiKeySecret merged into it; return what was done to it, if it was.
 
-    Applying nothing gives up everything that was applied; what others write too stays.
+    Applying nothing gives up everything that was applied; what others write too stays. A Secret that was the object's
+    own before, and in which nobody else wrote, is deleted: there is nobody whose it could be.
 
     Args:
         owner: namespace/name of the ApiKeySecret.
+
+    Returns:
+        A clause for people, without the name; empty if the Secret no longer is as it was seen.
     """
-    nothing = {"metadata": {"uid": seen.uid, "resourceVersion": seen.resource_version}}
+    manager, version = marks.field_manager(owner), {"uid": seen.uid, "resourceVersion": seen.resource_version}
     try:
-        await apply(api, secret, nothing, sync.field_manager(owner), force=True)
+        found = await api.get(cluster.SECRETS, secret.namespace, secret.name)
+        bound = stuck(found or {}, manager)
+        if bound and found and marks.is_sole_writer(found["metadata"].get("managedFields") or [], manager):
+            await api.call("DELETE", cluster.SECRETS, secret.namespace, secret.name, body={"preconditions": version})
+            return "was deleted"
+        await apply(api, secret, {"metadata": version, **bound}, manager, force=True)
     except cluster.Refused as refused:
         if refused.status not in (404, 409):
             raise
-        return False
-    return True
+        return ""
+    return "what was merged into it was taken out"
+
+
+def stuck(secret: cluster.Json, manager: str) -> cluster.Json:
+    """Return what a field manager applied to a Secret and cannot give up, so that it has to apply it for ever.
+
+    It is there where the Secret was the manager's own before: an apply without it would ask to change the type.
+    """
+    fields = marks.own_fields(secret.get("metadata", {}).get("managedFields") or [], manager)
+    return {name: secret[name] for name in ("type", "immutable") if name in fields and name in secret}
 
 
 class Leftovers:
@@ -94,8 +112,8 @@ class Leftovers:
                 seen = self._secrets.get(secret)
                 if seen is None or not dict(seen.merged).get(owner) or await self._is_there(Key.of(owner)):
                     return
-                if await withdraw(self._api, secret, seen, owner):
-                    log.info("%s: what ApiKeySecret %s had merged was taken out", secret, owner)
+                if done := await withdraw(self._api, secret, seen, owner):
+                    log.info("%s: ApiKeySecret %s is gone: %s", secret, owner, done)
                     return
                 await asyncio.sleep(0.2)
         except errors.Error as error:

@@ -18,6 +18,7 @@ from ..decide import sync
 from ..errors import Reason
 from ..events import EventReason
 from ..secret import FingerprintKey
+from . import quarrel
 from .assemble import AllGone, Gathered
 from .calm import Calm
 from .gather import Gatherer
@@ -25,8 +26,6 @@ from .queue import Key
 from .records import API_KEY_SECRETS, Record
 from .target import Found, Target
 
-#: So many repairs within so many seconds mean that somebody keeps changing the target back.
-REPAIRS, REPAIR_SECONDS = 3, 600.0
 #: Seconds after which the watch of objects has surely told what the watch of Secrets told.
 HEARD = 0.05
 #: Times that a write may lose against somebody else's before the object is queued again.
@@ -265,7 +264,7 @@ class Reconciler:
                 record.applied = right
                 return []
             if plan.act != "look":
-                self._contested(record, plan, target, found)
+                quarrel.check(record, plan, target, found)
                 if plan.act == "create" and plan.repair and spec.target.on_delete == "Delete":
                     await self._heard(record)
                 elif plan.repair:
@@ -276,6 +275,7 @@ class Reconciler:
                 refused = (plan, found)
             found = await target.look()
             observed = _looked(observed, target, found, gathered)
+        quarrel.note(record, plan)
         raise errors.Retry(Reason.CONFLICT, f"Secret {target.name} keeps being changed while it is written")
 
     @staticmethod
@@ -318,23 +318,6 @@ class Reconciler:
             seen=self._seen.get(Key(record.key.namespace, target.name)),
         )
 
-    def _contested(self, record: Record, plan: sync.Plan, target: Target, found: Found | None) -> None:
-        """Stop repairing for a while what somebody else keeps changing."""
-        now = time.monotonic()
-        record.repairs = tuple(each for each in record.repairs if now - each[0] < REPAIR_SECONDS)
-        # Counted apart: a Secret that is quarrelled about is still missed by its pods when it is deleted.
-        alike = [each for each in record.repairs if each[1] == (plan.act == "create")]
-        if plan.repair and len(alike) >= REPAIRS:
-            record.contested = now + REPAIR_SECONDS / 2
-            again = f"changed again by {target.contenders(found)}" if found else "is gone again"
-            raise errors.Retry(
-                Reason.DRIFT_CONTESTED,
-                f"Secret {target.name} was put right {REPAIRS} times within {REPAIR_SECONDS / 60:g} minutes"
-                f" and {again}",
-                "Find out who writes it and make it stop, or choose another target.name",
-                after=REPAIR_SECONDS / 2,
-            )
-
     @staticmethod
     def _wrote(
         record: Record, target: Target, plan: sync.Plan, found: Found | None, written: sync.Applied
@@ -344,8 +327,7 @@ class Reconciler:
         record.applied = written
         if before and before.resource_version == written.resource_version:
             return []
-        if plan.repair:
-            record.repairs += ((time.monotonic(), plan.act == "create"),)
+        quarrel.note(record, plan)
         if plan.repair and found:
             who = target.contenders(found)
             return [(EventReason.REPAIRED, f"Secret {target.name} had been changed by {who} and was put right")]

@@ -16,10 +16,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, kinds
-from ..decide import sync
+from ..decide import marks, sync
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretMap, SecretValue
-from .merged import apply, withdraw
+from .merged import apply, stuck, withdraw
 from .queue import Key
 from .records import Record
 
@@ -49,13 +49,14 @@ class Target:
         self._api, self._keys = api, keys
         self._namespace, self.owner = record.key.namespace, str(record.key)
         self.name = spec.target_name(record.key.name)
-        self._manager = sync.field_manager(self.owner)
+        self._manager = marks.field_manager(self.owner)
         self._type, self._immutable, self._merges = spec.target.type, spec.target.immutable, spec.target.merges
         said, goes = (spec.target.labels, spec.target.annotations), spec.target.on_delete == "Delete"
+        self._stuck: cluster.Json | None = None
         self._metadata = (
-            sync.merge_metadata(self.owner, *said, goes=goes)
+            marks.merge_metadata(self.owner, *said, goes=goes)
             if spec.target.merges
-            else sync.metadata(self.owner, record.uid, *said, owned=goes, made=spec.target.adopt == "Never")
+            else marks.metadata(self.owner, record.uid, *said, owned=goes, made=spec.target.adopt == "Never")
         )
 
     def is_of(self, decided: str | None) -> None:
@@ -72,6 +73,7 @@ class Target:
             secret = await self._api.get(cluster.SECRETS, self._namespace, self.name)
         except cluster.Refused as refused:
             raise refusal(refused, self._namespace, self.name) from None
+        self._stuck = stuck(secret or {}, self._manager)
         if secret is None:
             return None
         meta = secret["metadata"]
@@ -106,18 +108,18 @@ class Target:
     def _dressed(self, found: Found) -> bool:
         meta = found.meta
         return (
-            sync.dressed(meta, self._metadata, shared=self._merges)
-            and not sync.left_over(meta, self._metadata, self._manager)
+            marks.dressed(meta, self._metadata, shared=self._merges)
+            and not marks.left_over(meta, self._metadata, self._manager)
             and (found.immutable or not self._immutable)
         )
 
     def own(self, found: Found) -> AbstractSet[str]:
         """Return the names of the entries that this object wrote."""
-        return sync.own_entries(found.meta.get("managedFields") or [], self._manager)
+        return marks.own_entries(found.meta.get("managedFields") or [], self._manager)
 
     def contenders(self, found: Found) -> str:
         """Name who else writes the Secret's entries."""
-        return sync.others(found.meta.get("managedFields") or [], self._manager)
+        return marks.others(found.meta.get("managedFields") or [], self._manager)
 
     async def write(self, entries: SecretMap, seen: sync.Seen | None) -> sync.Applied | None:
         """Apply the Secret: as it was seen, or only if there is none; None if that no longer holds.
@@ -129,9 +131,8 @@ class Target:
             "metadata": {**self._metadata, **self._as_seen(seen)},
             "data": {name: base64.b64encode(value.reveal()).decode() for name, value in entries.items()},
         }
-        if not self._merges:
-            body |= {"type": self._type} | ({"immutable": True} if self._immutable else {})
         try:
+            body |= await self._lasting()
             secret = Key(self._namespace, self.name)
             written = await apply(self._api, secret, body, self._manager, force=not self._merges)
         except cluster.Refused as refused:
@@ -141,6 +142,14 @@ class Target:
                 return None
             raise refusal(refused, self._namespace, self.name) from None
         return sync.Applied(written["uid"], written["resourceVersion"], self.fingerprint(entries))
+
+    async def _lasting(self) -> cluster.Json:
+        """Return what a Secret keeps once it is applied: its type, and whether it is immutable."""
+        if self._merges:
+            if self._stuck is None:
+                await self.look()
+            return self._stuck or {}
+        return {"type": self._type} | ({"immutable": True} if self._immutable else {})
 
     def _as_seen(self, seen: sync.Seen | None) -> dict[str, str]:
         """Return what makes an apply fail where the Secret is no longer as it was seen."""
@@ -157,7 +166,7 @@ class Target:
         """
         found = await self._api.get(cluster.SECRETS, self._namespace, name)
         meta: dict[str, Any] = found["metadata"] if found else {}
-        if not sync.own_entries(meta.get("managedFields") or [], self._manager):
+        if not marks.own_entries(meta.get("managedFields") or [], self._manager):
             return None
         whose = seen(meta)
         return meta if self.owner == whose.owner or self.owner in dict(whose.merged) else None
@@ -172,8 +181,7 @@ class Target:
         if meta is None:
             return ""
         if (whose := seen(meta)).owner != self.owner:
-            done = await withdraw(self._api, Key(self._namespace, name), whose, self.owner)
-            return "what was merged into it was taken out" if done else ""
+            return await self._withdraw(name, whose)
         body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
         try:
             await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
@@ -183,16 +191,22 @@ class Target:
             raise refusal(refused, self._namespace, name) from None
         return "was deleted"
 
+    async def _withdraw(self, name: str, whose: sync.Seen) -> str:
+        try:
+            return await withdraw(self._api, Key(self._namespace, name), whose, self.owner)
+        except cluster.Refused as refused:
+            raise refusal(refused, self._namespace, name) from None
+
 
 def seen(meta: Mapping[str, Any]) -> sync.Seen:
     """Return what a Secret's metadata shows."""
-    owner = (meta.get("annotations") or {}).get(sync.OWNER)
+    owner = (meta.get("annotations") or {}).get(marks.OWNER)
     references = meta.get("ownerReferences") or ()
     owner_uid = next((each["uid"] for each in references if each.get("kind") == "ApiKeySecret"), None)
     others = (each for each in references if each.get("controller") and each.get("kind") != "ApiKeySecret")
     named = next((f"{each.get('kind')}/{each.get('name')}" for each in others), None)
     controller = re.sub(r"[^-\w./]", "?", named)[:120] if named else None
-    merged = sync.merged(meta["namespace"], meta.get("annotations") or {})
+    merged = marks.merged(meta["namespace"], meta.get("annotations") or {})
     return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged)
 
 
@@ -232,11 +246,7 @@ def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error
 def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
     """Say in our words what is wrong with a Secret, by the fields that the API server names."""
     if "type" in refused.fields:
-        return errors.Stalled(
-            Reason.TARGET_TYPE_DIFFERS,
-            f"{where} has another type than target.type",
-            "Set target.type to the Secret's type, or delete the Secret to have it made anew",
-        )
+        return sync.type_differs().about(where)
     if "data" in refused.fields and refused.cause == "FieldValueForbidden":
         return errors.Stalled(
             Reason.TARGET_IMMUTABLE, f"{where} is immutable and differs", "Delete the Secret to have it made anew"
