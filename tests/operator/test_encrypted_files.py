@@ -182,3 +182,49 @@ def test_without_a_root_no_file_is_read() -> None:
         credentials(None).file("keys.kw", 100)
 
     assert caught.value.reason is Reason.FILE_REFUSED
+
+
+def files_of(world: World) -> list[Any]:
+    """Return what the store's status says to have been read."""
+    found: list[Any] = world.object("git", "KeyStore").get("status", {}).get("files", [])
+    return found
+
+
+def test_an_older_file_is_refused_after_a_restart_and_an_edit_of_the_store_too(world: World) -> None:
+    file = Committed(world)
+    file.put(one="sk-one")
+    older, id_ = file.contents.to_bytes(), file.contents.header.store_id
+    world.secret_is("master", {"passphrase": PASSPHRASE})
+    operator = world.start()
+    wanted(world, "one")
+    world.is_ready()
+    world.until(lambda: files_of(world) == [{"id": id_, "generation": 1}], "the file is remembered")
+    mark = world.plane.mark()
+    file.put(one="sk-two")
+    world.annotate("llm", refresh="1")
+    world.secret_becomes({"ONE": "sk-two"})
+    world.until(lambda: files_of(world) == [{"id": id_, "generation": 2}], "the newer one is remembered")
+    told = [each for each in world.requests(operator, mark) if (each.verb, each.resource) == ("patch", "keystores")]
+    assert len(told) == 1
+    operator.stop()
+
+    file.push(older)
+    world.start()
+    message = world.is_refused("FileRolledBack", "git", "KeyStore")["message"]
+    assert "is at generation 1, after 2 was read" in message
+    store = world.object("git", "KeyStore")
+    world.apply(
+        {key: store[key] for key in ("apiVersion", "kind")}
+        | {
+            "metadata": {"name": "git"},
+            "spec": store["spec"] | {"environment": "production"},
+        }
+    )
+    world.until(lambda: world.object("git", "KeyStore")["status"]["observedGeneration"] == 2, "the edit is seen")
+    world.holds(lambda: world.secret() == {"ONE": "sk-two"}, "the newer value stays")
+
+    # Whoever means the older file makes the store anew.
+    world.delete("KeyStore", "git")
+    wanted(world, "one")
+    world.secret_becomes({"ONE": "sk-one"})
+    world.until(lambda: files_of(world) == [{"id": id_, "generation": 1}], "it begins anew")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import cast
 
 from keywright import errors
@@ -27,7 +28,7 @@ class Slow:
     def find(self, opened: OpenedStore) -> StoreRecord:
         return cast("StoreRecord", opened)
 
-    async def store(self, record: StoreRecord, error: errors.Error | None) -> None:
+    async def store(self, record: StoreRecord, error: errors.Error | None, files: Mapping[str, int]) -> None:
         await self.go.wait()
         self.written.append(error.reason if error else "Valid")
 

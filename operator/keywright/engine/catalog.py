@@ -54,6 +54,7 @@ class StoreRecord:
         observed: the generation that its status is about.
         changed: when it was first seen in this form, its status was about another one, or was about this one for a
             short time only: not all of its users may have been looked at.
+        files: generations of the files that were read, by id.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class StoreRecord:
     conditions: list[dict[str, object]]
     observed: int
     changed: bool
+    files: Mapping[str, int] = dataclasses.field(default_factory=dict)
     opened: OpenedStore | None = None
 
     @property
@@ -98,6 +100,7 @@ def read(kind: str, item: dict[str, Any]) -> StoreRecord:
         status.get("conditions") or [],
         observed,
         observed != generation or (generation > 1 and _lately(str(status.get("observedAt", "")))),
+        {each["id"]: each["generation"] for each in status.get("files") or []},
     )
 
 
@@ -143,9 +146,11 @@ class Catalog:
     def put(self, record: StoreRecord) -> bool:
         """Take note of a store; True if it says something new, so that its users must look again."""
         old = self._records.get(record.identifier)
+        if old and old.uid == record.uid:
+            record.files = _newest(record.files, old.files)
         if old and (old.uid, old.generation) == (record.uid, record.generation):
             old.resource_version, old.conditions = record.resource_version, record.conditions
-            old.observed = record.observed
+            old.observed, old.files = record.observed, record.files
             return False
         self._close(old, gone=False)
         self._records[record.identifier] = record
@@ -277,6 +282,7 @@ class Catalog:
             rate=limits.requests_per_second,
             scope=scope,
             label=record.identifier,
+            files=record.files,
         )
         return record.opened
 
@@ -285,6 +291,11 @@ class Catalog:
             record.opened.close()
             self._closed(record.opened, gone)
             record.opened = None
+
+
+def _newest(told: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
+    """Return what is remembered of files where a status tells of them too."""
+    return {**told, **{name: max(number, told.get(name, 0)) for name, number in known.items()}}
 
 
 def _is_default(record: StoreRecord) -> bool:

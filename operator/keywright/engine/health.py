@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .. import errors, metrics, pacing
 from ..errors import Reason
@@ -29,8 +29,8 @@ class StoreHealth:
 
     def __init__(self, catalog: Catalog, reporter: Reporter, mended: Callable[[StoreRecord], None]) -> None:
         self._catalog, self._reporter, self._mended = catalog, reporter, mended
-        self._told: dict[OpenedStore, Reason] = {}
-        self._news: dict[OpenedStore, errors.Error | None] = {}
+        self._told: dict[OpenedStore, tuple[Reason, Mapping[str, int]]] = {}
+        self._news: dict[OpenedStore, tuple[errors.Error | None, Mapping[str, int]]] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
     def answered(self, question: Question, error: errors.Error | None) -> None:
@@ -41,15 +41,16 @@ class StoreHealth:
             trouble = error
         elif error and trouble is None and _says_nothing(error):
             return
-        reason = trouble.reason if trouble else Reason.VALID
-        if self._told.get(opened) is reason or opened.closed:
+        files = opened.files
+        state = (trouble.reason if trouble else Reason.VALID, files)
+        if self._told.get(opened) == state or opened.closed:
             return
-        before, self._told[opened] = self._told.get(opened), reason
+        before, self._told[opened] = self._reason(opened), state
         if trouble is None and before in errors.LOGIN_TROUBLE and (record := self._catalog.find(opened)):
             self._mended(record)
         metrics.STORE_READY.labels(opened.label).set(0 if trouble else 1)
         busy = opened in self._news
-        self._news[opened] = trouble
+        self._news[opened] = (trouble, files)
         if not busy:
             task = asyncio.create_task(self._tell(opened))
             self._telling.add(task)
@@ -57,7 +58,11 @@ class StoreHealth:
 
     def is_valid(self, opened: OpenedStore) -> bool:
         """Whether a store was last found to answer and to accept the login."""
-        return self._told.get(opened) is Reason.VALID
+        return self._reason(opened) is Reason.VALID
+
+    def _reason(self, opened: OpenedStore) -> Reason | None:
+        told = self._told.get(opened)
+        return told[0] if told else None
 
     def closed(self, opened: OpenedStore, gone: bool) -> None:
         """Forget a store that was closed; one that is gone altogether has no metrics any more."""
@@ -71,16 +76,16 @@ class StoreHealth:
         """Write the newest state of a store, until it is written; what arrives meanwhile is written after it."""
         failures = 0
         while opened in self._news:
-            trouble = self._news[opened]
+            news = self._news[opened]
             try:
                 if record := self._catalog.find(opened):
-                    await self._reporter.store(record, trouble)
+                    await self._reporter.store(record, *news)
             except errors.Error as error:
                 failures += 1
                 log.warning("%s: its state could not be written (%s)", opened.name, error.reason)
                 await asyncio.sleep(pacing.backoff(failures, random.random(), longest=30.0))  # noqa: S311
                 continue
-            if self._news.get(opened) is trouble:
+            if self._news.get(opened) is news:
                 self._news.pop(opened, None)
 
 

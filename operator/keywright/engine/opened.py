@@ -13,7 +13,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 from .. import errors, metrics, pacing
@@ -95,6 +95,7 @@ class OpenedStore:
         rate: calls a second.
         label: what metrics call it, unique in the cluster.
         scope: what addresses it may reach.
+        files: generations of the files that it has read before, by id.
     """
 
     def __init__(
@@ -107,11 +108,12 @@ class OpenedStore:
         rate: float,
         scope: egress.Scope,
         label: str = "",
+        files: Mapping[str, int] | None = None,
     ) -> None:
         self.name, self.kind, self.config = name, kind, config
         self.breaker = Breaker()
         self._timeout, self._scope = timeout, scope
-        self.label = label or name
+        self.label, self._files = label or name, files or {}
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(THREADS)
         self._bucket = pacing.TokenBucket(rate, max(1.0, rate), time.monotonic())
@@ -165,11 +167,18 @@ class OpenedStore:
         if login := self._logins.get(identity):
             login.wished = time.monotonic()
 
+    @property
+    def files(self) -> Mapping[str, int]:
+        """Generations of the files that it has read, by id."""
+        read = [login.store.files for login in self._logins.values() if login.store.files]
+        return read[-1] if read else self._files
+
     def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
         login = self._logins.get(identity)
         if login is None:
             with errors.boundary(_bug):
                 login = self._logins[identity] = Login(self.kind(self.config, credentials(), self._timeout))
+            login.store.files = self._files
         return login
 
     def forget(self, namespace: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import cluster, errors, kinds
@@ -137,8 +137,11 @@ class Reporter:
         note = f"ApiKeySecret {record.key} was deleted; its Secret {secret} {fate}."
         self._recorder.say(record.regarding, EventReason.DELETED, "Delete", note)
 
-    async def store(self, record: StoreRecord, error: errors.Error | None) -> None:
-        """Report how a store is, if that is news.
+    async def store(self, record: StoreRecord, error: errors.Error | None, files: Mapping[str, int]) -> None:
+        """Report how a store is, and which files it has read, if that is news.
+
+        Args:
+            files: their generations by id.
 
         Raises:
             errors.Error: it could not be written.
@@ -150,24 +153,28 @@ class Reporter:
         else:
             conditions = report.troubled(error, _ALL_KEPT, report.since_when(old, error, now))
         if (old.get("status"), old.get("reason")) == (conditions[0]["status"], conditions[0]["reason"]) and (
-            record.observed == record.generation
+            (record.observed, record.files) == (record.generation, files)
         ):
             return
         after = report.merged(record.conditions, conditions, record.generation, now)
-        if await self._write_store(record, after):
+        if await self._write_store(record, after, files):
             self._say_store(record, old, error)
 
     async def acknowledge(self, record: StoreRecord) -> None:
         """Say of a store whose login depends on who asks that it was seen: how it is shows when it is used."""
         if record.observed != record.generation:
-            await self._write_store(record, record.conditions)
+            await self._write_store(record, record.conditions, record.files)
 
-    async def _write_store(self, record: StoreRecord, conditions: list[dict[str, Any]]) -> bool:
+    async def _write_store(
+        self, record: StoreRecord, conditions: list[dict[str, Any]], files: Mapping[str, int]
+    ) -> bool:
         """Patch a store's status at the version that is known; False if the store is another by now, or is gone."""
         resource, namespace = STORE_RESOURCES[record.kind], record.namespace or None
         status: dict[str, Any] = {"observedGeneration": record.generation, "conditions": conditions}
         if record.observed != record.generation:
             status["observedAt"] = rfc3339()
+        if files != record.files:
+            status["files"] = [{"id": each, "generation": number} for each, number in files.items()]
         for _ in range(2):
             try:
                 version = await self._patch(resource, namespace, record.name, record.resource_version, status)
@@ -181,7 +188,7 @@ class Reporter:
                 record.resource_version = meta["resourceVersion"]
             else:
                 record.resource_version = version
-                record.conditions, record.observed = conditions, record.generation
+                record.conditions, record.observed, record.files = conditions, record.generation, files
                 return True
         raise errors.Retry(Reason.CONFLICT, f"the status of {record.title} keeps being changed while it is written")
 

@@ -177,6 +177,15 @@ class ClusterKeyStoreSpec(KeyStoreSpec):
     """Put in front of every path, so that namespaces stay among themselves, for example `teams/{namespace}/`."""
 
 
+class ReadFile(Spec):
+    """A file that was read."""
+
+    id: Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[0-9a-f]+$")]
+    """Which file it is, whatever it is called; made with it."""
+    generation: Annotated[int, pydantic.Field(ge=0)]
+    """Generation of the newest that was read; counts how often it was saved."""
+
+
 class StoreStatus(Spec):
     """How the store was when it was last looked at or used."""
 
@@ -186,6 +195,8 @@ class StoreStatus(Spec):
     """When it was first looked at in that generation."""
     conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
     """`Ready`: whether the store answers, accepts the login and shows its keys; written when it changes."""
+    files: Annotated[list[ReadFile], ListMap("id"), pydantic.Field(max_length=16)] | None = None
+    """Of an encrypted file: what was read last. An older file is refused from then on."""
 
 
 class KeyStore(Kind, plural="keystores", short_name="kst"):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol
 
 from .. import errors
@@ -95,6 +96,9 @@ class Store(abc.ABC):
     #: Reads everything at once, or None where the store has no way to. Called as ``fetch`` is; what it raises is about
     #: the store as a whole. What it returns answers for any key as it was at that moment, without I/O.
     snapshot: Callable[[], Snapshot] | None = None
+    #: Generation of the newest file that was read, by the file's id; an older one is refused. Given before the first
+    #: login as it is remembered, and replaced as a whole by a store that reads files.
+    files: Mapping[str, int] = MappingProxyType({})
 
     #: The store's fields in KeyStore and ClusterKeyStore; their docstrings are the docs.
     Config: ClassVar[type[Spec]]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..keyfile.keys import Kdf, Master
     from ..keyfile.sealed import Sealed
 
+#: So many files are remembered, those that were read last.
+MAX_FILES = 16
+
 _SEGMENT = "[a-zA-Z0-9_][-_.a-zA-Z0-9]*"
 FilePath = Annotated[str, pydantic.StringConstraints(max_length=512, pattern=rf"^{_SEGMENT}(/{_SEGMENT})*$")]
 
@@ -76,8 +79,6 @@ class EncryptedFile(Store, name="encryptedFile"):
         self._timeout = timeout
         self._keys: _Keys | None = None
         self._opened: _Opened | None = None
-        #: The highest generation that was seen, by the file's identity.
-        self._generations: dict[str, int] = {}
         self._deriving, self._learning = threading.Lock(), threading.Lock()
 
     def login(self) -> float | None:
@@ -110,7 +111,7 @@ class EncryptedFile(Store, name="encryptedFile"):
 
     def _open(self, secret: SecretValue | None) -> Contents:
         """Read the file and open it. ``secret`` is what opens it; None: what opened it before, as long as it does."""
-        before, data = dict(self._generations), self._data()
+        before, data = self.files, self._data()
         try:
             return self._contents(data, secret, before)
         except errors.Error as error:
@@ -152,10 +153,12 @@ class EncryptedFile(Store, name="encryptedFile"):
             raise errors.Stalled(
                 Reason.FILE_ROLLED_BACK,
                 f"is at generation {header.generation}, after {before[header.store_id]} was read",
-                "Restore the newer file; where the older one is meant, store any entry in it until it is newer",
+                "Restore the newer file; where the older one is meant, delete the store object and apply it again",
             )
         with self._learning:
-            self._generations[header.store_id] = max(header.generation, self._generations.get(header.store_id, 0))
+            known = dict(self.files)
+            newest = max(header.generation, known.pop(header.store_id, 0))
+            self.files = dict([*known.items(), (header.store_id, newest)][-MAX_FILES:])
 
     def _fetched(self, contents: Contents, ref: Ref) -> Fetched | errors.Error:
         try:
