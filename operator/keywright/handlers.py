@@ -77,8 +77,8 @@ def registry(app: App, api: cluster.Cluster) -> kopf.OperatorRegistry:
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return connection(await api.credentials())
 
-    for kind in kinds.KINDS.values():
-        watch(handlers, app, kind)
+    for name in app.kinds:
+        watch(handlers, app, kinds.KINDS[name])
     return handlers
 
 

@@ -53,6 +53,8 @@ class Settings:
     """Let stores be reached on loopback addresses. For development only."""
     store_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     """Private networks that namespaced KeyStores may reach; ClusterKeyStores may reach any private address."""
+    cluster_stores: bool = True
+    """Whether ClusterKeyStores are served; where not, they are not even listed, which takes no right on them."""
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
     metrics_detail: Detail = "namespace"

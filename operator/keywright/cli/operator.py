@@ -71,6 +71,13 @@ _NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
     multiple=True,
     help="Namespace to serve; repeatable. Default: all.",
 )
+@click.option(
+    "--cluster-stores/--no-cluster-stores",
+    envvar="KEYWRIGHT_CLUSTER_STORES",
+    show_envvar=True,
+    default=None,
+    help="Whether to serve ClusterKeyStores, or not even list them. Default: serve.",
+)
 @click.option("--allow-loopback-stores", is_flag=True, default=None, help="Let stores be on loopback (development).")
 @click.option(
     "--allow-store-network",

@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import cluster, errors, events, lease, metrics
 from ..decide import marks, sync
+from ..kinds import KINDS
 from ..settings import Settings
 from . import catalog, installkeys, target
 from .ages import Ages
@@ -73,6 +74,11 @@ class App:
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
         self.ready = asyncio.Event()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of ours that are served: what is switched off is neither listed nor watched."""
+        return tuple(each for each in KINDS if each != CLUSTER_KIND or self._settings.cluster_stores)
 
     async def run(self) -> None:
         """Run until cancelled; ``observe`` may be called once ``ready`` is set."""
@@ -162,7 +168,7 @@ class App:
 
     async def _list_stores(self) -> None:
         """Know all stores before the first object asks for one."""
-        for kind, resource in STORE_RESOURCES.items():
+        for kind, resource in self._stores_served():
             try:
                 for namespace in self._places(kind):
                     async for page in self._api.pages(resource, namespace):
@@ -173,6 +179,9 @@ class App:
                     raise
                 hint = "Install the CRDs: keywright crds | kubectl apply -f -"
                 raise errors.Stalled(errors.Reason.UNSUPPORTED, f"the cluster knows no {kind}", hint) from None
+
+    def _stores_served(self) -> list[tuple[str, cluster.Resource]]:
+        return [(kind, resource) for kind, resource in STORE_RESOURCES.items() if kind in self.kinds]
 
     def _places(self, kind: str) -> tuple[str | None, ...]:
         """Return the namespaces in which objects of a kind are listed; None for all, or for none."""
@@ -283,7 +292,7 @@ class App:
             log.info("%s is gone without a word", key)
             self._forget(key, known[key])
         stores = self._catalog.names()
-        for kind, resource in STORE_RESOURCES.items():
+        for kind, resource in self._stores_served():
             found = {identifier(kind, *key) for key in await self._names(resource, self._places(kind))}
             for name in {each for each in stores if each.startswith(f"{kind}/")} - found:
                 self._store_gone(name)

@@ -236,6 +236,8 @@ class Catalog:
         return known.labels if known else {}
 
     def _resolve(self, namespace: str, ref: kinds.StoreRef | None) -> StoreRecord:
+        if not self._settings.cluster_stores and (ref is None or ref.kind == CLUSTER_KIND):
+            raise _switched_off(ref)
         if ref is None:
             return self._default(namespace)
         record = self._records.get(identifier(ref.kind, namespace, ref.name))
@@ -296,6 +298,15 @@ class Catalog:
 def _newest(told: Mapping[str, int], known: Mapping[str, int]) -> Mapping[str, int]:
     """Return what is remembered of files where a status tells of them too."""
     return {**told, **{name: max(number, told.get(name, 0)) for name, number in known.items()}}
+
+
+def _switched_off(ref: kinds.StoreRef | None) -> errors.Stalled:
+    """Return what to say where an object needs a ClusterKeyStore and the operator serves none."""
+    off = "ClusterKeyStores are switched off in this install"
+    hint = "Name a KeyStore in storeRef, or ask the operator's administrator for --cluster-stores"
+    if ref is None:
+        return errors.Stalled(Reason.NO_DEFAULT_STORE, f"there is no storeRef, and {off}", hint)
+    return errors.Stalled(Reason.STORE_NOT_FOUND, f"{ref.kind}/{ref.name} is not looked for: {off}", hint)
 
 
 def _is_default(record: StoreRecord) -> bool:
