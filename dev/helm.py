@@ -12,6 +12,7 @@ import fcntl
 import functools
 import hashlib
 import io
+import json
 import os
 import pathlib
 import platform
@@ -20,6 +21,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -95,18 +97,42 @@ def run(*arguments: str, values: Json | None = None, kubeconfig: pathlib.Path | 
         given = yaml.safe_dump(values) if values is not None else ""
         done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise HelmError(f"helm {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        # The linter says on stdout what it does not like, and on stderr that it does not.
+        raise HelmError(f"helm {' '.join(arguments)}: {done.stdout.strip()}\n{done.stderr.strip()}")
     return done.stdout
+
+
+class _EachKeyOnce(yaml.CSafeLoader):
+    """Reads YAML, and refuses a map that says something twice: readers differ in which one they believe."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if doubled := {key for key in keys if keys.count(key) > 1}:
+            raise HelmError(f"doubled{node.start_mark}: {', '.join(map(str, doubled))}")
+        return super().construct_mapping(node, deep)
+
+
+def documents(text: str) -> list[Json]:
+    """Return the objects of a YAML stream.
+
+    Raises:
+        HelmError: a map in it has a key twice.
+    """
+    return [each for each in yaml.load_all(text, _EachKeyOnce) if each]
 
 
 def template(release: str, namespace: str, values: Json | None = None) -> list[Json]:
     """Return everything that the chart makes of a release.
 
     Raises:
-        HelmError: the values are refused.
+        HelmError: the values are refused, or a map that was made of them has a key twice.
     """
-    text = run("template", release, str(CHART), f"--namespace={namespace}", values=values or {})
-    return [each for each in yaml.safe_load_all(text) if each]
+    return documents(_rendered(release, namespace, json.dumps(values or {})))
+
+
+@functools.cache
+def _rendered(release: str, namespace: str, values: str) -> str:
+    return run("template", release, str(CHART), f"--namespace={namespace}", values=json.loads(values))
 
 
 @functools.cache

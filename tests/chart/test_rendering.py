@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import pathlib
 import re
 import subprocess
 import sys
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -38,6 +41,15 @@ POD_VALUES: Json = {
     "extraArgs": ["--ghost-check-seconds=60"],
     "commonLabels": {"team": "platform", "number": "1"},
 }
+#: Labels of the chart's own, as other charts of a platform may be given them too.
+OURS = {"app.kubernetes.io/name": "x", "app.kubernetes.io/instance": "x", "app.kubernetes.io/component": "x"}
+THEIRS = {"app.kubernetes.io/part-of": "platform", "app.kubernetes.io/version": "7", "helm.sh/chart": "x"}
+LABELS: Json = {
+    "commonLabels": OURS | THEIRS | {"app.kubernetes.io/managed-by": "x", "team": "a"},
+    "podLabels": OURS | {"app.kubernetes.io/part-of": "pods", "team": "b"},
+    "metrics": {"serviceMonitor": {"enabled": True, "labels": OURS | {"team": "c"}}},
+}
+FILES: Json = {"fileStore": {"volume": {"persistentVolumeClaim": {"claimName": "keys", "readOnly": True}}}}
 #: Sets of values, and the kinds that each adds to (+) or takes from (-) what is made by default.
 SETS: dict[str, tuple[Json, str]] = {
     "defaults": ({}, ""),
@@ -71,6 +83,9 @@ SETS: dict[str, tuple[Json, str]] = {
         "+NetworkPolicy",
     ),
     "names": ({"nameOverride": "kw", "fullnameOverride": "keys"}, ""),
+    "a number for a name": ({"nameOverride": "1"}, ""),
+    "labels of ours": (LABELS, "+ServiceMonitor"),
+    "files": (FILES, ""),
     "pods": (POD_VALUES, ""),
     "digest": ({"image": {"repository": "registry.example.com/k", "digest": DIGEST, "pullPolicy": "Always"}}, ""),
 }
@@ -102,6 +117,46 @@ def test_each_set_of_values_makes_what_it_says(name: str) -> None:
     assert sorted(each["kind"] for each in parts) == sorted(expected)
     places = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in parts]
     assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize("text", ["{a: 1, b: {c: 1, c: 2}}", "a: 1\n'a': 1", "[{a: 1, 'b': 2, b: 2}]"])
+def test_what_says_something_twice_is_no_manifest(text: str) -> None:
+    with pytest.raises(helm.HelmError, match=r"line \d+, column \d+: [abc]$"):
+        helm.documents(f"---\nkind: A\n---\n{text}")
+
+
+def test_labels_of_ours_that_select_or_tell_whose_it_is_stay_ours() -> None:
+    parts = helm.template("first", "keywright-system", LABELS)
+    fixed = {"app.kubernetes.io/name": "keywright", "app.kubernetes.io/instance": "first"}
+    selector = fixed | {"app.kubernetes.io/component": "operator"}
+    managed = {"app.kubernetes.io/managed-by": "Helm"}
+
+    for each in parts:
+        labels = each["metadata"]["labels"].items()
+        own = {"team": "c"} | OURS if each["kind"] == "ServiceMonitor" else {"team": "a"} | THEIRS
+        assert labels >= (own | fixed | managed).items(), each["kind"]
+        assert ("app.kubernetes.io/component" in dict(labels)) == (each["kind"] == "ServiceMonitor")
+    spec = one(parts, "Deployment")["spec"]
+    assert spec["selector"]["matchLabels"] == one(parts, "Service")["spec"]["selector"] == selector
+    assert spec["template"]["metadata"]["labels"] == selector | {"app.kubernetes.io/part-of": "pods", "team": "b"}
+
+
+@functools.cache
+def fits(manifest: str, version: str) -> None:
+    """See that a manifest fits the schemas of a version. Most are the same in every set."""
+    kubernetes_validate.validate(json.loads(manifest), version, strict=True)
+
+
+@ALL_SETS
+def test_each_set_of_values_fits_the_oldest_and_the_newest_kubernetes(name: str) -> None:
+    told = yaml.safe_load((helm.CHART / "Chart.yaml").read_text())["kubeVersion"]
+    oldest = told.removeprefix(">=").removesuffix(".0-0")
+
+    for each in helm.template("keywright", "keywright-system", SETS[name][0]):
+        for version in (oldest, kubernetes_validate.latest_version()):
+            # Its schema is the Prometheus operator's.
+            if each["kind"] != "ServiceMonitor":
+                fits(json.dumps(each), version)
 
 
 @ALL_SETS
@@ -160,13 +215,26 @@ def test_pods_hold_a_token_for_an_hour_and_can_write_into_memory_only() -> None:
         assert {"limits", "requests"} <= container["resources"].keys()
 
 
+def test_files_are_mounted_where_the_operator_looks_for_them_and_cannot_be_written() -> None:
+    operator, tester = (each["spec"] for each in pods(helm.template("keywright", "keywright-system", FILES)))
+    (container,) = operator["containers"]
+
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "files")
+    assert mount["readOnly"] is True
+    assert f"--file-store-root={mount['mountPath']}" in container["args"]
+    assert {"name": "files", **FILES["fileStore"]["volume"]} in operator["volumes"]
+    assert [each for each in tester["volumes"] if each["name"] == "files"] == []
+
+
 @ALL_SETS
-def test_the_operator_understands_its_arguments_and_its_environment(name: str) -> None:
+def test_the_operator_understands_its_arguments_and_its_environment(name: str, tmp_path: pathlib.Path) -> None:
     values, _ = SETS[name]
     (container,) = one(helm.template("keywright", "home", values), "Deployment")["spec"]["template"]["spec"][
         "containers"
     ]
-    first, *flags = container["args"]
+    # This folder stands for what would be mounted there.
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    first, *flags = (each.replace(mounted.get("files", "no files"), str(tmp_path)) for each in container["args"])
     shown = {each["name"]: each.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath") for each in container["env"]}
     given = {"KEYWRIGHT_NAMESPACE": "home", "POD_NAME": "keywright-0"}
 
@@ -182,6 +250,8 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str) -
     assert (chosen.namespace, chosen.identity.partition("_")[0]) == ("home", "keywright-0")
     assert chosen.watch_namespaces == tuple(values.get("watchNamespaces", ()))
     assert [str(each) for each in chosen.store_networks] == values.get("storeNetworks", [])
+    assert chosen.cluster_stores == values.get("clusterStores", {}).get("enabled", True)
+    assert chosen.file_store_root == (str(tmp_path) if "files" in mounted else None)
     assert chosen.listen == f":{container['ports'][0]['containerPort']}"
 
 
@@ -209,6 +279,6 @@ def test_names_of_releases_that_are_numbers_or_long_do_no_harm() -> None:
     for release in ("1", "a" * 53, "a.b"):
         parts = helm.template(release, "123", {"watchNamespaces": ["456"], "metrics": {"serviceMonitor": {}}})
         names = [each["metadata"]["name"] for each in parts if each["kind"] != "CustomResourceDefinition"]
-        assert all(isinstance(each, str) and len(each) <= 63 for each in names)
+        assert all(isinstance(each, str) and re.fullmatch("[a-z][-a-z0-9]{0,62}", each) for each in names), names
         assert one(parts, "Deployment")["metadata"]["namespace"] == "123"
         assert "." not in one(parts, "Service")["metadata"]["name"]

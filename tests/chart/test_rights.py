@@ -15,6 +15,7 @@ import pytest
 from build import api_key_secret, cluster_key_store, entry, key_store
 from chart.release import Release
 from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, OpenBao
+from installation import OperatorProcess
 from world import World
 
 Json = dict[str, Any]
@@ -139,6 +140,31 @@ class Everything:
             world.apply(good)
             world.is_ready(name, "ClusterKeyStore")
 
+    def do_without(self, operator: OperatorProcess, mark: int) -> None:
+        """Name a ClusterKeyStore that is there, and a default one, where none is served; look for ghosts meanwhile."""
+        world, wanted = self.world, entry("OPENAI_API_KEY", "llm/openai", "api_key")
+        # Other tests of the same cluster must not get it for their default.
+        here = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+        world.apply(cluster_key_store(self.shared, world.bao.url, world.mount, default=True, namespaceSelector=here))
+        ref = {"kind": "ClusterKeyStore", "name": self.shared}
+        world.apply(api_key_secret("named", wanted, storeRef=ref))
+        world.apply(api_key_secret("default", wanted, storeRef=None))
+        off = "ClusterKeyStores are switched off in this install"
+        hint = "Name a KeyStore in storeRef, or ask the operator's administrator for --cluster-stores."
+
+        named, default = world.told("StoreNotFound", "named"), world.told("NoDefaultStore", "default")
+
+        assert named.startswith(f"ClusterKeyStore/NS-shared is not looked for: {off}, since NOW."), named
+        assert default.startswith(f"There is no storeRef, and {off}, since NOW."), default
+        assert named.endswith(hint)
+        assert default.endswith(hint)
+        # At the start for the engine and for the watch, then for ghosts.
+        lists = ("list", "keystores", operator.user)
+        world.until(
+            lambda: [(each.verb, each.resource, each.user) for each in world.plane.audit(mark)].count(lists) > 2,
+            "it has looked for ghosts",
+        )
+
     def counted(self) -> int:
         """Return how often the Events tell of the ClusterKeyStore's trouble."""
         found = self.world.must("GET", "/apis/events.k8s.io/v1/namespaces/default/events")["items"]
@@ -159,6 +185,8 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
             everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
             if values.get("clusterStores", {}).get("enabled", True):
                 everything.share()
+            else:
+                everything.do_without(operator, mark)
         finally:
             operator.stop()
         asked = [each for each in plane.audit(mark) if each.user == operator.user and each.resource]
@@ -172,19 +200,22 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
     assert (unused, beyond) == ([], [])
 
 
-def test_where_all_namespaces_are_served_what_is_granted_is_used(
-    own_plane: ControlPlane, openbao: OpenBao, tmp_path: pathlib.Path
-) -> None:
-    own_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": "team-a"}})
-
-    is_exact(own_plane, openbao, "team-a", tmp_path)
-
-
-MODES = {
+WITHOUT = {"clusterStores": {"enabled": False}, "extraArgs": ["--ghost-check-seconds=1"]}
+MODES: dict[str, Json] = {
     "with everything": {},
-    "without ClusterKeyStores": {"clusterStores": {"enabled": False}},
+    "without ClusterKeyStores": WITHOUT,
     "without tokens": {"serviceAccountTokens": {"enabled": False}},
 }
+
+
+@pytest.mark.parametrize("mode", ["with everything", "without ClusterKeyStores"])
+def test_where_all_namespaces_are_served_what_is_granted_is_used(
+    own_plane: ControlPlane, openbao: OpenBao, namespace: str, tmp_path: pathlib.Path, mode: str
+) -> None:
+    # The name is this run's alone: OpenBao is everybody's.
+    own_plane.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+
+    is_exact(own_plane, openbao, namespace, tmp_path, **MODES[mode])
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -21,6 +21,7 @@ VALUES = (helm.CHART / "values.yaml").read_text()
     [
         ({"replicaCuont": 2}, "replicaCuont"),
         ({"image": {"repo": "x"}}, "repo"),
+        ({"fullnameOverride": "1"}, "/fullnameOverride"),
         ({"tenantStores": {"enable": True}}, "enable"),
         ({"replicaCount": "2"}, "got string, want integer"),
         ({"watchNamespaces": "team-a"}, "got string, want array"),
@@ -34,6 +35,13 @@ VALUES = (helm.CHART / "values.yaml").read_text()
         ({"metrics": {"port": 80}}, "/metrics/port"),
         ({"networkPolicy": {"metricsFrom": [{"namespace": "x"}]}}, "namespace"),
         ({"podAnnotations": {"a": 1}}, "/podAnnotations/a"),
+        ({"commonLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}, "/commonLabels/rbac."),
+        ({"fileStore": {"volume": {"configMap": {"name": "keys"}}}}, "/fileStore/volume/configMap"),
+        ({"fileStore": {"volume": {"name": "files", "emptyDir": {}}}}, "/fileStore/volume/name"),
+        (
+            {"fileStore": {"volume": {"emptyDir": {}}}, "clusterStores": {"enabled": False}},
+            "it needs clusterStores.enabled=true",
+        ),
     ],
 )
 def test_what_is_mistyped_is_refused_by_name(values: Json, said: str) -> None:

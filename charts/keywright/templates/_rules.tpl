@@ -36,10 +36,10 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+{{- if .Values.clusterStores.enabled }}
 - apiGroups: [keywright.dev]
   resources: [clusterkeystores]
-  verbs: {{ .Values.clusterStores.enabled | ternary "[get, list, watch]" "[list, watch]" }}
-{{- if .Values.clusterStores.enabled }}
+  verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
   resources: [clusterkeystores/status]
   verbs: [patch]
@@ -79,7 +79,7 @@
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ index . 1 }}
-  name: {{ index . 2 }}
+  name: {{ index . 2 | quote }}
 subjects:
 - kind: ServiceAccount
   name: {{ include "keywright.serviceAccount" $top | quote }}
