@@ -6,6 +6,8 @@ Nothing there runs pods: the operator is a process here, with the Deployment's a
 from __future__ import annotations
 
 import pathlib
+import time
+from collections.abc import Callable
 from typing import Any
 
 import helm
@@ -34,8 +36,9 @@ class Release:
         return self._run("upgrade", values, "--reset-values")
 
     def uninstall(self) -> str:
-        """Do ``helm uninstall``."""
-        return helm.run("uninstall", self.name, f"--namespace={self.namespace}", kubeconfig=self.plane.kubeconfig)
+        """Do ``helm uninstall``, of what may be uninstalled already."""
+        place = (f"--namespace={self.namespace}", "--ignore-not-found")
+        return helm.run("uninstall", self.name, *place, kubeconfig=self.plane.kubeconfig)
 
     def _run(self, verb: str, values: Json, *flags: str) -> str:
         # The name by which dev/installation.py knows it.
@@ -72,3 +75,11 @@ class Release:
         process = OperatorProcess(config, self.namespace, folder, *flags)
         process.wait()
         return process
+
+
+def until(there: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    ends = time.monotonic() + 45
+    while not there():
+        assert time.monotonic() < ends, f"in vain waited for: {what}"
+        time.sleep(0.05)
