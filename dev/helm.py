@@ -98,7 +98,7 @@ def run(*arguments: str, values: Json | None = None, kubeconfig: pathlib.Path | 
         done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         # The linter says on stdout what it does not like, and on stderr that it does not.
-        raise HelmError(f"helm {' '.join(arguments)}: {done.stdout.strip()}\n{done.stderr.strip()}")
+        raise HelmError(f"helm {' '.join(arguments)}: {done.stdout}{done.stderr}".strip())
     return done.stdout
 
 

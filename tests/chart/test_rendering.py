@@ -177,10 +177,9 @@ def test_each_set_of_values_is_accepted_by_the_api_server(
     made.unlink()
     command = [str(KUBECTL), f"--kubeconfig={control_plane.kubeconfig}", "apply", "--server-side", "--force-conflicts"]
     command += ["--dry-run=server", "--validate=strict", "-f", "-"]
+    text = "\n---\n".join(map(json.dumps, known))
 
-    said = subprocess.run(
-        command, input=yaml.safe_dump_all(known), capture_output=True, text=True, check=False, timeout=60
-    )
+    said = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
 
     assert said.returncode == 0, said.stderr
     assert len(said.stdout.splitlines()) == len(known)
@@ -253,6 +252,25 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str, t
     assert chosen.cluster_stores == values.get("clusterStores", {}).get("enabled", True)
     assert chosen.file_store_root == (str(tmp_path) if "files" in mounted else None)
     assert chosen.listen == f":{container['ports'][0]['containerPort']}"
+
+
+@pytest.mark.parametrize(
+    ("told", "flags", "served"),
+    [
+        ("false", [], False),
+        ("true", [], True),
+        ("false", ["--cluster-stores"], True),
+        ("1", ["--no-cluster-stores"], False),
+    ],
+)
+def test_what_the_environment_says_of_cluster_stores_holds_unless_a_flag_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, told: str, flags: list[str], served: bool
+) -> None:
+    monkeypatch.setenv("KEYWRIGHT_CLUSTER_STORES", told)
+
+    context = operator.command.make_context("operator", flags, **cli.keywright.context_settings)
+
+    assert settings.from_environment(context.params, {}).cluster_stores is served
 
 
 def test_the_crds_are_ours_and_stay_unless_told_otherwise() -> None:
