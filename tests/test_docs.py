@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import pathlib
 import re
@@ -16,8 +17,9 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from controlplane import ControlPlane
-from keywright import cli, kinds, metrics
+from keywright import cli, kinds, metrics, reference
 from keywright.cli import _health, _leader, plan, status
+from keywright.cli._exit import Exit
 from keywright.errors import Reason
 from keywright.events import EventReason
 from keywright.stores import STORES
@@ -150,6 +152,37 @@ def test_every_command_has_its_heading() -> None:
     headings = re.findall(r"^## `?keywright (\w+)`?$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE)
 
     assert headings == cli.keywright.list_commands(click.Context(cli.keywright))
+
+
+def test_the_table_of_exit_codes_is_that_of_the_program() -> None:
+    told = reference._docstrings(Exit)
+    rows = [line for line in section("docs/cli.md", "Exit codes").splitlines() if re.match(r"\| [0-9]", line)]
+
+    assert rows == [f"| {each.value} | {told[each.name]} |" for each in Exit]
+
+
+def test_no_command_has_an_exit_code_of_its_own() -> None:
+    """What ends a process, or a command, is said by the enum: types hold the rest."""
+    ends = {}
+    for path in sorted((ROOT / "operator/keywright/cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
+                "exit",
+                "_exit",
+                "SystemExit",
+            ):
+                ends[f"{path.name}: {ast.unparse(node)}"] = [type(each).__name__ for each in node.args]
+
+    assert len(ends) >= 5
+    assert [end for end, arguments in ends.items() if arguments in ([], ["Constant"])] == []
+
+
+def test_the_help_of_a_command_names_exit_codes_that_there_are() -> None:
+    context = click.Context(cli.keywright)
+    for name in cli.keywright.list_commands(context):
+        command = cli.keywright.get_command(context, name)
+        told = " ".join(((command and command.help) or "").partition("Exit code: ")[2].split())
+        assert {int(code) for code in re.findall(r"\b\d+\b", told)} <= set(Exit), name
 
 
 def section(page: str, title: str) -> str:

@@ -19,11 +19,9 @@ from typing import NoReturn
 import click
 
 from .. import __version__, errors, logs
+from ._exit import Exit
 
 log = logging.getLogger(__name__)
-
-#: Exit codes beside click's own 2 for wrong usage: it could not be done; Keywright itself is wrong.
-FAILED, BUG = 1, 70
 
 
 class _Commands(click.Group):
@@ -52,15 +50,15 @@ def main() -> None:
         plugin = pathlib.PurePath(sys.argv[0]).name.startswith("kubectl-")
         sys.exit(keywright(prog_name="kubectl keywright" if plugin else "keywright", standalone_mode=False))
     except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(Exit.BROKEN_OFF)
     except click.ClickException as wrong:
         wrong.show()
-        sys.exit(wrong.exit_code)
+        sys.exit(Exit.USAGE if isinstance(wrong, click.UsageError) else Exit.FAILED)
     except errors.Error as error:
         # Without the reason: it is a word of conditions, and nothing that is told here is one.
-        _fail(f"{error.message}." + (f"\n{error.hint}." if error.hint else ""), FAILED)
+        _fail(f"{error.message}." + (f"\n{error.hint}." if error.hint else ""), Exit.FAILED)
     except OSError as refused:
-        _fail(f"this machine refuses what is needed: {os.strerror(refused.errno or 0)}.", FAILED)
+        _fail(f"this machine refuses what is needed: {os.strerror(refused.errno or 0)}.", Exit.FAILED)
     except Exception as bug:
         # A traceback is no message, and its text may be anybody's.
         log.info("the way to a bug", exc_info=bug)
@@ -69,9 +67,9 @@ def main() -> None:
         # Commands that log at all have the option, and an operator's log has been told already.
         level = logging.getLogger("keywright").level
         more = " --log-level=debug tells more." if level > logging.INFO else ""
-        _fail(f"this is a bug in Keywright ({where}); please report it.{more}", BUG)
+        _fail(f"this is a bug in Keywright ({where}); please report it.{more}", Exit.BUG)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def _fail(message: str, code: Exit) -> NoReturn:
     click.echo("\n".join(map(logs.visible, f"Error: {message}".split("\n"))), err=True)
     sys.exit(code)

@@ -16,12 +16,10 @@ import click
 from .. import errors, logs, settings
 from ..errors import Reason
 from . import _types
+from ._exit import Exit
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json, Refused, Resource
-
-#: Exit codes beside 0 (as it should be), 1 (failed or refused) and click's own 2 (wrong usage).
-NOT_READY, CHANGES = 3, 4
 
 #: How the cluster calls a watch, and the kinds that are in no namespace.
 _WATCH, _CLUSTER_SCOPED = "a watch of ", ("namespaces", "clusterkeystores")
@@ -83,7 +81,7 @@ def connects(function: Callable[..., None]) -> Callable[..., None]:
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 
 
-def run(place: Place, work: Callable[[Cluster], Awaitable[int]]) -> NoReturn:
+def run(place: Place, work: Callable[[Cluster], Awaitable[Exit]]) -> NoReturn:
     """Connect, let a command work, and end with the exit code that it returns.
 
     Raises:
@@ -93,7 +91,7 @@ def run(place: Place, work: Callable[[Cluster], Awaitable[int]]) -> NoReturn:
     click.get_current_context().exit(asyncio.run(_connected(place, work)))
 
 
-async def _connected(place: Place, work: Callable[[Cluster], Awaitable[int]]) -> int:
+async def _connected(place: Place, work: Callable[[Cluster], Awaitable[Exit]]) -> Exit:
     from ..cluster import Cluster, Refused
 
     chosen = settings.Settings(kubeconfig=place.kubeconfig, context=place.context)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from . import _connection, _output
+from ._exit import Exit
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 _COMMIT = "A GitOps tool puts back what Git says. To make it stay, commit:"
 
 
-def setting(place: _connection.Place, name: str, *, suspend: bool) -> Callable[[Cluster], Awaitable[int]]:
+def setting(place: _connection.Place, name: str, *, suspend: bool) -> Callable[[Cluster], Awaitable[Exit]]:
     """Return what sets `spec.suspend` of an ApiKeySecret, and tells of it."""
 
-    async def work(api: Cluster) -> int:
+    async def work(api: Cluster) -> Exit:
         from ..engine.records import API_KEY_SECRETS
 
         namespace = place.namespace_in(api)
@@ -28,7 +29,7 @@ def setting(place: _connection.Place, name: str, *, suspend: bool) -> Callable[[
         if not known:
             await _patch(api, namespace, name, suspend)
         _tell(f"{namespace}/{name}", suspend=suspend, known=known)
-        return 0
+        return Exit.FINE
 
     return work
 

@@ -22,6 +22,7 @@ import click
 from .. import errors, logs, settings
 from ..settings import Settings
 from . import _types
+from ._exit import Exit
 
 if TYPE_CHECKING:
     from .. import cluster, lease
@@ -129,7 +130,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _run(chosen: Settings) -> int:
+async def _run(chosen: Settings) -> Exit:
     """Run until stopped, or until the Lease is lost; return the exit code."""
     from .. import cluster, health, lease
     from ..engine.app import App
@@ -147,7 +148,7 @@ async def _run(chosen: Settings) -> int:
     try:
         acquiring = asyncio.create_task(held.acquire())
         if await _first(stopping, acquiring) is stopping:
-            return 0
+            return Exit.FINE
         if acquiring.exception():
             return _explain(acquiring, lost=False)
         api.fence = held.fence
@@ -171,7 +172,7 @@ async def _lead(
     *,
     stopping: asyncio.Task[object],
     stop: asyncio.Event,
-) -> int:
+) -> Exit:
     """Do the work of a leader until that ends; return the exit code."""
     from .. import handlers
 
@@ -189,7 +190,7 @@ async def _lead(
         _on_signals(stop)
         ended = await _first(stopping, working, keeping, listening)
     if ended is stopping or stop.is_set():
-        return 0
+        return Exit.FINE
     return _explain(ended, lost=ended is keeping)
 
 
@@ -206,17 +207,17 @@ async def _first(*tasks: asyncio.Task[object]) -> asyncio.Task[object]:
     return next(task for task in tasks if task in done)
 
 
-def _explain(ended: asyncio.Task[object], *, lost: bool) -> int:
+def _explain(ended: asyncio.Task[object], *, lost: bool) -> Exit:
     """Log why the operator ends by itself."""
     if lost:
         log.error("the Lease was lost: ending, so that nothing is written beside the new leader")
-        return 1
+        return Exit.FAILED
     for error in _leaves(ended.exception()):
         if isinstance(error, errors.Error):
             log.error("%s: %s. %s", error.reason, error.message, error.hint)
         else:
             log.error("ending unexpectedly", exc_info=error)
-    return 1
+    return Exit.FAILED
 
 
 def _leaves(error: BaseException | None) -> Iterator[BaseException | None]:

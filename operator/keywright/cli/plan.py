@@ -18,6 +18,7 @@ from .. import errors, settings
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
 from . import _connection, _output, _types
+from ._exit import Exit
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -80,11 +81,11 @@ class Plan:
     fingerprints: str = "run"
 
     @property
-    def code(self) -> int:
+    def code(self) -> Exit:
         """Exit code."""
         if self.act == "refused":
-            return 1
-        return 0 if self.act == "nothing" and not self.deletes else _connection.CHANGES
+            return Exit.FAILED
+        return Exit.FINE if self.act == "nothing" and not self.deletes else Exit.CHANGES
 
 
 @click.command("plan")
@@ -101,7 +102,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
     Exit code: 0 if nothing would change, 4 if something would, 1 if it would be refused or could not be found out.
     """
 
-    async def work(api: Cluster) -> int:
+    async def work(api: Cluster) -> Exit:
         plan = await _plan(api, place, name)
         if output == "table":
             _show(plan)

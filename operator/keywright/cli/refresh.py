@@ -16,6 +16,7 @@ import click
 
 from .. import errors, schema
 from . import _connection, _health, _leader, _output, _types
+from ._exit import Exit
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json
@@ -51,7 +52,7 @@ def command(place: _connection.Place, names: tuple[str, ...], everything: bool, 
     if bool(names) == everything:
         raise click.UsageError("Name the ApiKeySecrets to refresh, or say --all.")
 
-    async def work(api: Cluster) -> int:
+    async def work(api: Cluster) -> Exit:
         asking = _Refresh(api, place.namespace_in(api), _token())
         await asking.ask(await asking.all_names() if everything else tuple(dict.fromkeys(names)))
         if not wait:
@@ -162,7 +163,7 @@ class _Refresh:
             self.waiting.discard(name)
             self.failed[name] = "was deleted meanwhile"
 
-    def told(self, why: str = "") -> int:
+    def told(self, why: str = "") -> Exit:
         """Print what has become of each; return the exit code."""
         page = _output.Page()
         for name, health in sorted(self.done.items()):
@@ -176,8 +177,8 @@ class _Refresh:
         if not (self.done or self.waiting or self.failed):
             page.line(f"No ApiKeySecrets in namespace {self.namespace}.")
         if self.failed or (self.waited and self.waiting):
-            return 1
-        return 0 if all(each.ready == "True" for each in self.done.values()) else _connection.NOT_READY
+            return Exit.FAILED
+        return Exit.FINE if all(each.ready == "True" for each in self.done.values()) else Exit.NOT_READY
 
 
 def _token() -> str:

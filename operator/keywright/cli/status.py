@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import _connection, _health, _leader, _output, _types
+from ._exit import Exit
 from ._output import lasting, seconds_since
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command(place: _connection.Place, name: str | None, all_namespaces: bool, ou
     if all_namespaces and (name or place.namespace):
         raise click.UsageError("-A shows all namespaces: it goes neither with NAME nor with -n.")
 
-    async def work(api: Cluster) -> int:
+    async def work(api: Cluster) -> Exit:
         namespace = None if all_namespaces else place.namespace_in(api)
         leader = await _leader.find(api, place.operator_namespace)
         items = await _objects(api, namespace, name)
@@ -45,7 +46,7 @@ def command(place: _connection.Place, name: str | None, all_namespaces: bool, ou
         else:
             told = {"leader": dataclasses.asdict(leader), "apiKeySecrets": objects, "stores": stores}
             _output.structured(output, told)
-        return 0 if all(each["ready"] == "True" for each in objects) else _connection.NOT_READY
+        return Exit.FINE if all(each["ready"] == "True" for each in objects) else Exit.NOT_READY
 
     _connection.run(place, work)
 

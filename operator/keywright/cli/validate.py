@@ -14,9 +14,7 @@ import pydantic
 
 from .. import schema
 from . import _manifests, _output, _structural
-
-#: Exit code: something would be refused.
-REFUSED = 1
+from ._exit import Exit
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def command(files: tuple[Any, ...], output: str) -> None:
         told["passedOver"] = told.pop("passed_over")
         _output.structured(output, told)
     if report.findings:
-        raise SystemExit(REFUSED)
+        click.get_current_context().exit(Exit.FAILED)
 
 
 def _look_at(text: bytes, name: str, report: Report) -> None:

@@ -1,0 +1,27 @@
+"""How commands end.
+
+Does not belong here: which command ends how (its file, in its help).
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of all commands. The list is closed, and stands in ``docs/cli.md``."""
+
+    FINE = 0
+    """As it should be: all Ready, nothing to do, done or asked for."""
+    FAILED = 1
+    """It failed, or is or would be refused; the reason is printed."""
+    USAGE = 2
+    """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
+    NOT_READY = 3
+    """`status`, `refresh --wait`: some ApiKeySecrets are not Ready."""
+    CHANGES = 4
+    """`plan`: something would change."""
+    BUG = 70
+    """A bug in Keywright: please report the line that is printed."""
+    BROKEN_OFF = 130
+    """You broke it off: Ctrl-C, Ctrl-D, or no to a question, as is the end of the input."""
