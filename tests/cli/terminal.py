@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Mapping
 from typing import Any
 
 from world import World
@@ -96,14 +97,16 @@ def on_a_terminal(columns: int, *arguments: str) -> str:
     return text.decode().replace("\r\n", "\n")
 
 
-def typed(answers: dict[str, str], *arguments: str, **environment: str) -> tuple[int, str]:
+def typed(
+    answers: Mapping[str, str | bytes], *arguments: str, program: str = str(BIN / "keywright"), **environment: str
+) -> tuple[int, str]:
     """Answer what the program asks on a terminal; return its exit code and what was to be seen there.
 
     Args:
-        answers: what is typed after each question, in this order.
+        answers: what is typed after each question, in this order; text gets a line break, bytes are single keys.
     """
     leader, follower = pty.openpty()
-    command = [str(BIN / "keywright"), *arguments]
+    command = [program, *arguments]
     # A session of its own, or it would ask at the terminal from which the tests are run.
     with subprocess.Popen(
         command,
@@ -112,6 +115,7 @@ def typed(answers: dict[str, str], *arguments: str, **environment: str) -> tuple
         stdin=follower,
         env=_environment({"TERM": "xterm-256color", "COLUMNS": "200"} | environment),
         start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - or Ctrl-C would be a sign
     ) as process:
         os.close(follower)
         seen, waiting = b"", list(answers.items())
@@ -119,7 +123,8 @@ def typed(answers: dict[str, str], *arguments: str, **environment: str) -> tuple
             while part := os.read(leader, 65536):
                 seen += part
                 if waiting and seen.endswith(f"{waiting[0][0]}: ".encode()):
-                    os.write(leader, f"{waiting.pop(0)[1]}\n".encode())
+                    answer = waiting.pop(0)[1]
+                    os.write(leader, answer if isinstance(answer, bytes) else f"{answer}\n".encode())
         code = process.wait(30)
     os.close(leader)
     return code, seen.decode().replace("\r\n", "\n")

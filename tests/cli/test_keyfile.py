@@ -9,38 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.terminal import Said, keywright, typed
-
-CANARY = "sk-canary-one"
-PASSPHRASE = "correct horse battery staple"
-
-
-class Desk:
-    """A person's data folder, and a raw key, which costs no time."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.key = folder / "master.key"
-        self.data = folder / "data"
-        self.file = self.data / "keywright" / "keys.kw"
-        self.write_key(b"\x07" * 32)
-
-    def write_key(self, value: bytes, mode: int = 0o600) -> None:
-        self.key.write_bytes(value)
-        self.key.chmod(mode)
-
-    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
-        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)} | environment
-        return keywright(*arguments, stdin=stdin, **{name: each for name, each in held.items() if each})
-
-    def must(self, *arguments: str, stdin: str = "") -> Said:
-        said = self(*arguments, stdin=stdin)
-        assert said.code == 0, said.err
-        return said
-
-
-@pytest.fixture
-def desk(tmp_path: pathlib.Path) -> Desk:
-    return Desk(tmp_path)
+from cli.desk import CANARY, PASSPHRASE, Desk
+from cli.terminal import typed
 
 
 def test_a_value_comes_out_as_it_went_in_and_only_when_asked_for(desk: Desk) -> None:

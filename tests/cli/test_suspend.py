@@ -1,12 +1,8 @@
-"""``keywright suspend`` and ``resume``, and the completion of shells."""
+"""``keywright suspend`` and ``resume``."""
 
 from __future__ import annotations
 
-import subprocess
-
-import pytest
-
-from cli.terminal import call, keywright
+from cli.terminal import call
 from world import World
 
 
@@ -35,13 +31,3 @@ def test_what_does_not_exist_cannot_be_suspended(world: World) -> None:
 
     assert said.code == 1
     assert "nobody" in said.err
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_gets_a_script(shell: str) -> None:
-    said = keywright("completion", shell)
-
-    assert said.code == 0
-    assert "_KEYWRIGHT_COMPLETE" in said.out
-    if shell == "bash":
-        subprocess.run(["/bin/bash", "-n"], input=said.out, text=True, check=True)

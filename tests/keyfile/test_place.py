@@ -18,6 +18,8 @@ from keywright.keyfile.contents import Contents
 from keywright.keyfile.place import Place
 from keywright.secret import SecretValue
 
+OWN_FOLDER = "Put it into a folder of its own that nobody else may open (mode 0700)"
+
 
 @pytest.fixture
 def path(tmp_path: pathlib.Path) -> pathlib.Path:
@@ -70,7 +72,7 @@ def test_a_folder_that_others_may_open_is_refused(path: pathlib.Path, mode: int)
 
     error = refusal(path)
 
-    assert (error.reason, error.hint) == (Reason.FILE_REFUSED, f"Close it: chmod 700 {path.parent}")
+    assert (error.reason, error.hint) == (Reason.FILE_REFUSED, OWN_FOLDER)
     with pytest.raises(errors.Stalled, match="which others may open"):
         stored(at(path), "a", "2")
 

@@ -46,10 +46,12 @@ def keywright() -> None:
 def main() -> None:
     """Run the command line; whatever goes wrong becomes a line for a person, and an exit code."""
     try:
+        _fill_in_streams()
         # kubectl runs a plugin by its file's name.
         plugin = pathlib.PurePath(sys.argv[0]).name.startswith("kubectl-")
         sys.exit(keywright(prog_name="kubectl keywright" if plugin else "keywright", standalone_mode=False))
     except click.exceptions.Abort:
+        click.echo("Aborted.", err=True)
         sys.exit(Exit.BROKEN_OFF)
     except click.ClickException as wrong:
         wrong.show()
@@ -70,6 +72,18 @@ def main() -> None:
         _fail(f"this is a bug in Keywright ({where}); please report it.{more}", Exit.BUG)
 
 
+def _fill_in_streams() -> None:
+    """Where the caller has closed a stream, put one that refuses: else the next file that is opened took its number."""
+    for name, refusing, mode in (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_RDWR, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, refusing), mode))  # noqa: SIM115 - as long as the process
+
+
 def _fail(message: str, code: Exit) -> NoReturn:
     click.echo("\n".join(map(logs.visible, f"Error: {message}".split("\n"))), err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What cannot be printed is given up: Python would try it again, and end with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

@@ -8,7 +8,9 @@ Does not belong here: the file itself (``keyfile/``).
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -29,6 +31,9 @@ T = TypeVar("T")
 
 #: Bytes of a file that holds a passphrase or key; how short a passphrase that is thought of may be.
 MAX_SECRET, MIN_PASSPHRASE = 4096, 8
+#: Bytes from which on a terminal's line may have been cut off without a word (Linux: termios(3), canonical mode).
+MAX_TYPED = 4095
+_PIPE = "Pipe it in, or name a file that holds it"
 
 _OPTIONS = (
     click.option("--file", type=_types.FILE, help="The file. Default: $XDG_DATA_HOME/keywright/keys.kw."),
@@ -46,7 +51,7 @@ class Keys:
     """The encrypted file that a command works on; errors name it."""
 
     def __init__(self, path: str | None, key_file: str | None) -> None:
-        self.path = pathlib.Path(path) if path else settings.key_file()
+        self.path = pathlib.Path(path) if path else _usual_place()
         self._key_file = key_file
 
     def open(self) -> Contents:
@@ -104,6 +109,16 @@ class _Own(errors.Stalled):
     """An error that is not about the encrypted file."""
 
 
+def _usual_place() -> pathlib.Path:
+    said = "there is no place for the encrypted file by what HOME and XDG_DATA_HOME say"
+    error = _Own(Reason.FILE_REFUSED, said, "Name it: --file")
+    with errors.boundary(lambda _: error):
+        place = settings.key_file()
+    if not place.is_absolute() or not str(place).isprintable():
+        raise error
+    return place
+
+
 def opens(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say which file; it gets them as one ``keys``."""
 
@@ -114,7 +129,7 @@ def opens(function: Callable[..., None]) -> Callable[..., None]:
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 
 
-def passphrase(key_file: str | None, *, new: bool, what: str = "Passphrase") -> SecretValue:
+def passphrase(key_file: str | None, *, new: bool) -> SecretValue:
     """Return what opens a file: out of a file, asked for on a terminal, or out of the environment, with a warning.
 
     Args:
@@ -126,16 +141,30 @@ def passphrase(key_file: str | None, *, new: bool, what: str = "Passphrase") -> 
     if key_file:
         return _from(key_file, new=new)
     if sys.stderr.isatty():
-        return _asked(what, new=new)
+        return _asked("Passphrase", new=new)
     if given := settings.master_passphrase():
         click.echo("Warning: API_KEY_MASTER is seen by every program that is started here; a file is not.", err=True)
-        _long_enough(len(given), new=new)
-        return SecretValue(given)
+        # As the bytes that the environment holds: they need not be text.
+        return _long_enough(SecretValue(os.fsencode(given)), new=new)
     raise _Own(
         Reason.CREDENTIAL_MISSING,
         "there is no passphrase, and no terminal to ask for it",
         "Name a file that holds it: KEYWRIGHT_MASTER_KEY_FILE, or --key-file",
     )
+
+
+def new_passphrase(key_file: str | None) -> SecretValue:
+    """Return what is to open a file from now on; never out of the environment, which holds what opens it now.
+
+    Raises:
+        errors.Stalled: there is no way to get it.
+    """
+    if key_file:
+        return _from(key_file, new=True)
+    if sys.stderr.isatty():
+        return _asked("New passphrase", new=True)
+    said = "there is no new passphrase, and no terminal to ask for it"
+    raise _Own(Reason.CREDENTIAL_MISSING, said, "Name a file that holds it: --new-key-file")
 
 
 def value(path: str, *, exact: bool) -> SecretValue:
@@ -145,12 +174,18 @@ def value(path: str, *, exact: bool) -> SecretValue:
         exact: whether the line break that ends a single line belongs to it.
 
     Raises:
-        errors.Stalled: there is none.
+        errors.Stalled: there is none, or what is typed cannot be all of it.
     """
+    from ..keyfile import sealed
+
     if sys.stdin.isatty():
-        data = click.prompt(f"Value of {path}", hide_input=True, default="", show_default=False, err=True).encode()
+        data = _typed(f"Value of {path}", default="", show_default=False)
+        if data.startswith(b"-----BEGIN "):
+            # The other lines would answer the next question, or be commands of the shell.
+            raise _Own(Reason.DECODE_FAILED, "a value of several lines cannot be typed", _PIPE)
     else:
-        data = sys.stdin.buffer.read()
+        # One more than there may be, and a line break: a pipe need not have an end.
+        data = sys.stdin.buffer.read(sealed.MAX_VALUE + 3)
     if not exact and data.count(b"\n") == 1 and data.endswith(b"\n"):
         data = data.removesuffix(b"\n").removesuffix(b"\r")
     if not data:
@@ -164,8 +199,7 @@ def _from(key_file: str, *, new: bool) -> SecretValue:
     try:
         found = place.read_private(pathlib.Path(key_file), MAX_SECRET)
         if len(found) <= MAX_SECRET:
-            _long_enough(len(found), new=new)
-            return SecretValue(found)
+            return _long_enough(SecretValue(found), new=new)
         named = _Own(Reason.FILE_REFUSED, f"{key_file} is too large for a passphrase or key", "Name another file")
     except _Own:
         raise
@@ -175,12 +209,26 @@ def _from(key_file: str, *, new: bool) -> SecretValue:
 
 
 def _asked(what: str, *, new: bool) -> SecretValue:
-    answer = click.prompt(what, hide_input=True, confirmation_prompt=new, err=True)
-    _long_enough(len(answer), new=new)
-    return SecretValue(answer)
+    return _long_enough(SecretValue(_typed(what, confirmation_prompt=new)), new=new)
 
 
-def _long_enough(length: int, *, new: bool) -> None:
-    if new and length < MIN_PASSPHRASE:
+def _typed(what: str, **how: Any) -> bytes:
+    """Return what somebody types, unseen.
+
+    Raises:
+        errors.Stalled: it is no text, or the terminal may have cut it off.
+    """
+    with contextlib.suppress(UnicodeError):
+        answer = click.prompt(what, hide_input=True, err=True, **how).encode()
+        if len(answer) < MAX_TYPED:
+            return bytes(answer)
+        raise _Own(Reason.VALUE_TOO_LARGE, "a terminal takes no line of more than 4094 bytes", _PIPE)
+    raise _Own(Reason.DECODE_FAILED, "what was typed is no text that this terminal's settings can say", _PIPE)
+
+
+def _long_enough(secret: SecretValue, *, new: bool) -> SecretValue:
+    """Return a passphrase or key, unless it is a new one and too short; characters count, wherever it comes from."""
+    if new and len(secret.reveal().decode(errors="replace").rstrip("\r\n")) < MIN_PASSPHRASE:
         said = f"a passphrase has at least {MIN_PASSPHRASE} characters"
         raise _Own(Reason.AUTH_FAILED, said, "Think of a longer one")
+    return secret

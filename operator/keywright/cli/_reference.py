@@ -6,6 +6,7 @@ Does not belong here: what a command does (its file), how one works with it (``d
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import click
@@ -42,7 +43,8 @@ def _section(root: click.Context, name: str) -> str:
     command = _command(root, name)
     with click.Context(command, parent=root, info_name=name) as context:
         usage = f"```\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
-        told = inspect.cleandoc(command.help or "")
+        # Click's mark for lines that stay as they are.
+        told = re.sub(r"^\x08\n((?:.+\n?)+)", r"```\n\1\n```", inspect.cleandoc(command.help or ""), flags=re.MULTILINE)
         options = "".join(f"| `{_cell(flags)}` | {_cell(meaning)} |\n" for flags, meaning in _options(command, context))
         return "\n".join(
             [f"## keywright {name}\n", usage, f"{told}\n", f"| Option | Meaning |\n| --- | --- |\n{options}"]

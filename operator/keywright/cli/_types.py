@@ -11,6 +11,7 @@ import re
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import logs
 
@@ -22,6 +23,11 @@ class _Text(click.ParamType[str]):
 
     name = "text"
     shown = "TEXT"
+    #: What a shell completes by itself: ``file``, ``dir``, or nothing.
+    completed = ""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type=self.completed)] if self.completed else []
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
         # An argument is called by its own name.
@@ -76,7 +82,7 @@ class _Address(_Text):
 class _Kubeconfig(_Text):
     """A kubeconfig, or several as in ``KUBECONFIG``; those that are not there do not count."""
 
-    name, shown = "kubeconfig", "FILE"
+    name, shown, completed = "kubeconfig", "FILE", "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         there = [path for path in map(os.path.expanduser, value.split(os.pathsep)) if os.path.exists(path)]
@@ -92,7 +98,7 @@ class _Kubeconfig(_Text):
 class _Folder(_Text):
     """The absolute path of a folder that is there."""
 
-    name, shown = "folder", "FOLDER"
+    name, shown, completed = "folder", "FOLDER", "dir"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not os.path.isabs(value) or not os.path.isdir(value):
@@ -103,7 +109,7 @@ class _Folder(_Text):
 class _File(_Text):
     """The path of a file, which need not be there."""
 
-    name, shown = "file", "FILE"
+    name, shown, completed = "file", "FILE", "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value or not value.isprintable() or value.endswith("/"):

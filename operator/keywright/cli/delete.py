@@ -21,6 +21,9 @@ def command(keys: _keyfile.Keys, path: str, yes: bool) -> None:
 
     Exit code: 0 if it is deleted, 1 if not.
     """
+    from ..keyfile.contents import check_path
+
+    keys.named(lambda: check_path(path))
     if not yes:
         click.confirm(f"Delete {path}?", abort=True, err=True)
     keys.update(lambda contents: contents.delete(path))

@@ -15,19 +15,24 @@ from . import _keyfile, _output
 
 @click.command("get")
 @click.argument("path")
-@click.option("--version", "number", metavar="NUMBER", help="Version. Default: the newest.")
+@click.option("--version", "number", type=click.IntRange(1), metavar="NUMBER", help="Version. Default: the newest.")
 @click.option("--reveal", is_flag=True, help="Print the value, byte for byte, and nothing else.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_keyfile.opens
-def command(keys: _keyfile.Keys, path: str, number: str | None, reveal: bool, output: str) -> None:
+def command(keys: _keyfile.Keys, path: str, number: int | None, reveal: bool, output: str) -> None:
     """Show the entry PATH of the encrypted file: version, age, and a fingerprint of its value.
 
     The fingerprint is made with a key of this file: equal for equal values of one entry, and good for nothing else.
 
     Exit code: 0 if it is there, 1 if not.
     """
+    from ..keyfile.contents import check_path
+
+    if reveal and output != "table":
+        raise click.UsageError("--reveal prints the value and nothing else: it does not go with -o.")
+    keys.named(lambda: check_path(path))
     contents = keys.open()
-    entry = keys.named(lambda: contents.read(path, number))
+    entry = keys.named(lambda: contents.read(path, str(number) if number else None))
     if reveal:
         sys.stdout.buffer.write(entry.value.reveal())
         sys.stdout.buffer.flush()

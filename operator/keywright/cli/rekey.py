@@ -28,5 +28,5 @@ def command(keys: _keyfile.Keys, new_key_file: str | None, kdf: Any) -> None:
 
     Exit code: 0 if it is done, 1 if not.
     """
-    keys.rekey(lambda: _keyfile.passphrase(new_key_file, new=True, what="New passphrase"), kdf)
+    keys.rekey(lambda: _keyfile.new_passphrase(new_key_file), kdf)
     click.echo(f"{keys.path}: sealed anew")

@@ -37,7 +37,7 @@ def command(keys: _keyfile.Keys, path: str, *, is_map: bool, binary: bool, exact
 
     if is_map and binary:
         raise click.UsageError("--map and --binary exclude each other")
-    check_path(path)
+    keys.named(lambda: check_path(path))
     found = _keyfile.value(path, exact=exact or binary)
 
     def put(contents: Contents) -> Contents:

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import shlex
 import stat
 from collections.abc import Iterator
 
@@ -78,7 +79,7 @@ class Place:
         """Open the folder; it has to be its owner's alone, or anybody could put another file in place."""
         folder = os.open(self.path.parent, _FOLDER)
         try:
-            _check_alone(os.fstat(folder), "700", self.path.parent)
+            _check_alone(os.fstat(folder), self.path.parent)
             yield folder
         finally:
             os.close(folder)
@@ -97,7 +98,7 @@ class Place:
         file = os.open(self.path.name, _READ, dir_fd=folder)
         try:
             _check_regular(found := os.fstat(file))
-            _check_alone(found, "600", self.path)
+            _check_alone(found, self.path)
             return _whole(file, self._limit)
         finally:
             os.close(file)
@@ -151,7 +152,7 @@ def read_private(path: pathlib.Path, limit: int) -> bytes:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             _check_regular(found := os.fstat(file))
-            _check_alone(found, "600", path)
+            _check_alone(found, path)
             return _whole(file, limit)
         finally:
             os.close(file)
@@ -197,13 +198,17 @@ def _check_regular(found: os.stat_result) -> None:
         raise errors.Stalled(Reason.FILE_REFUSED, "is no regular file", "Name a regular file")
 
 
-def _check_alone(found: os.stat_result, mode: str, path: pathlib.Path) -> None:
+def _check_alone(found: os.stat_result, path: pathlib.Path) -> None:
     """Refuse a file or folder that somebody else owns, or that others may open."""
-    subject = f"is in {path}, which" if stat.S_ISDIR(found.st_mode) else "is a file that"
+    folder = stat.S_ISDIR(found.st_mode)
+    subject = f"is in {path}, which" if folder else "is a file that"
     if found.st_uid != os.geteuid():
         raise errors.Stalled(Reason.FILE_REFUSED, f"{subject} belongs to somebody else", "Use a file of your own")
     if found.st_mode & _OTHERS:
-        raise errors.Stalled(Reason.FILE_REFUSED, f"{subject} others may open", f"Close it: chmod {mode} {path}")
+        # Not to close the folder: it may be everybody's, as /tmp is.
+        own = "Put it into a folder of its own that nobody else may open (mode 0700)"
+        hint = own if folder else f"Close it: chmod 600 {shlex.quote(str(path))}"
+        raise errors.Stalled(Reason.FILE_REFUSED, f"{subject} others may open", hint)
 
 
 @contextlib.contextmanager

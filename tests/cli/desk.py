@@ -1,0 +1,49 @@
+"""What the tests of the commands on the encrypted file share."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+from cli.terminal import BIN, Said, keywright
+
+CANARY = "sk-canary-one"
+PASSPHRASE = "correct horse battery staple"
+
+
+class Desk:
+    """A person's data folder, and a raw key, which costs no time."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.key = folder / "master.key"
+        self.data = folder / "data"
+        self.file = self.data / "keywright" / "keys.kw"
+        self.write_key(b"\x07" * 32)
+
+    def write_key(self, value: bytes, mode: int = 0o600) -> None:
+        self.key.write_bytes(value)
+        self.key.chmod(mode)
+
+    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
+        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)} | environment
+        return keywright(*arguments, stdin=stdin, **{name: each for name, each in held.items() if each})
+
+    def shell(self, script: str, stdin: bytes = b"", **environment: str) -> Said:
+        """Run a script of bash; ``keywright`` in it is the program."""
+        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)} | environment
+        done = subprocess.run(
+            ["/bin/bash", "-c", script],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=90,
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | held,
+        )
+        assert b"Traceback" not in done.stderr, done.stderr
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def must(self, *arguments: str, stdin: str = "") -> Said:
+        said = self(*arguments, stdin=stdin)
+        assert said.code == 0, said.err
+        return said
