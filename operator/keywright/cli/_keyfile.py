@@ -145,7 +145,7 @@ def passphrase(key_file: str | None, *, new: bool) -> SecretValue:
     if given := settings.master_passphrase():
         click.echo("Warning: API_KEY_MASTER is seen by every program that is started here; a file is not.", err=True)
         # As the bytes that the environment holds: they need not be text.
-        return _long_enough(SecretValue(os.fsencode(given)), new=new)
+        return _long_enough(os.fsencode(given), new=new)
     raise _Own(
         Reason.CREDENTIAL_MISSING,
         "there is no passphrase, and no terminal to ask for it",
@@ -199,7 +199,7 @@ def _from(key_file: str, *, new: bool) -> SecretValue:
     try:
         found = place.read_private(pathlib.Path(key_file), MAX_SECRET)
         if len(found) <= MAX_SECRET:
-            return _long_enough(SecretValue(found), new=new)
+            return _long_enough(found, new=new)
         named = _Own(Reason.FILE_REFUSED, f"{key_file} is too large for a passphrase or key", "Name another file")
     except _Own:
         raise
@@ -209,7 +209,7 @@ def _from(key_file: str, *, new: bool) -> SecretValue:
 
 
 def _asked(what: str, *, new: bool) -> SecretValue:
-    return _long_enough(SecretValue(_typed(what, confirmation_prompt=new)), new=new)
+    return _long_enough(_typed(what, confirmation_prompt=new), new=new)
 
 
 def _typed(what: str, **how: Any) -> bytes:
@@ -226,9 +226,9 @@ def _typed(what: str, **how: Any) -> bytes:
     raise _Own(Reason.DECODE_FAILED, "what was typed is no text that this terminal's settings can say", _PIPE)
 
 
-def _long_enough(secret: SecretValue, *, new: bool) -> SecretValue:
+def _long_enough(secret: bytes, *, new: bool) -> SecretValue:
     """Return a passphrase or key, unless it is a new one and too short; characters count, wherever it comes from."""
-    if new and len(secret.reveal().decode(errors="replace").rstrip("\r\n")) < MIN_PASSPHRASE:
+    if new and len(secret.decode(errors="replace").rstrip("\r\n")) < MIN_PASSPHRASE:
         said = f"a passphrase has at least {MIN_PASSPHRASE} characters"
         raise _Own(Reason.AUTH_FAILED, said, "Think of a longer one")
-    return secret
+    return SecretValue(secret)
