@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import socket
 import subprocess
 
+import click
 import pytest
 
 from cli.terminal import BIN, keywright
 from controlplane import free_ports
+from keywright.cli import keywright as commands
 
 NOWHERE = "https://127.0.0.1:1"
 
@@ -148,3 +151,11 @@ def test_more_about_a_bug_is_logged_where_that_is_asked_for(tmp_path: pathlib.Pa
     assert said.code == 70
     assert "in _connected\n" in said.err
     assert "canary" not in said.err
+
+
+def test_the_help_lists_every_command_once_and_cuts_no_sentence() -> None:
+    told = keywright("--help").out
+
+    for name in commands.list_commands(click.Context(commands)):
+        assert len(re.findall(rf"^  {name} ", told, re.MULTILINE)) == 1
+    assert "..." not in told.partition("In a cluster:")[2]

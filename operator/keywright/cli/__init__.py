@@ -14,12 +14,14 @@ import pathlib
 import pkgutil
 import sys
 import traceback
+from types import ModuleType
 from typing import NoReturn
 
 import click
 
 from .. import __version__, errors, logs
 from ._exit import Exit
+from ._section import Section
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,25 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(each.name for each in pkgutil.iter_modules(__path__) if not each.name.startswith("_"))
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what they are about, with whole sentences."""
+        for section in Section:
+            names = [name for name in self.list_commands(ctx) if self._module(name).SECTION is section]
+            with formatter.section(section):
+                formatter.write_dl([(name, self._command(name).get_short_help_str(200)) for name in names])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        return self._command(cmd_name)
+
+    def _command(self, name: str) -> click.Command:
+        command: click.Command = self._module(name).command
         return command
+
+    @staticmethod
+    def _module(name: str) -> ModuleType:
+        return importlib.import_module(f"{__name__}.{name}")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -8,6 +8,10 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from ._section import Section
+
+SECTION = Section.OFFLINE
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

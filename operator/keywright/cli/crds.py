@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import click
 
+from ._section import Section
+
+SECTION = Section.OFFLINE
+
 
 @click.command("crds")
 def command() -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import click
 
 from . import _keyfile
+from ._section import Section
+
+SECTION = Section.FILE
 
 
 @click.command("delete")

@@ -11,6 +11,9 @@ from typing import Any
 import click
 
 from . import _keyfile, _output
+from ._section import Section
+
+SECTION = Section.FILE
 
 
 @click.command("get")

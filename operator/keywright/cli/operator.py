@@ -23,6 +23,7 @@ from .. import errors, logs, settings
 from ..settings import Settings
 from . import _types
 from ._exit import Exit
+from ._section import Section
 
 if TYPE_CHECKING:
     from .. import cluster, lease
@@ -37,6 +38,8 @@ ENDING = 10.0
 GARBAGE = (10_000, 20, 20)
 #: An address that is taken, is not this machine's, or needs more rights.
 _NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+SECTION = Section.CLUSTER
 
 
 @click.command("operator")

@@ -19,6 +19,7 @@ from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
 from . import _connection, _output, _types
 from ._exit import Exit
+from ._section import Section
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -86,6 +87,9 @@ class Plan:
         if self.act == "refused":
             return Exit.FAILED
         return Exit.FINE if self.act == "nothing" and not self.deletes else Exit.CHANGES
+
+
+SECTION = Section.CLUSTER
 
 
 @click.command("plan")

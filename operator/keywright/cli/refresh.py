@@ -17,6 +17,7 @@ import click
 from .. import errors, schema
 from . import _connection, _health, _leader, _output, _types
 from ._exit import Exit
+from ._section import Section
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json
@@ -31,6 +32,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
         return schema.seconds(value)
     except ValueError:
         raise click.BadParameter("a span of time is written like 90s or 5m", ctx, param) from None
+
+
+SECTION = Section.CLUSTER
 
 
 @click.command("refresh")

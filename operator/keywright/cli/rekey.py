@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from . import _keyfile, _types
+from ._section import Section
+
+SECTION = Section.FILE
 
 
 @click.command("rekey")

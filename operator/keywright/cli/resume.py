@@ -8,6 +8,9 @@ from __future__ import annotations
 import click
 
 from . import _connection, _suspension, _types
+from ._section import Section
+
+SECTION = Section.CLUSTER
 
 
 @click.command("resume")

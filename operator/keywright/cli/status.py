@@ -14,6 +14,7 @@ import click
 from . import _connection, _health, _leader, _output, _types
 from ._exit import Exit
 from ._output import lasting, seconds_since
+from ._section import Section
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _HOW = "Create a KeyStore and an ApiKeySecret: `kubectl explain apikeysecret.spec` tells what goes into them."
+
+SECTION = Section.CLUSTER
 
 
 @click.command("status")

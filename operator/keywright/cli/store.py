@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import _keyfile
+from ._section import Section
 
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
+
+SECTION = Section.FILE
 
 
 @click.command("store")

@@ -15,6 +15,7 @@ import pydantic
 from .. import schema
 from . import _manifests, _output, _structural
 from ._exit import Exit
+from ._section import Section
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Report:
     checked: int = 0
     findings: list[Finding] = dataclasses.field(default_factory=list)
     passed_over: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+SECTION = Section.OFFLINE
 
 
 @click.command("validate")
