@@ -158,6 +158,10 @@ class World:
         """Delete an object of ours."""
         self.must("DELETE", self.path(kind, name))
 
+    def has_gone(self, name: str = "llm") -> None:
+        """Wait until an ApiKeySecret is gone."""
+        self.until(lambda: self.plane.request("GET", self.path("ApiKeySecret", name))[0] == 404, "the object is gone")
+
     def annotate(self, name: str, **annotations: str) -> None:
         """Annotate an ApiKeySecret; underscores in names stand for slashes and dots as in ``keywright.dev/…``."""
         body = {"metadata": {"annotations": {f"keywright.dev/{key}": value for key, value in annotations.items()}}}

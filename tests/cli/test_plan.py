@@ -204,7 +204,8 @@ def test_a_right_that_is_missing_is_the_readers_own(world: World) -> None:
     plan = call(world, "plan", "llm", kubeconfig=person(world, *READER[1:]))
 
     assert plan.code == 1
-    assert "answered 403. A plan is made with your own rights in the cluster; this one you do not have." in plan.out
+    assert "the API server answered 403 for Secret" in plan.out
+    assert "A plan is made with your own rights in the cluster; this one you do not have." in plan.out
 
 
 def test_no_value_appears_whatever_is_asked(world: World) -> None:
@@ -219,3 +220,38 @@ def test_no_value_appears_whatever_is_asked(world: World) -> None:
     assert "TargetExists" in told
     for value in (CANARY, OTHER, world.bao.root_token):
         assert value not in told
+
+
+def test_plan_of_a_merge_whose_keys_are_gone(world: World) -> None:
+    world.start()
+    world.secret_is("app", {"THEIRS": "1"})
+    world.has_key(target={"name": "app", "creationPolicy": "Merge", "deletionPolicy": "Delete"})
+    world.is_ready()
+    world.forget("llm/openai")
+
+    plan = call(world, "plan", "llm")
+
+    assert plan.code == 4
+    assert "Secret app would be updated: the stores say that all keys of the object are gone" in plan.out
+
+
+def test_plan_says_what_the_operator_says_of_fewer_entries(world: World) -> None:
+    operator = world.start()
+    world.put("llm/shared", A="1", B="2")
+    world.has_store()
+    manifest = api_key_secret("llm", dataFrom=[{"extract": {"path": "llm/shared"}}], target={"onDelete": "Retain"})
+    world.apply(manifest)
+    world.is_ready()
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+    operator.stop()
+    world.put("llm/shared", A="1")
+    world.apply(manifest)
+
+    plan = call(world, "plan", "llm")
+    world.start()
+
+    said = "he stores no longer have what the Secret holds as B"
+    assert said in world.is_refused("FewerEntries")["message"]
+    assert "FewerEntries" in plan.out
+    assert said in plan.out

@@ -171,7 +171,7 @@ REFUSED = {
     "an unknown decoding": (with_entry(decode="Hex"), 'supported values: "None", "Base64", "Base64URL"'),
     "a policy of other tools": (with_spec(target={"creationPolicy": "Orphan"}), 'supported values: "Owner", "Merge"'),
     "a fate of other tools": (with_spec(target={"deletionPolicy": "Merge"}), 'supported values: "Retain", "Delete"'),
-    "immutable and refreshed": (with_spec(target={"immutable": True}), "target.immutable needs refreshInterval: 0"),
+    "immutable and refreshed": (with_spec(target={"immutable": True}), "target.immutable needs refreshInterval: '0'"),
     "immutable and somebody else's": (
         with_spec(refreshInterval="0", target={"immutable": True, "creationPolicy": "Merge"}),
         "is not this object's to make immutable",

@@ -195,3 +195,14 @@ def test_a_quota_that_is_used_up_is_named(world: World) -> None:
     assert said == f"The quota of namespace NS does not allow Secret NS/llm, since NOW. {UNWRITTEN} {hint}"
     world.must("DELETE", f"{path}/few")
     world.secret_becomes({"OPENAI_API_KEY": "sk-one"})
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_immutable_taken_back_is_told_as_what_it_is(world: World, changed: bool) -> None:
+    world.start()
+    world.has_key(refreshInterval="0", target={"immutable": True})
+    world.is_ready()
+    if changed:
+        world.put("llm/openai", api_key="sk-two")
+    world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), refreshInterval="1h"))
+    world.is_refused("TargetImmutable")

@@ -153,7 +153,7 @@ def test_what_is_to_be_kept_stays_when_the_object_goes(world: World) -> None:
 
     world.delete("ApiKeySecret", "llm")
 
-    world.until(lambda: world.plane.request("GET", world.path("ApiKeySecret", "llm"))[0] == 404, "the object is gone")
+    world.has_gone()
     world.holds(lambda: world.secret("app") == BOTH, "its entries stay")
 
 

@@ -21,7 +21,7 @@ def test_a_secret_whose_keys_are_all_gone_goes_if_the_object_says_so_and_comes_b
     world.is_refused("NotFound")
     world.has_events("Created", "Deleted")
     said = world.events()[-1]["note"]
-    assert "answered 404 for llm/openai; as deletionPolicy says, Secret llm went." in said
+    assert "answered 404 for llm/openai; as deletionPolicy says, there is no Secret llm." in said
     status = world.object()["status"]
     assert "target" not in status
     assert status["keys"] == "0/1"

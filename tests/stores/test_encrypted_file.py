@@ -177,6 +177,15 @@ def test_a_file_under_another_key_asks_for_a_login_and_opens_with_the_new_one(fi
     assert store.fetch(Ref("first")).is_map
 
 
+def test_what_opens_a_file_is_read_anew_again_and_again(file: FileBackend) -> None:
+    store = file.logged_in()
+
+    assert 0 < (store.login() or 0) <= 300
+    del file.held.secrets["master", "key"]
+
+    assert failure(store.login).reason is Reason.CREDENTIAL_MISSING
+
+
 def test_a_new_key_that_is_there_in_time_is_taken_up_without_a_login(file: FileBackend) -> None:
     store = file.logged_in()
     kdf = Kdf.fresh("raw")

@@ -33,7 +33,7 @@ _WHY = {
     "dressing_differs": "its labels, annotations, owner or entries that were given up are not as the object says",
     "in_order": "it is as it should be",
     "suspended": "spec.suspend is true",
-    "all_gone": "the stores say that all of its keys are gone, and deletionPolicy is Delete",
+    "all_gone": "the stores say that all keys of the object are gone, and deletionPolicy is Delete",
 }
 _ACTS = {
     "delete": "would be deleted",
@@ -136,7 +136,8 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
         if _ours(error):
             raise
         if isinstance(error, AllGone):
-            return Plan(str(record.key), secret, "delete", "all_gone", _sentence(secret, "delete", "all_gone"))
+            act = "update" if spec.target.merges else "delete"
+            return Plan(str(record.key), secret, act, "all_gone", _sentence(secret, act, "all_gone"))
         return Plan(str(record.key), secret, "refused", str(error.reason), _refusal(error))
 
 

@@ -19,6 +19,8 @@ MADE_BY = {"app.kubernetes.io/managed-by": "keywright"}
 
 #: Begins the annotation by which an object marks a Secret that it merges entries into; its field manager ends it.
 MERGED = "merged.keywright.dev/"
+#: Begins the annotation that tells of which keys an object made its entries; its field manager ends it.
+MADE_OF = "made-of.keywright.dev/"
 #: Ends the mark's value where the entries stay when the object goes.
 _STAYS = ";retain"
 
@@ -78,6 +80,12 @@ def merged(namespace: str, annotations: Mapping[str, str]) -> tuple[tuple[str, b
     return tuple(sorted(found))
 
 
+def made_of(annotations: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the field managers that tell of which keys they made entries, and what they tell (``origins``)."""
+    told = ((name.removeprefix(MADE_OF), text) for name, text in annotations.items() if name.startswith(MADE_OF))
+    return tuple(sorted(told))
+
+
 def dressed(actual: Mapping[str, Any], wanted: Mapping[str, Any], *, shared: bool = False) -> bool:
     """Whether a Secret's metadata holds everything that we apply to it, and no owner of ours that is gone.
 
@@ -101,16 +109,12 @@ def own_fields(managed_fields: list[dict[str, Any]], manager: str) -> AbstractSe
     return _own(managed_fields, manager)
 
 
-def is_sole_writer(managed_fields: list[dict[str, Any]], manager: str) -> bool:
-    """Whether nobody but a field manager writes entries of a Secret."""
-    return not _writers(managed_fields, manager)
-
-
 def left_over(actual: Mapping[str, Any], wanted: Mapping[str, Any], manager: str) -> bool:
     """Whether a Secret has labels or annotations that we once applied to it and apply no more."""
-    fields = actual.get("managedFields") or []
+    fields, told = actual.get("managedFields") or [], {MADE_OF + manager}
     return any(
-        _own(fields, manager, "f:metadata", f"f:{part}") - wanted[part].keys() for part in ("labels", "annotations")
+        _own(fields, manager, "f:metadata", f"f:{part}") - wanted[part].keys() - told
+        for part in ("labels", "annotations")
     )
 
 
@@ -128,15 +132,10 @@ def _own(managed_fields: list[dict[str, Any]], manager: str, *path: str) -> Abst
 
 def others(managed_fields: list[dict[str, Any]], manager: str) -> str:
     """Name who else writes entries of a Secret, newest first, for a person."""
-    named = [re.sub(r"[^-\w./]", "?", str(each.get("manager")))[:60] for each in _writers(managed_fields, manager)]
-    return ", ".join(dict.fromkeys(named)) or "somebody"
-
-
-def _writers(managed_fields: list[dict[str, Any]], manager: str) -> list[dict[str, Any]]:
-    """Return who else writes entries, newest first."""
-    return [
-        each
+    named = [
+        re.sub(r"[^-\w./]", "?", str(each.get("manager")))[:60]
         for each in sorted(managed_fields, key=lambda each: str(each.get("time")), reverse=True)
         # Whoever applies stringData is said to own that, not the data that it becomes.
         if each.get("manager") != manager and not {"f:data", "f:stringData"}.isdisjoint(each.get("fieldsV1") or {})
     ]
+    return ", ".join(dict.fromkeys(named)) or "somebody"

@@ -45,6 +45,7 @@ class Seen:
         owner_uid: UID of the ApiKeySecret with which it goes, None if it is kept.
         controller: what else controls it, as kind/name; None if nothing does.
         merged: namespace/name of the ApiKeySecrets that say to merge entries into it, and whether these go with them.
+        made_of: of which keys field managers say to have made their entries.
     """
 
     uid: str
@@ -53,6 +54,11 @@ class Seen:
     owner_uid: str | None = None
     controller: str | None = None
     merged: tuple[tuple[str, bool], ...] = ()
+    made_of: tuple[tuple[str, str], ...] = ()
+
+    def is_of(self, owner: str) -> bool:
+        """Whether it says that an ApiKeySecret owns it, or merges entries into it."""
+        return self.owner == owner or owner in dict(self.merged)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -200,9 +206,18 @@ def unwritable(o: Observed) -> Plan | None:
     if not o.content.type_equal:
         raise type_differs()
     if o.content.immutable and not o.content.entries_equal:
-        hint = "Delete the Secret to have it made anew"
-        raise errors.Stalled(Reason.TARGET_IMMUTABLE, "is immutable and differs", hint)
+        raise immutable(merges=o.merges)
     return None
+
+
+def immutable(*, merges: bool) -> errors.Stalled:
+    """Make the error for an immutable Secret; who raises it puts the Secret's name in front.
+
+    Args:
+        merges: somebody else makes the Secret.
+    """
+    hint = "Delete the Secret to have it made anew" + (" by whoever makes it" if merges else "")
+    return errors.Stalled(Reason.TARGET_IMMUTABLE, "is immutable and differs", hint)
 
 
 def type_differs() -> errors.Stalled:
@@ -233,9 +248,8 @@ def dressing_differs(o: Observed) -> Plan | None:
     if o.content is not None:
         if o.content.dressing_equal:
             return None
-        return Plan(
-            "update", "dressing_differs", o.seen.resource_version, repair=not o.spec_changed and bool(o.applied)
-        )
+        meant = o.applied is not None and o.applied.fingerprint == o.fingerprint and not o.spec_changed
+        return Plan("update", "dressing_differs", o.seen.resource_version, repair=meant)
     return Plan("update", "spec_changed", o.seen.resource_version) if o.spec_changed else None
 
 

@@ -6,12 +6,12 @@ Does not belong here: asking the stores (``gather``), taking one value out of an
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 
 from .. import errors, kinds
-from ..decide import render, report, rewrite, shapes
+from ..decide import origins, render, report, rewrite, shapes
+from ..decide.origins import Origin
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Fetched
@@ -79,6 +79,14 @@ class Answered:
         return not self.outage and isinstance(self.answer, errors.Error) and self.answer.reason in GONE
 
     @property
+    def origin(self) -> str:
+        """Names the key that is extracted, whatever else the extract says."""
+        use, extract = self.place.use, self.want.extract
+        return origins.place(
+            use.record.identifier, use.ref.path, use.ref.version, extract.extract.property if extract else None
+        )
+
+    @property
     def where(self) -> str:
         """The want and its key, as messages begin."""
         return f"{self.want.what} ({self.place.use.ref.path} of {self.place.use.record.title})"
@@ -90,13 +98,13 @@ class Before:
 
     Attributes:
         present: its keys, and whether their value came from a store.
-        extracted: which of them an extract gave, and the mark of that extract.
-        same_spec: whether the object still says what it said then.
+        extracted: where an extract had keys from.
+        may_go: it may go at the stores' word: the object says what it said then, or there is no target.
     """
 
     present: Mapping[str, bool]
-    extracted: Mapping[str, str]
-    same_spec: bool
+    extracted: Mapping[str, Origin]
+    may_go: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +120,8 @@ class Gathered:
         absent: optional keys that the stores say are gone and that the target is not known to hold: left out, or given
             their default. Each with what the store said.
         fallbacks: keys whose value came from another store than the one to ask first, and from which.
-        extracted: keys that an extract gave, and its mark.
+        made_of: of which keys the entries are made, where they do not tell that by themselves (``decide/origins.py``).
+        lacking: optional extracts whose key is not there, as messages name them.
         wanted: how many keys there should be.
         shared: every login that was used is one that all objects of its store share.
     """
@@ -124,14 +133,15 @@ class Gathered:
     places: Mapping[str, Use]
     absent: Mapping[str, errors.Stalled]
     fallbacks: Mapping[str, str]
-    extracted: Mapping[str, str]
+    made_of: str
+    lacking: Sequence[str]
     wanted: int
     shared: bool
 
     @property
     def missing(self) -> list[str]:
-        """Optional keys that are not there."""
-        return sorted(self.absent.keys() - self.inputs.keys())
+        """What is optional and not there: keys, and extracts."""
+        return [*sorted(self.absent.keys() - self.inputs.keys()), *self.lacking]
 
     @property
     def dropped(self) -> list[str]:
@@ -162,7 +172,10 @@ class Assembly:
         self._places: dict[str, Use] = {}
         self._absent: dict[str, errors.Stalled] = {}
         self._fallbacks: dict[str, str] = {}
-        self._extracted: dict[str, str] = {}
+        self._extracted: dict[str, Origin] = {}
+        #: What the extracts that there are have been given: properties by the place that they were read from.
+        self._given: dict[str, set[str]] = {}
+        self._lacking: list[str] = []
 
     @property
     def large(self) -> bool:
@@ -202,10 +215,18 @@ class Assembly:
             self._places,
             self._absent,
             self._fallbacks,
-            self._extracted,
+            self._made_of(entries),
+            self._lacking,
             wanted=len(self._inputs.keys() | self._absent.keys()),
             shared=not any(each.place.use.identity for each in self._answers),
         )
+
+    def _made_of(self, entries: SecretMap) -> str:
+        """Return what the target is to tell of its keys; nothing where its entries are the keys of `data`."""
+        if not self._extracted and self._inputs.keys() <= entries.keys():
+            return ""
+        given = (name for name in self._inputs if name not in self._absent)
+        return origins.written(given, self._extracted)
 
     def _take(self, answered: Answered, entry: kinds.DataEntry) -> None:
         """Take the value of one entry."""
@@ -234,13 +255,15 @@ class Assembly:
 
     def _take_all(self, answered: Answered, extract: kinds.DataFrom) -> None:
         """Take all properties of a key as entries."""
+        given = self._given.setdefault(answered.origin, set())
         try:
             values = rewrite.extracted(_read(answered), extract.extract.property, answered.where)
         except errors.Stalled as error:
             if not extract.optional or error.reason not in ABSENT:
                 raise
+            self._lacking.append(answered.where)
             return
-        by = mark(self._spec, extract)
+        given |= values.keys()
         for old, new in rewrite.renamed(values, extract.rewrite, where=answered.where).items():
             if new in self._inputs:
                 said = f"{answered.where} has entry {new}, and so has an extract before it"
@@ -249,7 +272,7 @@ class Assembly:
                     raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
             self._inputs[new] = values[old]
             self._note(new, answered)
-            self._extracted[new] = by
+            self._extracted[new] = Origin(answered.origin, old)
 
     def _note(self, key: str, answered: Answered) -> None:
         self._places[key] = answered.place.use
@@ -284,12 +307,15 @@ class Assembly:
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread them over several ApiKeySecrets")
 
     def _not_fewer(self) -> None:
-        """See that no entry leaves because a store has less than before."""
+        """See that no entry leaves because a store has less than before, whatever an edit has made of its name."""
         if self._spec.target.allow_shrink:
             return
-        still = {mark(self._spec, each) for each in self._spec.data_from}
-        given = {name for name, by in self._before.extracted.items() if by in still}
-        if lost := sorted(given - self._inputs.keys()):
+        lost = sorted(
+            name
+            for name, origin in self._before.extracted.items()
+            if name not in self._inputs and origin.property not in self._given.get(origin.place, {origin.property})
+        )
+        if lost:
             said = f"the stores no longer have what the Secret holds as {report.few(lost)}"
             hint = "Put it back into the store, or set target.allowShrink: true"
             raise errors.Stalled(Reason.FEWER_ENTRIES, said, hint)
@@ -298,7 +324,7 @@ class Assembly:
         """Raise ``AllGone`` if that is so, and is to be the end of the Secret."""
         if self._spec.target.deletion_policy == "Retain" or any(entry.default is not None for entry in self._spec.data):
             return
-        if not self._before.same_spec:
+        if not self._before.may_go:
             # A slip of the pen in an edit is not the store's word that what was there is gone.
             return
         gone = [each.answer for each in self._answers if each.is_gone]
@@ -306,12 +332,6 @@ class Assembly:
             first = gone[0]
             assert isinstance(first, errors.Error)  # noqa: S101 - as all are
             raise AllGone(first.reason, first.message, first.hint)
-
-
-def mark(spec: kinds.ApiKeySecretSpec, extract: kinds.DataFrom) -> str:
-    """Name an extract by what it says: edited, it is another one."""
-    said = extract.model_dump_json() + str(extract.store_ref or spec.store_ref)
-    return hashlib.sha256(said.encode()).hexdigest()[:10]
 
 
 def _read(answered: Answered) -> render.Parsed:

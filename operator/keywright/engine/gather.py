@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import errors, kinds
-from ..decide import render
+from ..decide import origins, render
 from ..kinds.target import Template as TemplateSpec
 from ..secret import FingerprintKey
 from ..stores.base import Credentials, Fetched
@@ -59,11 +59,13 @@ class Gatherer:
         self,
         record: Record,
         spec: kinds.ApiKeySecretSpec,
+        made_of: str | None,
         waiting: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
     ) -> Gathered:
         """Return all entries of an object.
 
         Args:
+            made_of: what the target tells of the keys that it was made of; None if there is no target.
             waiting: entered while stores are waited for.
 
         Raises:
@@ -73,15 +75,9 @@ class Gatherer:
         if record.working_refresh[:256] != record.status_json().get("lastHandledRefresh", ""):
             for place in (each for want in wants for each in want.places):
                 place.use.opened.wish(place.use.identity)
-        told = record.status_json().get("versions", [])
-        before = Before(
-            {each["key"]: not each.get("fromDefault") for each in told},
-            {each["key"]: each["extract"] for each in told if "extract" in each},
-            same_spec=record.told_target.get("generation") == record.working,
-        )
         async with waiting():
             templating = await self._templating(record, spec.target.template)
-            assembly = Assembly(spec, await self._answers(record, wants), before, templating)
+            assembly = Assembly(spec, await self._answers(record, wants), _before(record, made_of), templating)
             if assembly.large:
                 # One of a namespace at a time, so that none takes all threads.
                 async with self._turns[record.key.namespace]:
@@ -196,6 +192,17 @@ class Gatherer:
                 raise part
             results |= part
         return results
+
+
+def _before(record: Record, made_of: str | None) -> Before:
+    """Return what the status knows of the target; where it does not, what the target tells itself."""
+    told, held = record.status_json().get("versions", []), origins.read(made_of or "")
+    target = record.told_target
+    return Before(
+        {each["key"]: not each.get("fromDefault") for each in told} or dict.fromkeys(held, True),
+        {name: origin for name, origin in held.items() if origin},
+        may_go=target.get("generation") == record.working if target else made_of is None,
+    )
 
 
 def _error(answer: render.Parsed | errors.Error) -> errors.Error:

@@ -44,10 +44,10 @@ async def apply(api: cluster.Cluster, secret: Key, body: cluster.Json, manager: 
 
 
 async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: str) -> str:
-    """Take out of a Secret what an ApiKeySecret merged into it; return what was done to it, if it was.
+    """Take out of a Secret what an ApiKeySecret wrote; return what was done to it, if it was.
 
-    Applying nothing gives up everything that was applied; what others write too stays. A Secret that was the object's
-    own before, and in which nobody else wrote, is deleted: there is nobody whose it could be.
+    Applying nothing gives up everything that was applied; what others write too stays. A Secret that is or was the
+    object's own, and that holds nothing else, is deleted: there is nobody whose it could be.
 
     Args:
         owner: namespace/name of the ApiKeySecret.
@@ -59,7 +59,7 @@ async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: st
     try:
         found = await api.get(cluster.SECRETS, secret.namespace, secret.name)
         bound = stuck(found or {}, manager)
-        if bound and found and marks.is_sole_writer(found["metadata"].get("managedFields") or [], manager):
+        if bound and found and _holds_nothing_else(found, seen, owner):
             await api.call("DELETE", cluster.SECRETS, secret.namespace, secret.name, body={"preconditions": version})
             return "was deleted"
         await apply(api, secret, {"metadata": version, **bound}, manager, force=True)
@@ -67,7 +67,12 @@ async def withdraw(api: cluster.Cluster, secret: Key, seen: sync.Seen, owner: st
         if refused.status not in (404, 409):
             raise
         return ""
-    return "what was merged into it was taken out"
+    return "the entries of this object were taken out, as others write into it"
+
+
+def _holds_nothing_else(secret: cluster.Json, seen: sync.Seen, owner: str) -> bool:
+    own = marks.own_entries(secret["metadata"].get("managedFields") or [], marks.field_manager(owner))
+    return (secret.get("data") or {}).keys() <= own and not dict(seen.merged).keys() - {owner}
 
 
 def stuck(secret: cluster.Json, manager: str) -> cluster.Json:

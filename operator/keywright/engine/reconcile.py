@@ -33,7 +33,10 @@ ROUNDS = 4
 
 
 class Emptied(errors.Stalled):
-    """The stores have none of the keys any more, and the target was removed because the object says so."""
+    """The stores have none of the keys, and so there is no target, because the object says so."""
+
+    #: Whether there was one until now.
+    removed = False
 
 
 class Leaving(errors.Retry):
@@ -124,11 +127,11 @@ class Reconciler:
         if not record.ask and not former and await self._still_right(record, target):
             return None
         try:
-            gathered = await self._gatherer.gather(record, spec, waiting)
+            gathered = await self._gatherer.gather(record, spec, self._made_of(record, target), waiting)
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
-        target.is_of(gathered.type)
-        await self._nothing_lost(record, spec, target, gathered)
+        target.is_of(gathered.type, gathered.made_of)
+        await self._nothing_lost(record, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
         acts += await self._remove_former(target, former)
@@ -146,9 +149,11 @@ class Reconciler:
         spec = record.spec_model()
         self._allowed(record, spec)
         target = Target(self._api, self._keys, record, spec)
-        gathered = await self._gatherer.gather(record, spec)
-        target.is_of(gathered.type)
         found = await target.look()
+        is_ours = found and found.seen.is_of(target.owner)
+        gathered = await self._gatherer.gather(record, spec, target.told(found.seen) if found and is_ours else None)
+        target.is_of(gathered.type, gathered.made_of)
+        await self._nothing_lost(record, target, gathered)
         observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)
         verdict: sync.Plan | errors.Error
         try:
@@ -214,32 +219,37 @@ class Reconciler:
         )
         return True
 
-    async def _emptied(self, record: Record, target: Target, gone: AllGone) -> Emptied:
+    def _made_of(self, record: Record, target: Target) -> str | None:
+        """Return what the target tells of the keys that it was made of; None if there is none that is ours."""
+        seen = self._seen.get(Key(record.key.namespace, target.name))
+        return target.told(seen) if seen and seen.is_of(target.owner) else None
+
+    async def _emptied(self, record: Record, target: Target, gone: AllGone) -> errors.Error:
         """Remove the target of an object whose keys are all gone; return what there is to tell."""
         with self.calm.writing():
-            await target.remove(target.name)
+            done = await target.remove(target.name)
+        if (found := await target.look()) and not done:
+            if found.seen.is_of(target.owner):
+                return errors.Retry(Reason.CONFLICT, f"Secret {target.name} keeps being changed while it is removed")
+            if target.own(found):
+                said = f"{gone.message}; Secret {target.name} stays, as it does not say any more that it is ours"
+                return errors.Stalled(gone.reason, said, "Delete it, if nobody needs it")
         record.applied = None
-        return Emptied(gone.reason, f"{gone.message}; as deletionPolicy says, Secret {target.name} went", gone.hint)
+        held = f"Secret {target.name} holds no entry of this object" if found else f"there is no Secret {target.name}"
+        emptied = Emptied(gone.reason, f"{gone.message}; as deletionPolicy says, {held}", gone.hint)
+        emptied.removed = bool(done)
+        return emptied
 
-    async def _nothing_lost(
-        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
-    ) -> None:
+    @staticmethod
+    async def _nothing_lost(record: Record, target: Target, gathered: Gathered) -> None:
         """See that an entry which is gone from its store is not taken from a target that the status does not know.
 
         Raises:
             errors.Stalled: what the store said of it.
         """
-        if record.told_target.get("name") == target.name or not (gathered.absent or gathered.extracted):
+        if record.told_target.get("name") == target.name or not gathered.absent:
             return
         found = await target.look()
-        lost = sorted(target.own(found) - gathered.entries.keys()) if found and gathered.extracted else []
-        if lost and not spec.target.allow_shrink:
-            # Without the status nobody knows which of them an edit has given up.
-            raise errors.Stalled(
-                Reason.FEWER_ENTRIES,
-                f"the stores do not have what Secret {target.name} holds as {', '.join(lost[:5])}",
-                "Put it back into the store, or set target.allowShrink: true",
-            )
         for name in target.own(found) & gathered.absent.keys() if found else ():
             if found and found.entries.get(name) != gathered.entries.get(name):
                 raise gathered.absent[name]

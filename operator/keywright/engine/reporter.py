@@ -68,8 +68,9 @@ class Reporter:
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
         held, total, name = len(outcome.gathered.inputs), outcome.gathered.wanted, spec.target_name(record.key.name)
         store, now = record.stores, rfc3339()
+        holds = "is made of" if outcome.gathered.dropped else "holds"
         state = report.in_order(
-            f"Secret {name} holds {held} of {total} keys from {store}.",
+            f"Secret {name} {holds} {held} of {total} keys from {store}.",
             missing=outcome.gathered.missing,
             fallbacks=outcome.gathered.fallbacks,
         )
@@ -127,7 +128,7 @@ class Reporter:
         # Said when it is written: what was decided on an old version is decided, and said, once more.
         if await self._write(record, before, after) and news and not quiet:
             note = f"{error.reason}: {report.explain(error, kept)}"
-            said = EventReason.DELETED if emptied else _said_of(error)
+            said = EventReason.DELETED if isinstance(error, Emptied) and error.removed else _said_of(error)
             self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
 
     def gone(self, record: Record, secret: str) -> None:
@@ -303,7 +304,7 @@ def _source(key: str, gathered: Gathered) -> dict[str, Any]:
     if key in gathered.absent:
         return {"fromDefault": True}
     version, store = gathered.versions.get(key), gathered.fallbacks.get(key)
-    told = {"version": (version or "")[:128], "store": store, "extract": gathered.extracted.get(key)}
+    told = {"version": (version or "")[:128], "store": store}
     return {name: value for name, value in told.items() if value}
 
 

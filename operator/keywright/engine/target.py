@@ -50,6 +50,7 @@ class Target:
         self._namespace, self.owner = record.key.namespace, str(record.key)
         self.name = spec.target_name(record.key.name)
         self._manager = marks.field_manager(self.owner)
+        self._telling = marks.MADE_OF + self._manager
         self._type, self._immutable, self._merges = spec.target.type, spec.target.immutable, spec.target.merges
         said, goes = (spec.target.labels, spec.target.annotations), spec.target.on_delete == "Delete"
         self._stuck: cluster.Json | None = None
@@ -59,13 +60,23 @@ class Target:
             else marks.metadata(self.owner, record.uid, *said, owned=goes, made=spec.target.adopt == "Never")
         )
 
-    def is_of(self, decided: str | None) -> None:
-        """Take over the type that a shape decides."""
+    def is_of(self, decided: str | None, made_of: str) -> None:
+        """Take over the type that a shape decides, and what is to be told of the keys that the entries are made of."""
         self._type = decided or self._type
+        if made_of:
+            self._metadata["annotations"][self._telling] = made_of
 
     def fingerprint(self, entries: SecretMap) -> str:
-        """Return the fingerprint of entries as this object's."""
-        return self._keys.of_entries(self.owner, entries)
+        """Return the fingerprint of entries as this object's, and of what is told of them."""
+        return self._prints(entries, self._metadata["annotations"].get(self._telling))
+
+    def _prints(self, entries: SecretMap, made_of: str | None) -> str:
+        told = {self._telling: SecretValue(made_of)} if made_of else {}
+        return self._keys.of_entries(self.owner, {**entries, **told})
+
+    def told(self, seen: sync.Seen | None) -> str:
+        """Return of which keys a Secret says that this object made its entries."""
+        return dict(seen.made_of).get(self._manager, "") if seen else ""
 
     async def look(self) -> Found | None:
         """Read the Secret; None if there is none."""
@@ -103,7 +114,7 @@ class Target:
         """Whether our own entries and dressing are as we left them, without asking a store what they should be."""
         own = self.own(found)
         entries = {name: value for name, value in found.entries.items() if name in own}
-        return self.fingerprint(entries) == fingerprint and self._dressed(found)
+        return self._prints(entries, self.told(found.seen)) == fingerprint and self._dressed(found)
 
     def _dressed(self, found: Found) -> bool:
         meta = found.meta
@@ -169,10 +180,10 @@ class Target:
         if not marks.own_entries(meta.get("managedFields") or [], self._manager):
             return None
         whose = seen(meta)
-        return meta if self.owner == whose.owner or self.owner in dict(whose.merged) else None
+        return meta if whose.is_of(self.owner) else None
 
     async def remove(self, name: str) -> str:
-        """Delete a Secret that is the object's, or take out what it merged into one; return what was done, if it was.
+        """Delete a Secret that is the object's, or take out its entries where others write; return what was done.
 
         Returns:
             A clause for people, without the name; empty if nothing was done.
@@ -180,20 +191,8 @@ class Target:
         meta = await self.owned(name)
         if meta is None:
             return ""
-        if (whose := seen(meta)).owner != self.owner:
-            return await self._withdraw(name, whose)
-        body = {"preconditions": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"]}}
         try:
-            await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
-        except cluster.Refused as refused:
-            if refused.status in (404, 409):
-                return ""
-            raise refusal(refused, self._namespace, name) from None
-        return "was deleted"
-
-    async def _withdraw(self, name: str, whose: sync.Seen) -> str:
-        try:
-            return await withdraw(self._api, Key(self._namespace, name), whose, self.owner)
+            return await withdraw(self._api, Key(self._namespace, name), seen(meta), self.owner)
         except cluster.Refused as refused:
             raise refusal(refused, self._namespace, name) from None
 
@@ -206,8 +205,9 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     others = (each for each in references if each.get("controller") and each.get("kind") != "ApiKeySecret")
     named = next((f"{each.get('kind')}/{each.get('name')}" for each in others), None)
     controller = re.sub(r"[^-\w./]", "?", named)[:120] if named else None
-    merged = marks.merged(meta["namespace"], meta.get("annotations") or {})
-    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged)
+    annotations = meta.get("annotations") or {}
+    merged, made_of = marks.merged(meta["namespace"], annotations), marks.made_of(annotations)
+    return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged, made_of)
 
 
 def _taken(refused: cluster.Refused, where: str) -> errors.Stalled:
@@ -247,10 +247,8 @@ def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
     """Say in our words what is wrong with a Secret, by the fields that the API server names."""
     if "type" in refused.fields:
         return sync.type_differs().about(where)
-    if "data" in refused.fields and refused.cause == "FieldValueForbidden":
-        return errors.Stalled(
-            Reason.TARGET_IMMUTABLE, f"{where} is immutable and differs", "Delete the Secret to have it made anew"
-        )
+    if refused.cause == "FieldValueForbidden" and not {"data", "immutable"}.isdisjoint(refused.fields):
+        return sync.immutable(merges=False).about(where)
     if any(field.startswith("metadata.ownerReferences") for field in refused.fields):
         return errors.Stalled(
             Reason.TARGET_OWNED_ELSEWHERE,

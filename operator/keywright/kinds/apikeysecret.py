@@ -26,7 +26,7 @@ class ApiKeySecretSpec(Spec):
         Cel(
             "!has(self.target) || !has(self.target.immutable) || !self.target.immutable"
             " || (has(self.refreshInterval) && self.refreshInterval == duration('0s'))",
-            "target.immutable needs refreshInterval: 0: what cannot be changed is not refreshed",
+            "target.immutable needs refreshInterval: '0': what cannot be changed is not refreshed",
         ),
         Cel(
             "(has(self.data) && self.data.size() > 0) || (has(self.dataFrom) && self.dataFrom.size() > 0)",
@@ -105,8 +105,6 @@ class EntryStatus(Spec):
     """Keyed fingerprint of the value; means nothing outside this install."""
     store: Annotated[str, pydantic.StringConstraints(max_length=512)] | None = None
     """The store that the value came from, where another one should have been asked and did not answer."""
-    extract: Annotated[str, pydantic.StringConstraints(max_length=16)] | None = None
-    """Names the extract of `dataFrom` that gave the entry; an edited one has another name."""
     from_default: bool | None = None
     """Whether the value is the entry's `default`, because the store had none."""
 
@@ -121,7 +119,7 @@ class ApiKeySecretStatus(Spec):
     store: Annotated[str, pydantic.StringConstraints(max_length=2048)] | None = None
     """The stores that are read."""
     keys: Annotated[str, pydantic.StringConstraints(max_length=16)] | None = None
-    """How many entries the Secret holds, out of how many: `3/3`."""
+    """How many of the keys that the Secret is made of are there, out of how many: `3/3`."""
     expires: Annotated[str, pydantic.StringConstraints(max_length=40)] | None = None
     """When the first of the keys expires, where that is known."""
     last_changed: Time | None = None

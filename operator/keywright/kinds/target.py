@@ -121,7 +121,7 @@ class TargetSpec(Shapes):
     template: Template | None = None
     """Entries made out of the entries."""
     immutable: bool = False
-    """Whether the Secret is made immutable; only with `refreshInterval: 0`."""
+    """Whether the Secret is made immutable; only with `refreshInterval: "0"`."""
 
     @property
     def merges(self) -> bool:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..keyfile.keys import Kdf, Master
     from ..keyfile.sealed import Sealed
 
+#: Seconds after which a passphrase is read anew: one that was taken away or replaced opens nothing any more.
+LASTS = 300.0
 #: So many files are remembered, those that were read last.
 MAX_FILES = 16
 
@@ -84,7 +86,7 @@ class EncryptedFile(Store, name="encryptedFile"):
     def login(self) -> float | None:
         """Read the passphrase or key anew, and open the file with it."""
         self._open(self._secret())
-        return None
+        return LASTS
 
     def fetch(self, ref: Ref) -> Fetched:
         """Read one key."""
