@@ -194,7 +194,7 @@ def test_only_one_passphrase_is_stretched_at_a_time(algorithm: keys.Algorithm) -
     with keys._alone, pytest.raises(errors.Outage, match="others derive theirs") as caught:
         keys.derive(kdf, SecretValue("passphrase"), wait=0.01)
 
-    assert caught.value.reason is Reason.STORE_TIMEOUT
+    assert caught.value.reason is Reason.STORE_BUSY
     keys.derive(kdf, SecretValue("passphrase"), wait=0.01)
 
 

@@ -135,7 +135,7 @@ def derive(kdf: Kdf, secret: SecretValue, *, memory: int = MAX_MEMORY, wait: flo
 
     Raises:
         errors.Stalled: ``FileRefused``: the parameters; ``AuthFailed``: no passphrase or key can be that.
-        errors.Retry: ``StoreTimeout``: another derivation took too long.
+        errors.Outage: ``StoreBusy``: another derivation took too long.
     """
     kdf.check(memory)
     salt = bytes.fromhex(kdf.salt)
@@ -145,7 +145,7 @@ def derive(kdf: Kdf, secret: SecretValue, *, memory: int = MAX_MEMORY, wait: flo
     if not re.fullmatch(rb"[^\x00-\x1f\x7f]+", passphrase):
         raise _refused("needs a passphrase, and what is given is none: it is empty, or holds a line break")
     if not _alone.acquire(timeout=wait):
-        raise errors.Outage(Reason.STORE_TIMEOUT, "could not derive its key in time: others derive theirs")
+        raise errors.Outage(Reason.STORE_BUSY, "could not derive its key in time: others derive theirs")
     try:
         with errors.boundary(lambda _: errors.Retry(Reason.INTERNAL_ERROR, "could not derive its key")):
             return Master(_stretch(kdf, passphrase, salt), salt)
