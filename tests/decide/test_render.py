@@ -211,6 +211,14 @@ def test_values_together_fill_a_secret_and_no_more() -> None:
     assert error.message.endswith("the largest are a, b, c")
 
 
+def test_names_out_of_a_store_are_not_shown_whole_where_the_values_are_too_large() -> None:
+    entries = {CANARY: SecretValue(b"x" * render.MAX_SECRET), "OWN": SecretValue(b"yy")}
+
+    error = refusal(lambda: render.check_size(entries, {CANARY}))
+
+    assert error.message.endswith(f"('{CANARY[:4]}...', {len(CANARY)} characters), OWN")
+
+
 _UNPRINTABLE = ("a\x00", "a\nb", "a\x7f", "a\u202eb", "a\u2028b", "a\ud800")
 
 

@@ -1,6 +1,7 @@
 """What an entry's value is, out of what a store answered; and where a key is, out of what an object says. Pure.
 
-Messages name entries and properties as the object writes them, never a value and never what else is in the key.
+Messages name entries and properties as the object writes them, never a value and never what else is in the key: of
+names that only the store knows, the first characters.
 
 Does not belong here: reading (``stores/``), writing (``engine/reconcile.py``).
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Container
 from typing import Any, Literal
 
 import jmespath
@@ -109,11 +111,24 @@ def size(value: SecretValue) -> int:
     return len(value.reveal())
 
 
-def check_size(entries: SecretMap) -> None:
-    """Raise ``Stalled(ValueTooLarge)`` if the values together are more than a Secret holds."""
+def cut(name: str) -> str:
+    """Return what may be told of a name that may be a value in the wrong place: a third of it, four characters at most.
+
+    Four characters of a token tell what kind it is, and nothing of its secret.
+    """
+    return f"{name[: min(4, len(name) // 3)] + '...'!a}, {len(name)} characters"
+
+
+def check_size(entries: SecretMap, extracted: Container[str] = ()) -> None:
+    """Raise ``Stalled(ValueTooLarge)`` if the values together are more than a Secret holds.
+
+    Args:
+        extracted: entries that have their names from a store.
+    """
     sizes = {name: size(value) for name, value in entries.items()}
     if sum(sizes.values()) > MAX_SECRET:
-        largest = ", ".join(sorted(sizes, key=lambda name: (-sizes[name], name))[:3])
+        first = sorted(sizes, key=lambda name: (-sizes[name], name))[:3]
+        largest = ", ".join(f"({cut(name)})" if name in extracted else name for name in first)
         said = f"the values together are larger than a Secret may be (1 MiB); the largest are {largest}"
         raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the entries over several ApiKeySecrets")
 

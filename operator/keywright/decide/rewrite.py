@@ -1,6 +1,7 @@
 """What the entries of a map are, and what they are called in a Secret. Pure.
 
-Names come from the store: they are no secrets, and may hold anything. Messages show them escaped and cut.
+Names come from the store and may hold anything, also what should have been a value: a map of tokens, say. One that is
+refused is told by its place and its first characters.
 
 Does not belong here: one entry with a name of its own (``decide/render.py``), the fields of a rule
 (``kinds/rewrite.py``).
@@ -68,7 +69,7 @@ def renamed(names: Iterable[str], rules: Sequence[Rewrite], *, where: str) -> di
             budget -= cost
             if budget < 0:
                 raise _failed(f"{where} has a rewrite that costs too much", "Write a simpler expression")
-            _check({old: result[old]}, _carried, f"{where} has a rewrite that makes names too long", "Correct it")
+            _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct it", only=old)
     hint = "Rename them with rewrite, for example case: UpperSnake, or name the entries in data"
     _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
     _check_conflicts(result, where)
@@ -102,11 +103,24 @@ def extracted(
         raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Name the entries in data, or spread them over several keys")
     if not values and not allow_empty:
         raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} has no entries", "Write the entries into the store")
-    return {name: _value(values[name], f"{where}, entry {shown(name)},", allow_empty) for name in values}
+    return {name: _value(values, name, where, allow_empty) for name in values}
+
+
+def hinted(name: str, among: Iterable[str], become: str | None = None) -> str:
+    """Return what may be told of a name in a store's map: enough to find it for whoever may read the map.
+
+    Args:
+        among: all names of the map; places count from 1, in the order of characters, as ``jq keys`` has them.
+        become: what the name has become.
+    """
+    names = sorted(among)
+    signs = sorted({each for each in become or "" if not each.isalnum() and each not in "-._"})[:3]
+    wrong = f", with {' and '.join(map(ascii, signs))}" if signs else ""
+    return f"name {names.index(name) + 1} of {len(names)} ({render.cut(name)}{wrong})"
 
 
 def shown(name: str) -> str:
-    """Return a name from outside as it may stand in a message: quoted, in plain letters, cut."""
+    """Return a part of an object as it may stand in a message: quoted, in plain letters, cut."""
     return ascii(name if len(name) <= 64 else f"{name[:60]}...")
 
 
@@ -129,20 +143,24 @@ def _object(value: Any) -> dict[str, Any]:
     return found
 
 
-def _value(value: Any, where: str, allow_empty: bool) -> SecretValue:
-    unreadable = errors.Stalled(Reason.DECODE_FAILED, f"{where} is not text that can be read", "Correct the value")
-    with errors.boundary(lambda _: unreadable):
-        secret = SecretValue(render.text_of(value))
+def _value(values: Mapping[str, Any], name: str, where: str, allow_empty: bool) -> SecretValue:
+    def wrong(reason: Reason, what: str, hint: str) -> errors.Stalled:
+        return errors.Stalled(reason, f"{where}, {hinted(name, values)}, {what}", hint)
+
+    with errors.boundary(lambda _: wrong(Reason.DECODE_FAILED, "is not text that can be read", "Correct the value")):
+        secret = SecretValue(render.text_of(values[name]))
     if not secret and not allow_empty:
-        raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} is empty", "Write the value into the store")
+        raise wrong(Reason.VALUE_EMPTY, "is empty", "Write the value into the store")
     return secret
 
 
-def _check(names: Mapping[str, str], good: Callable[[str], bool], said: str, hint: str) -> None:
-    """Refuse names that are not good, by what they are in the store and what they have become."""
-    wrong = sorted(old for old, new in names.items() if not good(new))
+def _check(
+    names: Mapping[str, str], good: Callable[[str], bool], said: str, hint: str, *, only: str | None = None
+) -> None:
+    """Refuse names that are not good for what they have become; all of them, or one."""
+    wrong = sorted(each for each in (names if only is None else (only,)) if not good(names[each]))
     if wrong:
-        first = [shown(old) + (f" as {shown(names[old])}" if names[old] != old else "") for old in wrong[:3]]
+        first = [hinted(old, names, names[old]) for old in wrong[:3]]
         more = f" and {len(wrong) - 3} more" if wrong[3:] else ""
         raise _failed(f"{said}: {', '.join(first)}{more}", hint)
 
@@ -164,7 +182,8 @@ def _check_conflicts(names: Mapping[str, str], where: str) -> None:
     first: dict[str, str] = {}
     for old in sorted(names):
         if (other := first.setdefault(names[old], old)) != old:
-            said = f"{where} has {shown(other)} and {shown(old)}, which both become {names[old]}"
+            both = f"{hinted(other, names)} and {hinted(old, names)}"
+            said = f"{where} has {both}, which become the same: {render.cut(names[old])}"
             hint = "Change the rewrite so that they stay apart, or name the entries in data"
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
 
