@@ -33,6 +33,10 @@ ACCEPTED = {
     "an empty default": with_entry(default="", allowEmpty=True),
     "a default that is not empty": with_entry(default="a"),
     "a default of two lines": with_entry(default="a\nb"),
+    "a version, and sources with paths of their own": with_entry(
+        remoteRef={"path": "a", "version": "1"}, sources=[{"storeRef": {"name": "b"}, "remoteRef": {"path": "a"}}]
+    ),
+    "sources without paths": with_entry(sources=[{"storeRef": {"name": "b"}}]),
     "an expression with spaces": with_remote(jmesPath="keys[?name == 'prod é 🗝'].value | [0]"),
     "a path with spaces": with_remote(path="team a/llm"),
     "the longest interval": with_spec(refreshInterval="9999d" * 5),
@@ -187,6 +191,13 @@ REFUSED = {
     "our own annotations": (
         with_spec(target={"annotations": {"keywright.dev/x": "b"}}),
         "spec.target.annotations: Invalid value: names below keywright.dev/ and merged.keywright.dev/ are",
+    ),
+    "a version that a source would inherit": (
+        with_entry(
+            remoteRef={"path": "a", "version": "1"},
+            sources=[{"storeRef": {"name": "b"}, "remoteRef": {"path": "b"}}, {"storeRef": {"name": "c"}}],
+        ),
+        "a version counts in one store only: beside remoteRef.version, each of sources needs a remoteRef",
     ),
     "a foreign kind of store": (with_spec(storeRef={"kind": "SecretStore", "name": "a"}), "spec.storeRef.kind"),
     "no store": (store() | {"spec": {"environment": "production"}}, "exactly one of encryptedFile, vault must be set"),

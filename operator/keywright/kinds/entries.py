@@ -49,7 +49,7 @@ class Source(Spec):
     store_ref: StoreRef
     """Store that is asked."""
     remote_ref: RemoteRef | None = None
-    """Where the value is there. Omitted, as in the entry."""
+    """Where the value is there. Omitted, as in the entry, which must not name a version then."""
 
 
 class DataEntry(Spec):
@@ -59,6 +59,10 @@ class DataEntry(Spec):
         Cel(
             "!has(self.default) || self.default != '' || (has(self.allowEmpty) && self.allowEmpty)",
             "an empty default is an empty value: it needs allowEmpty: true",
+        ),
+        Cel(
+            "!has(self.sources) || !has(self.remoteRef.version) || self.sources.all(each, has(each.remoteRef))",
+            "a version counts in one store only: beside remoteRef.version, each of sources needs a remoteRef",
         ),
     )
     renamed = (Renamed("secretKey", "key"), Renamed("sourceRef", "storeRef"))
@@ -71,7 +75,7 @@ class DataEntry(Spec):
     """Another store for this entry alone."""
     sources: Annotated[list[Source], pydantic.Field(max_length=4)] = pydantic.Field(default_factory=list)
     """Other places of the same value, asked in this order while the store before does not answer; never because a store
-    refuses, or has no such key."""
+    refuses, asks to slow down, or has no such key."""
     decode: Literal["None", "Base64", "Base64URL"] = "None"
     """How the value is encoded in the store; it is decoded before it is written."""
     optional: bool = False
