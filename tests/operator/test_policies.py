@@ -47,6 +47,20 @@ def test_a_secret_stays_while_one_of_its_keys_is_there(world: World) -> None:
         world.is_refused("NotFound")
 
 
+def test_a_secret_stays_where_one_entry_has_a_default(world: World) -> None:
+    world.start()
+    world.has_store()
+    world.put("llm/openai", api_key="sk-one")
+    entries = entry("KEY", "llm/openai", "api_key"), entry("REGION", "llm/openai", "region", default="eu")
+    world.apply(api_key_secret("llm", *entries, target=GOES))
+    world.is_ready()
+
+    with world.untouched():
+        world.forget("llm/openai")
+        world.annotate("llm", refresh="1")
+        world.is_refused("NotFound")
+
+
 def test_a_slip_in_an_edit_takes_nothing_away(world: World) -> None:
     world.start()
     world.has_key(target=GOES)
