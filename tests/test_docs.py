@@ -20,7 +20,8 @@ from controlplane import ControlPlane
 from keywright import cli, kinds, metrics, reference
 from keywright.cli import _health, _leader, plan, status
 from keywright.cli._exit import Exit
-from keywright.errors import Reason
+from keywright.engine import gather
+from keywright.errors import STORE_TROUBLE, Reason
 from keywright.events import EventReason
 from keywright.stores import STORES
 from world import GROUP, PLURALS
@@ -124,6 +125,14 @@ def test_every_reason_is_told_of_in_the_troubleshooting_page() -> None:
     fine = {Reason.SYNCED, Reason.VALID, Reason.SUSPENDED}
 
     assert [each for each in Reason if each not in fine and f"`{each}`" not in told] == []
+
+
+def test_the_page_of_sources_says_of_every_trouble_of_a_store_whether_another_is_asked() -> None:
+    text = (ROOT / "docs/howto/several-stores-one-secret.md").read_text()
+    lines = re.findall(r"^\|.*\(.*`Store.*$", text, re.MULTILINE)
+    told = {name: line.endswith("| is asked |") for line in lines for name in re.findall(r"`(\w+)`", line)}
+
+    assert told == {str(each): each not in gather.PATIENCE for each in STORE_TROUBLE}
 
 
 def test_every_metric_has_its_row() -> None:

@@ -32,6 +32,9 @@ class Reason(enum.StrEnum):
 
     PARTIAL = "Partial"
     """The target holds what the stores have; optional entries that they do not have are missing."""
+    SOURCE_UNUSABLE = "SourceUnusable"
+    """The target holds what the stores say, but one of `sources` cannot be asked: no such store, not for this namespace
+    or this path. The message names it."""
     FALLBACK = "Fallback"
     """The target holds values of a fallback store, because the entry's own store does not answer."""
 
@@ -131,7 +134,7 @@ class Reason(enum.StrEnum):
     STORE_RATE_LIMITED = "StoreRateLimited"
     """The store asks to slow down (429)."""
     STORE_BUSY = "StoreBusy"
-    """Too many reads of this store are waiting already; this one queues."""
+    """Too many reads of this store are waiting already, or other stores derive their keys; this one queues."""
 
     SECRET_MISSING = "SecretMissing"
     """The Secret was deleted while its store is down; it comes back with the store."""
@@ -199,6 +202,10 @@ class Error(Exception):
     def about(self, subject: str) -> Self:
         """Return the same error with the subject of its message put in front: ``KeyStore/vault answered 403 …``."""
         return self._but(message=f"{subject} {self.message}")
+
+    def also(self, clause: str) -> Self:
+        """Return the same error with a clause added to its message."""
+        return self._but(message=f"{self.message}; {clause}")
 
     def again(self) -> Self:
         """Return the same error as what is remembered of an attempt."""

@@ -42,7 +42,7 @@ class EventReason(enum.StrEnum):
     DELETED = "Deleted"
     """The object, or a target Secret it no longer names, is gone."""
     REFUSED = "Refused"
-    """A person must change something before the object can be in order."""
+    """A person must change something before the object, or one of its sources, can be in order."""
     FAILED = "Failed"
     """Something outside is in trouble; it is tried again."""
     RECOVERED = "Recovered"

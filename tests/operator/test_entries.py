@@ -92,8 +92,12 @@ def test_an_edit_of_the_object_may_take_entries_away(world: World) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason", "said"),
     [
-        ([extract(), extract("llm/other")], "ConflictingEntries", "has entry A, and so has an extract before it"),
-        ([extract("llm/odd")], "InvalidSpec", "has names that no entry of a Secret can have: 'my key'"),
+        (
+            [extract(), extract("llm/other")],
+            "ConflictingEntries",
+            "gives with name 1 of 1 ('...', 1 characters) what an extract before it gives too",
+        ),
+        ([extract("llm/odd")], "InvalidSpec", "can have: name 1 of 1 ('my...', 6 characters, with ' ')"),
         ([extract("llm/text")], "ValueEmpty", "has no entries"),
         ([extract("llm/nothing")], "NotFound", "answered 404 for llm/nothing"),
         ([extract(rewrite=[{"regexp": {"source": "(", "target": ""}}])], "InvalidSpec", "cannot be used"),
@@ -353,14 +357,3 @@ def test_two_stores_that_stand_in_for_each_other_and_are_both_silent_are_an_outa
         down.wait(2)
         world.holds(lambda: world.condition()["status"] == "True", "the object is Ready", 3)
     assert "a bug" not in operator.log.read_text()
-
-
-def test_a_fallback_that_does_not_exist_costs_nothing_while_the_first_store_answers(world: World) -> None:
-    world.start()
-    world.put("llm/openai", api_key="sk-one")
-    world.has_store()
-    own = entry("KEY", "llm/openai", "api_key", sources=[{"storeRef": {"name": "nowhere"}}])
-    world.apply(api_key_secret("llm", own))
-    world.is_ready()
-
-    assert world.secret() == {"KEY": "sk-one"}

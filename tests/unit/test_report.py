@@ -27,6 +27,29 @@ def test_an_object_in_order_is_ready_and_nothing_else() -> None:
     assert _kinds(report.in_order("All is well")) == {"Ready": ("True", "Synced")}
 
 
+NOWHERE = errors.Stalled(Reason.STORE_NOT_FOUND, "KeyStore/tpyo does not exist in team-a", "Create it")
+
+
+def test_all_that_is_worth_a_look_is_said_and_the_worst_is_the_reason() -> None:
+    missing, given, unused = ["A"], {"B": "KeyStore/copies"}, {"C": NOWHERE, "D": NOWHERE}
+
+    (all_of_it,) = report.in_order("All is well.", missing=missing, fallbacks=given, unused=unused)
+    (without,) = report.in_order("All is well.", missing=missing, unused=unused)
+
+    assert (all_of_it["reason"], without["reason"]) == ("Fallback", "SourceUnusable")
+    assert all_of_it["message"] == (
+        "All is well. The stores do not have A."
+        " A source of C, D cannot be asked: KeyStore/tpyo does not exist in team-a. Create it."
+        " B came from KeyStore/copies, as the store to ask is silent."
+    )
+
+
+def test_a_message_that_begins_with_a_field_leaves_it_as_it_is_written() -> None:
+    error = errors.Stalled(Reason.NOT_FOUND, "dataFrom[1] (llm of KeyStore/vault) is no map of entries")
+
+    assert report.explain(error, "").startswith("dataFrom[1] (llm")
+
+
 @pytest.mark.parametrize(("error", "second"), [(DENIED, "Stalled"), (SEALED, "Reconciling")])
 def test_trouble_is_stalled_where_a_person_is_needed_and_else_reconciling(error: errors.Error, second: str) -> None:
     conditions = report.troubled(error, "Secret llm keeps version 7.", "03:12 UTC")

@@ -24,22 +24,47 @@ AGAIN = "It is tried again with growing pauses, at most 5 minutes."
 _SINCE = re.compile(r"since ([-0-9]{10} [0-9:]{5} UTC)")
 
 
-def in_order(message: str, *, missing: Sequence[str] = (), fallbacks: Mapping[str, str] | None = None) -> Conditions:
-    """Return the conditions of an object that is as it should be.
+def in_order(
+    message: str,
+    *,
+    missing: Sequence[str] = (),
+    fallbacks: Mapping[str, str] | None = None,
+    unused: Mapping[str, errors.Error] | None = None,
+) -> Conditions:
+    """Return the conditions of an object that is as it should be; the message says all there is, the reason the worst.
 
     Args:
         missing: optional keys that their stores do not have.
         fallbacks: keys that another store gave than should have, and which.
+        unused: keys that have sources which cannot be asked, and why not.
     """
     reason = Reason.SYNCED
     if missing:
         reason = Reason.PARTIAL
         message += f" The stores do not have {few(missing)}."
+    if unused:
+        reason = Reason.SOURCE_UNUSABLE
+        message += f" {cannot_stand_in(unused)}"
     if fallbacks:
         reason = Reason.FALLBACK
         given = sorted(fallbacks)
         message += f" {few(given)} came from {few(sorted(set(fallbacks.values())))}, as the store to ask is silent."
     return [_condition("Ready", "True", reason, message)]
+
+
+def unusable(sources: Mapping[str, errors.Error]) -> str:
+    """Name the entries that have sources which cannot be asked, and why not, as a clause; empty if there is none."""
+    if not sources:
+        return ""
+    why = list(dict.fromkeys(sources[each].message for each in sorted(sources)))
+    more = f" and {len(why) - 3} more" if why[3:] else ""
+    return f"a source of {few(sorted(sources))} cannot be asked: {', '.join(why[:3])}{more}"
+
+
+def cannot_stand_in(sources: Mapping[str, errors.Error]) -> str:
+    """Say the same as sentences, with what to do."""
+    hint = sources[min(sources)].hint if sources else ""
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in (unusable(sources), hint) if part)
 
 
 def few(names: Sequence[str]) -> str:
@@ -64,7 +89,10 @@ def troubled(error: errors.Error, kept: str, since: str) -> Conditions:
 
 def explain(error: errors.Error, kept: str, since: str = "") -> str:
     """Return the whole message for a person."""
-    what = error.message[:1].upper() + error.message[1:]
+    first = error.message.partition(" ")[0]
+    # Fields stay as people write them: dataFrom[1].
+    plain = first.isalpha() and first.islower()
+    what = error.message[:1].upper() + error.message[1:] if plain else error.message
     when = f", since {since}" if since else ""
     hint = f"{error.hint}." if error.hint else ""
     return " ".join(part for part in (f"{what}{when}.", kept, _again(error), hint) if part)

@@ -55,12 +55,14 @@ class Want:
     Attributes:
         what: how messages begin.
         places: where it is; others than the first are asked while those before do not answer.
+        unusable: why its other places are not among them.
     """
 
     what: str
     places: tuple[Place, ...]
     entry: kinds.DataEntry | None = None
     extract: kinds.DataFrom | None = None
+    unusable: tuple[errors.Stalled, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Gathered:
         lacking: optional extracts whose key is not there, as messages name them.
         wanted: how many keys there should be.
         shared: every login that was used is one that all objects of its store share.
+        unusable: keys that have sources which cannot be asked, and why not the first of them.
     """
 
     inputs: SecretMap
@@ -137,6 +140,7 @@ class Gathered:
     lacking: Sequence[str]
     wanted: int
     shared: bool
+    unusable: Mapping[str, errors.Stalled]
 
     @property
     def missing(self) -> list[str]:
@@ -206,7 +210,7 @@ class Assembly:
         if self._templating:
             entries = self._templating.run(self._inputs, entries, shaped.entries)
         entries |= shaped.entries
-        render.check_size(entries)
+        render.check_size(entries, self._extracted)
         return Gathered(
             self._inputs,
             entries,
@@ -219,6 +223,7 @@ class Assembly:
             self._lacking,
             wanted=len(self._inputs.keys() | self._absent.keys()),
             shared=not any(each.place.use.identity for each in self._answers),
+            unusable=unusable([each.want for each in self._answers]),
         )
 
     def _made_of(self, entries: SecretMap) -> str:
@@ -266,7 +271,7 @@ class Assembly:
         given |= values.keys()
         for old, new in rewrite.renamed(values, extract.rewrite, where=answered.where).items():
             if new in self._inputs:
-                said = f"{answered.where} has entry {new}, and so has an extract before it"
+                said = f"{answered.where} gives with {rewrite.hinted(old, values)} what an extract before it gives too"
                 hint = "Tell them apart with rewrite, or name the entry in data"
                 if not any(entry.key == new for entry in self._spec.data):
                     raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
@@ -332,6 +337,11 @@ class Assembly:
             first = gone[0]
             assert isinstance(first, errors.Error)  # noqa: S101 - as all are
             raise AllGone(first.reason, first.message, first.hint)
+
+
+def unusable(wants: Sequence[Want]) -> dict[str, errors.Stalled]:
+    """Return the entries that have sources which cannot be asked, and why not the first of them."""
+    return {each.entry.key: each.unusable[0] for each in wants if each.entry and each.unusable}
 
 
 def _read(answered: Answered) -> render.Parsed:

@@ -15,12 +15,12 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import errors, kinds
-from ..decide import origins, render
+from ..decide import origins, render, report
 from ..kinds.target import Template as TemplateSpec
 from ..secret import FingerprintKey
 from ..stores.base import Credentials, Fetched
 from . import templates
-from .assemble import Answered, Assembly, Before, Gathered, Place, Want, parsed
+from .assemble import Answered, Assembly, Before, Gathered, Place, Want, parsed, unusable
 from .catalog import Catalog, StoreRecord, Use
 from .fetch import Fetcher, Parked, Question
 from .opened import OpenedStore
@@ -30,6 +30,8 @@ from .records import Record
 BESIDE = 4
 #: Keys that one object reads at the same time.
 AT_ONCE = 8
+#: Who asks for patience works: no reason to ask elsewhere.
+PATIENCE = frozenset({errors.Reason.STORE_RATE_LIMITED, errors.Reason.STORE_BUSY})
 _Ask = Callable[[Question, Use], Awaitable[Fetched | errors.Error]]
 
 
@@ -77,7 +79,7 @@ class Gatherer:
                 place.use.opened.wish(place.use.identity)
         async with waiting():
             templating = await self._templating(record, spec.target.template)
-            assembly = Assembly(spec, await self._answers(record, wants), _before(record, made_of), templating)
+            assembly = Assembly(spec, await self._answered(record, wants), _before(record, made_of), templating)
             if assembly.large:
                 # One of a namespace at a time, so that none takes all threads.
                 async with self._turns[record.key.namespace]:
@@ -103,19 +105,31 @@ class Gatherer:
             return Place(use(ref, remote.path, remote.version), remote.property, remote.jmes_path)
 
         wants = []
-        for each in spec.data_from:
+        for number, each in enumerate(spec.data_from):
             found = use(each.store_ref, each.extract.path, each.extract.version)
-            wants.append(Want("dataFrom", (Place(found),), extract=each))
+            wants.append(Want(f"dataFrom[{number}]", (Place(found),), extract=each))
         for entry in spec.data:
-            places = [place(entry.store_ref, entry.remote_ref)]
+            places, unusable = [place(entry.store_ref, entry.remote_ref)], []
             for other in entry.sources:
-                # A fallback that cannot be used must not cost what the first store says.
-                with contextlib.suppress(errors.Stalled):
+                try:
                     places.append(place(other.store_ref, other.remote_ref or entry.remote_ref))
-            wants.append(Want(f"entry {entry.key}", tuple(places), entry=entry))
+                except errors.Stalled as error:
+                    # A source that cannot be used must not cost what the first store says.
+                    unusable.append(error.with_traceback(None))
+            wants.append(Want(f"entry {entry.key}", tuple(places), entry=entry, unusable=tuple(unusable)))
         titles = {each.use.record.title for want in wants for each in want.places}
         record.stores = ", ".join(sorted(titles))
         return wants
+
+    async def _answered(self, record: Record, wants: Sequence[Want]) -> list[Answered]:
+        """Ask for everything; an outage also says which sources could not stand in."""
+        try:
+            return await self._answers(record, wants)
+        except (errors.Outage, Parked) as error:
+            if not (lost := report.unusable(unusable(wants))):
+                raise
+            outage = error.also(lost)
+        raise outage
 
     async def _answers(self, record: Record, wants: Sequence[Want]) -> list[Answered]:
         """Ask for everything; what a store that is in trouble should have said, the next place is asked for."""
@@ -155,7 +169,7 @@ class Gatherer:
                 return error
             except (errors.Outage, Parked) as error:
                 silence = error.cause if isinstance(error, Parked) else error
-                if question in covered and silence:
+                if question in covered and silence and _is_silence(silence):
                     return silence
                 raise
 
@@ -169,8 +183,8 @@ class Gatherer:
         self._fetcher.admit(waits)
         results = await self._read_stores(questions, waits, ask)
         for question, result in results.items():
-            told = errors.Stalled | errors.Outage if question in covered else errors.Stalled
-            if isinstance(result, BaseException) and not isinstance(result, told):
+            told = isinstance(result, errors.Stalled) or (question in covered and _is_silence(result))
+            if isinstance(result, BaseException) and not told:
                 raise result
         return results  # type: ignore[return-value]
 
@@ -203,6 +217,11 @@ def _before(record: Record, made_of: str | None) -> Before:
         {name: origin for name, origin in held.items() if origin},
         may_go=target.get("generation") == record.working if target else made_of is None,
     )
+
+
+def _is_silence(result: object) -> bool:
+    """Whether a store that should have answered is in trouble, so that another may be asked."""
+    return isinstance(result, errors.Outage) and result.reason not in PATIENCE
 
 
 def _error(answer: render.Parsed | errors.Error) -> errors.Error:

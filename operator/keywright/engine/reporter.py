@@ -69,11 +69,7 @@ class Reporter:
         held, total, name = len(outcome.gathered.inputs), outcome.gathered.wanted, spec.target_name(record.key.name)
         store, now = record.stores, rfc3339()
         holds = "is made of" if outcome.gathered.dropped else "holds"
-        state = report.in_order(
-            f"Secret {name} {holds} {held} of {total} keys from {store}.",
-            missing=outcome.gathered.missing,
-            fallbacks=outcome.gathered.fallbacks,
-        )
+        state = _in_order(f"Secret {name} {holds} {held} of {total} keys from {store}.", outcome.gathered)
         message = str(state[0]["message"])
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
@@ -97,6 +93,7 @@ class Reporter:
         # What was done for an object that went meanwhile goes with it.
         if not record.leaving:
             self._say_acts(record, outcome, message, recovered=recovered)
+            self._say_unusable(record, outcome.gathered, str(old.get("message")))
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
@@ -237,6 +234,13 @@ class Reporter:
             # What somebody deleted and what somebody edited are no series.
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
 
+    def _say_unusable(self, record: Record, gathered: Gathered, told: str) -> None:
+        """Say which sources could not stand in, unless the condition has told that already."""
+        said = report.cannot_stand_in(gathered.unusable)
+        if said and said not in told:
+            about = Reason.SOURCE_UNUSABLE
+            self._recorder.say(record.regarding, EventReason.REFUSED, "Sync", f"{about}: {said}", about=about)
+
     async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Patch the status at the version it was decided on; False if it is another by now and does not say this."""
         patch = report.needs_write(before, after)
@@ -279,6 +283,10 @@ def rfc3339() -> str:
 
 def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
+
+
+def _in_order(message: str, gathered: Gathered) -> report.Conditions:
+    return report.in_order(message, missing=gathered.missing, fallbacks=gathered.fallbacks, unused=gathered.unusable)
 
 
 def _answers(record: StoreRecord) -> str:
