@@ -131,7 +131,7 @@ def test_what_is_optional_and_not_there_is_told_as_partial(world: World) -> None
 
     ready = world.condition()
     assert ready["reason"] == "Partial"
-    assert ready["message"].endswith("The stores do not have MAYBE, dataFrom (llm/none of KeyStore/vault).")
+    assert ready["message"].endswith("The stores do not have MAYBE, dataFrom[0] (llm/none of KeyStore/vault).")
     assert found["status"]["keys"] == "1/2"
     world.put("llm/none", x="1")
     world.refreshes("1")
