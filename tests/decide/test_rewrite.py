@@ -31,7 +31,7 @@ def regexp(source: str, target: str) -> dict[str, Any]:
 
 
 def renamed(names: list[str], *rules: dict[str, Any]) -> dict[str, str]:
-    return rewrite.renamed(names, [Rewrite.model_validate(each) for each in rules], where=WHERE)
+    return rewrite.renamed(names, [Rewrite.model_validate(each) for each in rules], rewrite.Budget(), where=WHERE)
 
 
 def extracted(value: Any, name: str | None = None, **wanted: Any) -> dict[str, bytes]:
@@ -222,6 +222,41 @@ def test_an_expression_that_costs_too_much_is_stopped() -> None:
 
     assert "costs too much" in refusal(lambda: renamed(names, regexp("(((a?){10}){10}){3}c|a", "b"))).message
     assert len(renamed(names, regexp("(.*)a(.*)", "$1$2"))) == 500
+
+
+@pytest.mark.parametrize(
+    ("names", "rules"),
+    [
+        (["a" * 240], [regexp("(?:(a)|b|ab|a?b?){150}c", "y")] * 10),
+        (["a"], [regexp(f"(a?){{400}}{each}", "y") for each in range(16)]),
+        ([f"N{number}" + "a" * 240 for number in range(40)], [{"case": "UpperSnake"}, {"case": "Kebab"}] * 8),
+    ],
+    ids=["searches", "compiling", "plain steps"],
+)
+def test_all_maps_of_an_object_have_one_budget(names: list[str], rules: list[dict[str, Any]]) -> None:
+    budget = rewrite.Budget()
+
+    def each() -> dict[str, str]:
+        return rewrite.renamed(names, [Rewrite.model_validate(rule) for rule in rules], budget, where=WHERE)
+
+    each()
+    error = refusal(lambda: [each() for _ in range(31)])
+    assert (error.reason, "costs too much, with all before it" in error.message) == (Reason.INVALID_SPEC, True)
+
+
+def test_ordinary_rewrites_of_large_maps_are_within_the_budget() -> None:
+    names, budget = [f"llm_provider-{number}.apiKey" for number in range(500)], rewrite.Budget()
+    rules = [regexp("^llm_(.*)$", "$1"), regexp("[^a-zA-Z0-9]+", "_"), {"case": "UpperSnake"}, {"prefix": "APP_"}]
+
+    for _ in range(4):
+        rewrite.renamed(names, [Rewrite.model_validate(rule) for rule in rules], budget, where=WHERE)
+
+
+def test_a_text_that_takes_much_memory_as_json_is_not_parsed() -> None:
+    text = '{"a": ' + "[" * 900 + "[]," * 400_000 + "[]" + "]" * 900 + "}"
+
+    assert refusal(lambda: extracted(text)).reason == Reason.VALUE_TOO_LARGE
+    assert refusal(lambda: extracted({"inside": text}, "inside")).reason == Reason.VALUE_TOO_LARGE
 
 
 def test_names_do_not_grow_without_bound() -> None:

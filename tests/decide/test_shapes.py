@@ -3,73 +3,31 @@
 from __future__ import annotations
 
 import base64
-import datetime
-import functools
 import io
 import json
 import re
-import traceback
 from typing import Any
 
 import dotenv
 import pydantic
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from decide.shaping import CANARY, GHCR, TLS, certificate, in_pem, made, refusal, shaped
 from keywright import crd, errors
 from keywright.decide import shapes
 from keywright.errors import Reason
 from keywright.kinds.shapes import Shapes
 from keywright.secret import SecretValue
 
-CANARY = "kw-canary-6f1d2c9b4a"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 #: Text made of what quoting is about.
 TRICKY = st.lists(st.sampled_from(["\\", "'", '"', "$", "{", "}", "\n", "\r", "#", "=", " ", "a", "ü"])).map("".join)
 
 
-def shaped(spec: dict[str, Any], **entries: str | bytes) -> shapes.Shaped:
-    values = {name: SecretValue(value) for name, value in entries.items()}
-    return shapes.shape(Shapes.model_validate(spec), values)
-
-
-def made(spec: dict[str, Any], **entries: str | bytes) -> dict[str, bytes]:
-    return {name: value.reveal() for name, value in shaped(spec, **entries).entries.items()}
-
-
-def refusal(spec: dict[str, Any], **entries: str | bytes) -> errors.Stalled:
-    with pytest.raises(errors.Stalled) as caught:
-        shaped(spec, **entries)
-    error = caught.value
-    told = "".join(traceback.TracebackException.from_exception(error).format())
-    assert CANARY not in f"{told} {error!r} {error.hint}"
-    assert error.__context__ is None and error.hint
-    return error
-
-
-@functools.cache
-def certificate(name: str = "one") -> tuple[str, str]:
-    """Return a certificate of its own making, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), start, start)
-    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-    return pem, in_pem(key, serialization.NoEncryption())
-
-
-def in_pem(key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption) -> str:
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
-
-
-GHCR = {"server": "ghcr.io", "username": "bot", "passwordFrom": "TOKEN"}
-TLS = {"tls": {"certificateFrom": "CERT", "privateKeyFrom": "KEY"}}
 SSH = {"sshAuth": {"privateKeyFrom": "KEY"}}
 BASIC = {"basicAuth": {"usernameFrom": "USER", "passwordFrom": "PASS"}}
 
@@ -224,6 +182,37 @@ def test_files_take_what_they_name_or_what_no_other_shape_takes() -> None:
     assert result.entries[".env"].reveal() == b'A="1"\nUSER="u"\n'
     assert result.entries["config.json"].reveal() == b'{"B":"2"}'
     assert (set(result.consumed), result.type) == ({"A", "B", "USER", "PASS"}, "kubernetes.io/basic-auth")
+
+
+def test_an_optional_entry_that_is_missing_is_left_out() -> None:
+    values = {name: SecretValue(name) for name in ("A", "B")}
+    spec = {"dotenv": {"keys": ["A", "GONE"]}, "json": {"keys": ["GONE", "B"]}}
+
+    result = shapes.shape(Shapes.model_validate(spec), values, {"GONE", "A"})
+
+    assert {name: value.reveal() for name, value in result.entries.items()} == {
+        ".env": b'A="A"\n',
+        "config.json": b'{"B":"B"}',
+    }
+    (pem, key), hosts = certificate(), {"sshAuth": {"privateKeyFrom": "KEY", "knownHostsFrom": "GONE"}}
+    for said, more in ((hosts, "known_hosts"), ({"tls": {**TLS["tls"], "caFrom": "GONE"}}, "ca.crt")):
+        given = {"CERT": SecretValue(pem), "KEY": SecretValue(key)}
+        assert more not in shapes.shape(Shapes.model_validate(said), given, {"GONE"}).entries
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (BASIC, "basicAuth needs entry PASS, which is optional, and which the store lacks"),
+        ({"dotenv": {"keys": ["PASS"]}}, ".env has no entries: those in its keys are optional, and missing"),
+        ({"json": {"keys": ["OTHER"]}}, "config.json needs entry OTHER, which is not there"),
+    ],
+)
+def test_a_shape_that_cannot_do_without_an_optional_entry_says_so(spec: dict[str, Any], said: str) -> None:
+    with pytest.raises(errors.Stalled) as caught:
+        shapes.shape(Shapes.model_validate(spec), {"USER": SecretValue("u")}, {"PASS"})
+
+    assert (caught.value.reason, caught.value.message) == (Reason.SHAPE_FAILED, said)
 
 
 def test_no_shape_changes_nothing() -> None:

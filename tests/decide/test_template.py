@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import pathlib
 import re
 
@@ -13,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decide.templating import ABOUT, MIB, WHERE, entries, made, refusal, refused, salt
+from keywright import crd
 from keywright.decide.dialects import ELSEWHERE
 from keywright.decide.filters import FILTERS, TESTS
 from keywright.decide.template import MAX_SOURCE, Template
 from keywright.errors import Reason
+from keywright.kinds.target import DELIMITER, Delimiters
 
 PAGE = (pathlib.Path(__file__).parents[2] / "docs/howto/template.md").read_text()
 
@@ -279,3 +282,24 @@ def test_what_is_a_function_elsewhere_is_an_entry_like_any_other() -> None:
     given_names = entries(range="1", dict="2", self="3", loop="4", upper="5")
 
     assert made("{{ range }}{{ dict }}{{ entries.self }}{{ loop }}{{ upper }}", given_names) == "12345"
+
+
+SIGNS = [each for each in map(chr, range(33, 127)) if re.fullmatch(DELIMITER, each)]
+
+
+def test_the_docs_the_crd_and_templates_have_one_list_of_signs() -> None:
+    (told,) = re.findall(r"^Each is two to four of `(.*?)`", PAGE, re.MULTILINE)
+    left = crd.structural(Delimiters, "delimiters")["properties"]["left"]
+
+    assert sorted(told.split()) == SIGNS
+    assert (left["pattern"], left["minLength"], left["maxLength"]) == (DELIMITER, 2, 4)
+    for sign in set(map(chr, range(33, 127))) - set(SIGNS):
+        assert refusal(functools.partial(Template, "", WHERE, (sign * 2, "]]"))).reason == Reason.TEMPLATE_INVALID
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_every_sign_can_be_a_delimiter(sign: str) -> None:
+    for left, right in ((sign * 2, sign * 3), (sign * 4, "!="), ("!=", sign * 2)):
+        text = f"a {left} user {right} b{left}user{right}"
+        template = Template(text, WHERE, (left, right))
+        assert template.render(GIVEN, ABOUT, salt).reveal() == b"a ad min bad min"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import pathlib
 import time
+from typing import Any
 
+import pytest
 import requests
 
 from build import api_key_secret, entry, key_store
@@ -94,3 +96,46 @@ def test_a_slow_api_server_is_not_the_fault_of_the_store(
             world.is_refused("KubernetesUnavailable")
             assert world.condition("vault", "KeyStore") == {}
         world.is_ready()
+
+
+COSTLY = [{"regexp": {"source": "(?:(a)|b|ab|a?b?){150}c", "target": "y"}}] * 10
+
+
+@pytest.mark.parametrize(
+    ("value", "spec", "reason", "said"),
+    [
+        (
+            {f"n{number}" + "a" * 240: "1" for number in range(2)},
+            {
+                "dataFrom": [
+                    {"extract": {"path": "large"}, "rewrite": [*COSTLY, {"prefix": f"p{number}_"}]}
+                    for number in range(28)
+                ]
+            },
+            "InvalidSpec",
+            "has a rewrite that costs too much, with all before it",
+        ),
+        (
+            {"v": "x" * 700_000},
+            {"data": [entry(f"K{number}", "large", "v") for number in range(20)]},
+            "ValueTooLarge",
+            "entries together are larger than 8 MiB",
+        ),
+        (
+            {"v": [[]] * 330_000},
+            {"data": [entry("K", "large", "other", default="x")]},
+            "ValueTooLarge",
+            "take more than 32 MiB when they are taken apart",
+        ),
+    ],
+    ids=["rewrites", "values", "parts"],
+)
+def test_what_one_object_may_cost_is_bounded(
+    world: World, value: dict[str, Any], spec: dict[str, Any], reason: str, said: str
+) -> None:
+    world.start()
+    world.has_store()
+    world.put("large", **value)
+    world.apply(api_key_secret("llm", **spec))
+
+    assert said in world.is_refused(reason)["message"]

@@ -260,6 +260,20 @@ def test_a_file_of_variables_stands_beside_what_it_does_not_name(world: World) -
     assert world.secret() == {"app.env": 'KEY="s\\"k\\none"\n', "ORG": "acme"}
 
 
+def test_a_file_of_variables_is_made_without_an_optional_one_that_is_missing(world: World) -> None:
+    world.start()
+    world.put("llm/openai", api_key="sk-one")
+    world.has_store()
+    entries = entry("KEY", "llm/openai", "api_key"), entry("ORG", "llm/openai", "org", optional=True)
+    world.apply(api_key_secret("llm", *entries, target={"dotenv": {"keys": ["KEY", "ORG"]}}))
+    world.is_ready()
+
+    assert (world.secret(), world.condition()["reason"]) == ({".env": 'KEY="sk-one"\n'}, "Partial")
+    world.put("llm/openai", api_key="sk-one", org="acme")
+    world.refreshes("1")
+    world.secret_becomes({".env": 'KEY="sk-one"\nORG="acme"\n'})
+
+
 def test_what_does_not_fit_a_shape_is_refused_and_the_secret_stays(world: World) -> None:
     world.start()
     world.put("llm/openai", api_key="sk-one")

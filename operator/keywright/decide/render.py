@@ -23,11 +23,14 @@ from ..stores.base import Fetched
 #: What all values of a Secret together may measure (bytes); Kubernetes counts the same.
 MAX_SECRET = 1024 * 1024
 
+#: What all that one object reads may take in memory when it is parsed (bytes), and what each part of a JSON text takes.
+MAX_READ, PART = 32 * 1024 * 1024, 100
+
 #: Characters of a path, with its prefix.
 MAX_PATH = 1024
 
-#: What a jmesPath may search (bytes), and that times its length: what it costs.
-MAX_SEARCHED, MAX_COST = 256 * 1024, 32 * 1024 * 1024
+#: What a jmesPath may search (bytes), and that times its length: what it costs, 0.2 µs each at most.
+MAX_SEARCHED, MAX_COST = 256 * 1024, 8 * 1024 * 1024
 
 Decode = Literal["None", "Base64", "Base64URL"]
 
@@ -109,6 +112,12 @@ def text_of(value: Any) -> bytes:
 def size(value: SecretValue) -> int:
     """Return how large a value is (bytes)."""
     return len(value.reveal())
+
+
+def weight(value: SecretValue) -> int:
+    """Return what a value takes in memory when it is parsed as JSON, roughly (bytes): ``[[[`` takes 50 times itself."""
+    raw = value.reveal()
+    return len(raw) + PART * (raw.count(b",") + raw.count(b"[") + raw.count(b"{"))
 
 
 def cut(name: str) -> str:

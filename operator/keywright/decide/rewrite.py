@@ -32,9 +32,12 @@ MAX_NAME = 253
 #: Memory of a compiled expression (bytes), and its instructions. One of ordinary length has some dozen.
 MAX_MEMORY, MAX_PROGRAM = 256 * 1024, 4096
 
-#: What all expressions of one map may cost: instructions times the characters ahead, summed over all searches. RE2
+#: What all rewrites of one object may cost: instructions times the characters ahead, summed over all searches. RE2
 #: looks at a character at most once for each instruction, in less than 10 ns.
 MAX_COST = 32 * 1024 * 1024
+
+#: What it costs to compile one instruction; a step for one name, and each of its characters: measured in the same unit.
+_COMPILED, _STEP, _CHARACTER = 64, 512, 8
 
 _KEY = pydantic.TypeAdapter[str](schema.DataKey)
 
@@ -49,26 +52,42 @@ Step = Callable[[str], tuple[str, int]]
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|(?P<bare>\w+)|\{(?P<braced>\w+)\})")
 
 
-def renamed(names: Iterable[str], rules: Sequence[Rewrite], *, where: str) -> dict[str, str]:
+class Budget:
+    """What the rewrites of one object may still cost, all of its maps together."""
+
+    def __init__(self) -> None:
+        self._left = MAX_COST
+
+    def take(self, cost: int, where: str) -> None:
+        """Take what a step has cost.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``: it was too much.
+        """
+        self._left -= cost
+        if self._left < 0:
+            said = f"{where} has a rewrite that costs too much, with all before it"
+            raise _failed(said, "Write fewer or simpler expressions, or spread the maps over several ApiKeySecrets")
+
+
+def renamed(names: Iterable[str], rules: Sequence[Rewrite], budget: Budget, *, where: str) -> dict[str, str]:
     """Return what each name becomes when the rules are applied one after the other.
 
     Args:
+        budget: of the object whose map this is.
         where: the map, as messages begin.
 
     Raises:
-        errors.Stalled: ``InvalidSpec``: a rule cannot be used, or a name cannot be that of an entry of a Secret;
-            ``ConflictingEntries``: two names become one.
+        errors.Stalled: ``InvalidSpec``: a rule cannot be used or costs too much, or a name cannot be that of an entry
+            of a Secret; ``ConflictingEntries``: two names become one.
     """
     result = {each: each for each in names}
     _check(result, _carried, f"{where} has names that are too long or no text", "Name the entries in data")
-    steps = [_step(each, where) for each in rules]
-    budget = MAX_COST
+    steps = [_step(each, budget, where) for each in rules]
     for step in steps:
         for old, new in result.items():
             result[old], cost = step(new)
-            budget -= cost
-            if budget < 0:
-                raise _failed(f"{where} has a rewrite that costs too much", "Write a simpler expression")
+            budget.take(cost, where)
             _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct it", only=old)
     hint = "Rename them with rewrite, for example case: UpperSnake, or name the entries in data"
     _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
@@ -131,12 +150,19 @@ def _map(parsed: render.Parsed, name: str | None, where: str) -> dict[str, Any]:
     )
     with errors.boundary(lambda _: none):
         whole = parsed.values() if fetched.is_map else fetched.value.reveal()
-        found = render.property_of(_object(whole), name, where) if name is not None else whole
-        return _object(found)
+        found = render.property_of(_object(whole, where), name, where) if name is not None else whole
+        return _object(found, where)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    """Return a map that is one already, or the text of one; else raise anything."""
+def _object(value: Any, where: str) -> dict[str, Any]:
+    """Return a map that is one already, or the text of one; else raise anything.
+
+    Raises:
+        errors.Stalled: ``ValueTooLarge``: it would take too much memory.
+    """
+    if isinstance(value, str | bytes) and render.weight(SecretValue(value)) > render.MAX_READ:
+        said = f"{where} has more parts than can be taken apart"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the entries over several keys")
     found = json.loads(value) if isinstance(value, str | bytes) else value
     if not isinstance(found, dict):
         raise TypeError
@@ -188,20 +214,27 @@ def _check_conflicts(names: Mapping[str, str], where: str) -> None:
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
 
 
-def _step(spec: Rewrite, where: str) -> Step:
+def _step(spec: Rewrite, budget: Budget, where: str) -> Step:
     """Return a rule ready to use.
 
     Raises:
         errors.Stalled: ``InvalidSpec``: the expression cannot be used, or the rule is one of a later version.
     """
     if spec.regexp:
-        return _Replacing(spec.regexp, where)
+        replacing = _Replacing(spec.regexp, where)
+        budget.take(replacing.size * _COMPILED, where)
+        return replacing
     if (prefix := spec.prefix) is not None:
-        return lambda name: (prefix + name, 0)
+        return lambda name: (prefix + name, _plain(name))
     if (case := spec.case) is not None:
-        return lambda name: (_spelled(name, case), 0)
+        return lambda name: (_spelled(name, case), _plain(name))
     said = f"{where} has a rewrite that this version does not know"
     raise _failed(said, "Use regexp, prefix or case, or install the version that the CRD is from")
+
+
+def _plain(name: str) -> int:
+    """Return what a step without an expression costs at most."""
+    return _STEP + _CHARACTER * len(name)
 
 
 #: What RE2 finds in the middle of a letter too, where Go does not.
@@ -223,14 +256,14 @@ class _Replacing:
         options.max_mem, options.log_errors = MAX_MEMORY, False
         with errors.boundary(lambda _: wrong):
             self._found = re2.compile(spec.source, options)
-        self._size: int = self._found.programsize
-        if self._size > MAX_PROGRAM:
+        self.size: int = self._found.programsize
+        if self.size > MAX_PROGRAM:
             raise wrong
         self._target = self._parts(spec.target, where)
 
     def __call__(self, name: str) -> tuple[str, int]:
         pieces: list[str] = []
-        end, cost = 0, self._cost(name)
+        end, cost = 0, _plain(name) + self._cost(name)
         for match in self._found.finditer(name):
             start, stop = match.span()
             pieces.append(name[end:start])
@@ -238,12 +271,12 @@ class _Replacing:
             if stop > end or start == 0:
                 pieces += (each if isinstance(each, str) else match[each] or "" for each in self._target)
             end = stop
-            cost += self._cost(name[end:])
+            cost += _STEP + self._cost(name[end:])
         return "".join([*pieces, name[end:]]), cost
 
     def _cost(self, ahead: str) -> int:
         """Return what a search costs at most."""
-        return self._size * (len(ahead) + 1)
+        return self.size * (len(ahead) + 1)
 
     def _parts(self, target: str, where: str) -> list[str | int]:
         """Return a target as text and numbers of groups."""

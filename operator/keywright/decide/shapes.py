@@ -1,6 +1,7 @@
 """A Secret's entries in the shape that others expect: pull secrets, certificates, files of variables. Pure.
 
-The same entries give the same bytes. Messages name entries and fields, never a value.
+The same entries give the same bytes. Messages name entries and fields, never a value. Whatever the bytes of a value,
+work grows with its length alone: one tenant's value must not take the time of all others.
 
 Formats: Kubernetes' types of Secrets (``kubernetes.io/…``); Docker's ``config.json``; dotenv as docker compose
 (``compose-go/dotenv``) and python-dotenv read it.
@@ -15,12 +16,17 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import errors
 from ..errors import Reason
 from ..kinds.shapes import BasicAuth, DockerConfig, Dotenv, JsonFile, Registry, Shapes, SshAuth, Tls
 from ..secret import SecretMap, SecretValue
+from . import render
+
+#: Text around and of a private key (bytes); one of RSA with 8192 bits has 6.4 KiB.
+MAX_KEY = 16 * 1024
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,25 +44,30 @@ class Shaped:
     type: str | None
 
 
-def shape(spec: Shapes, entries: SecretMap) -> Shaped:
+def shape(spec: Shapes, entries: SecretMap, lacking: AbstractSet[str] = frozenset()) -> Shaped:
     """Return what the shapes make of the entries.
+
+    Args:
+        lacking: optional entries that the store lacks: left out where a shape can do without.
 
     Raises:
         errors.Stalled: ``InvalidSpec``: two shapes want a type; ``ShapeFailed``: an entry is missing, or its value is
-            not what the shape needs; ``ConflictingEntries``: two things would have one name in the Secret.
+            not what the shape needs; ``ValueTooLarge``: what is put into shapes is more than a Secret holds;
+            ``ConflictingEntries``: two things would have one name in the Secret.
     """
     typed = [each for each in (spec.docker_config, spec.basic_auth, spec.ssh_auth, spec.tls) if each]
     if len(typed) > 1:
         said = "the target has two shapes that want different types"
         raise errors.Stalled(Reason.INVALID_SPEC, said, "Make a Secret of each, with an ApiKeySecret of its own")
-    used = _Used(entries)
+    used = _Used(entries, lacking)
     made: list[tuple[str, SecretValue]] = []
     for each in typed:
         made += _TYPED[type(each)](each, used)
     rest = sorted(entries.keys() - used.names - _named(spec))
     for file, keys, written in _files(spec):
-        if not (names := keys or rest):
-            raise _failed(f"{file} has no entries, as other shapes take them all", "Name its entries in keys")
+        if not (names := [name for name in keys if used.has(name)] if keys else rest):
+            why = "those in its keys are optional, and missing" if keys else "other shapes take all there are"
+            raise _failed(f"{file} has no entries: {why}", "Name entries in keys that are there")
         made.append((file, SecretValue(written({name: used.text(name, file) for name in names}))))
     result = _without_conflicts(made, entries.keys() - used.names)
     return Shaped(result, frozenset(used.names), _TYPES[type(typed[0])] if typed else None)
@@ -65,15 +76,31 @@ def shape(spec: Shapes, entries: SecretMap) -> Shaped:
 class _Used:
     """Entries, and which of them were used."""
 
-    def __init__(self, entries: SecretMap) -> None:
-        self._entries = entries
+    def __init__(self, entries: SecretMap, lacking: AbstractSet[str]) -> None:
+        self._entries, self._lacking = entries, lacking - entries.keys()
+        self._uses: set[tuple[str, str]] = set()
+        self._bytes = 0
         self.names: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Whether there is more to say of an entry than that it is optional and missing."""
+        return name not in self._lacking
 
     def value(self, name: str, field: str) -> SecretValue:
         """Return an entry as it is."""
+        if name in self._lacking:
+            said = f"{field} needs entry {name}, which is optional, and which the store lacks"
+            raise _failed(said, "Write it into the store, or give it a default")
         if name not in self._entries:
             raise _failed(f"{field} needs entry {name}, which is not there", "List it in data, or correct its name")
         self.names.add(name)
+        if (name, field) not in self._uses:
+            self._uses.add((name, field))
+            self._bytes += render.size(self._entries[name])
+        # Each field holds it once at least. 32 registries with one large password are refused before they are made.
+        if self._bytes > render.MAX_SECRET:
+            said = f"{field} with entry {name} makes the Secret larger than it may be (1 MiB)"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Use smaller values, or name fewer entries")
         return self._entries[name]
 
     def text(self, name: str, field: str) -> str:
@@ -125,7 +152,7 @@ def _ssh_auth(spec: SshAuth, used: _Used) -> Iterable[tuple[str, SecretValue]]:
         raise _failed(f"sshAuth needs a private key in PEM, and entry {spec.private_key_from} is none", _CHECK)
     # OpenSSH takes no key whose last line does not end.
     yield "ssh-privatekey", SecretValue(key if key.endswith("\n") else f"{key}\n")
-    if spec.known_hosts_from:
+    if spec.known_hosts_from and used.has(spec.known_hosts_from):
         yield "known_hosts", used.value(spec.known_hosts_from, "sshAuth")
 
 
@@ -136,25 +163,71 @@ def _tls(spec: Tls, used: _Used) -> Iterable[tuple[str, SecretValue]]:
         raise _failed(f"tls: {said} in entry {spec.certificate_from}", "Put the certificate itself first in its chain")
     yield "tls.crt", used.value(spec.certificate_from, "tls")
     yield "tls.key", used.value(spec.private_key_from, "tls")
-    if spec.ca_from:
-        _public_of_certificate(used.text(spec.ca_from, "tls"), spec.ca_from)
+    if spec.ca_from and used.has(spec.ca_from):
+        _first_certificate(used.text(spec.ca_from, "tls"), spec.ca_from)
         yield "ca.crt", used.value(spec.ca_from, "tls")
 
 
-def _public_of_certificate(pem: str, name: str) -> bytes:
-    """Return the public key of the first certificate, all of which can be read."""
+def _first_certificate(pem: str, name: str) -> Any:
+    """Return the first certificate, if all of them can be read."""
     from cryptography import x509  # noqa: PLC0415 - 10 MB that only this shape needs
 
     with errors.boundary(lambda _: _failed(f"tls needs certificates in PEM, and entry {name} is none", _CHECK)):
-        return _der(x509.load_pem_x509_certificates(pem.encode())[0].public_key())
+        return x509.load_pem_x509_certificates(pem.encode())[0]
+
+
+def _public_of_certificate(pem: str, name: str) -> bytes:
+    first = _first_certificate(pem, name)
+    said = f"tls needs a certificate of an RSA, EC or Ed key, and entry {name} is none"
+    with errors.boundary(lambda _: _failed(said, _CHECK)):
+        if first.public_key_algorithm_oid.dotted_string not in _ALGORITHMS:
+            raise TypeError
+        return _der(first.public_key())
+
+
+#: RSA, RSA-PSS, EC, Ed25519, Ed448. To load a key of DSA or DH alone, OpenSSL calculates for as long as whoever made it
+#: likes: seconds for 10 KiB.
+_ALGORITHMS = ("1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1", "1.3.101.112", "1.3.101.113")
+#: The first private key that has no passphrase, and how its DER begins if it is PKCS #8 (RFC 5958) of one of these.
+_KEY = re.compile(r"-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----([^-]*)-----END \1-----")
+_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..)"
+_PKCS8 = re.compile(
+    rb"\x30" + _LENGTH + rb"\x02\x01[\x00\x01]\x30" + _LENGTH + rb"\x06"
+    rb"(?:\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01[\x01\x0a]|\x07\x2a\x86\x48\xce\x3d\x02\x01|\x03\x2b\x65[\x70\x71])",
+    re.DOTALL,
+)
 
 
 def _public_of_key(pem: str, name: str) -> bytes:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
-
-    said = f"tls needs a private key in PEM without a passphrase, and entry {name} is none"
+    if len(pem.encode()) > MAX_KEY:
+        said = f"tls takes private keys of {MAX_KEY >> 10} KiB at most, and entry {name} is larger"
+        raise _failed(said, "Use RSA with 4096 bits, or EC")
+    said = f"tls needs a private key (RSA, EC, Ed) in PEM without a passphrase, and entry {name} is none"
     with errors.boundary(lambda _: _failed(said, _CHECK)):
-        return _der(serialization.load_pem_private_key(pem.encode(), None).public_key())
+        return _der(_private(pem).public_key())
+
+
+def _private(pem: str) -> Any:
+    """Return the first private key, or raise anything.
+
+    Whether an RSA key's numbers are primes is not asked: that takes seconds for 8192 bits. What they make is.
+    """
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - as above
+
+    found = _KEY.search(pem)
+    if not found:
+        raise ValueError
+    block = found[0].encode()
+    if found[1] == "PRIVATE KEY" and not _PKCS8.match(base64.b64decode(found[2])):
+        raise ValueError
+    key = serialization.load_pem_private_key(block, None, unsafe_skip_rsa_key_validation=True)
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.private_numbers()
+        p, q, once = numbers.p, numbers.q, numbers.public_numbers.e * numbers.d - 1
+        if p * q != numbers.public_numbers.n or once % (p - 1) or once % (q - 1):
+            raise ValueError
+    return key
 
 
 def _der(public: Any) -> bytes:
@@ -198,8 +271,8 @@ def _dotenv(variables: Mapping[str, str]) -> str:
     return "".join(f"{name}={_quoted(variables[name], name)}\n" for name in sorted(variables))
 
 
-#: What python-dotenv takes for a variable whatever the quotes; and what the readers undo differently in single ones.
-_VARIABLE, _UNLIKE = re.compile(r"\$\{[^}]*\}"), re.compile(r"\\(?=[\\']|\Z)|\r")
+#: What the readers undo differently in single quotes.
+_UNLIKE = re.compile(r"\\(?=[\\']|\Z)|\r")
 
 
 def _quoted(value: str, name: str) -> str:
@@ -213,7 +286,9 @@ def _quoted(value: str, name: str) -> str:
         for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
             value = value.replace(sign, escaped)
         return f'"{value}"'
-    if _VARIABLE.search(value) or _UNLIKE.search(value):
+    # "${…}", which python-dotenv takes for a variable whatever the quotes.
+    variable = "}" in value.partition("${")[2]
+    if variable or _UNLIKE.search(value):
         said = f"entry {name} has a $ beside what readers of dotenv files undo differently"
         raise _failed(said, "Use json for it, or leave it out with keys")
     return "'{}'".format(value.replace("'", "\\'"))

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from .. import errors
 from ..errors import Reason
+from ..kinds.target import DELIMITER
 from ..secret import SecretMap, SecretValue
 from . import sandbox
 from .filters import MAX_OUTPUT, Salt, Work, Wrong, cost
@@ -27,8 +28,8 @@ MAX_SOURCE = 16 * 1024
 #: Templates that stay compiled; larger ones (characters) are fewer, as each takes much more than its text.
 _KEPT, _LARGE, _KEPT_LARGE = 2048, 1024, 32
 
-#: Signs that are not the ones of tags and comments, and that are not in expressions alone.
-_DELIMITER = re.compile(r"[\[\](){}<>$@!?^&*=~:;|/%#]{2,4}")
+_SIGNS = re.compile(DELIMITER)
+#: The signs of tags and comments.
 _TAKEN = ("{%", "%}", "{#", "#}")
 
 DELIMITERS = ("{{", "}}")
@@ -135,9 +136,9 @@ def _program(text: str, left: str, right: str) -> Program:
     """
     if len(text.encode()) > MAX_SOURCE:
         raise Wrong(f"is larger than {MAX_SOURCE >> 10} KiB", "Split it over several entries", Reason.TEMPLATE_INVALID)
-    fine = left != right and all(_DELIMITER.fullmatch(each) and each not in _TAKEN for each in (left, right))
-    if not fine:
-        hint = "Use two to four signs for each, such as [[ and ]]"
+    fine = (2 <= len(each) <= 4 and _SIGNS.fullmatch(each) and each not in _TAKEN for each in (left, right))
+    if left == right or not all(fine):
+        hint = "Use two to four signs for each, such as [[ and ]]; not + and -"
         raise Wrong("has delimiters that cannot be told from the rest", hint, Reason.TEMPLATE_INVALID)
     return (_large if len(text) > _LARGE else _small)(text, left, right)
 

@@ -26,8 +26,8 @@ ABSENT = GONE | {Reason.PROPERTY_NOT_FOUND}
 #: Keys of one object.
 MAX_KEYS = 500
 #: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
-#: seconds at most.
-LARGE, LONGEST = 64 * 1024, 10.0
+#: seconds at most, to make entries of so many bytes.
+LARGE, LONGEST, MAX_TAKEN = 64 * 1024, 5.0, 8 * render.MAX_SECRET
 
 
 class AllGone(errors.Stalled):
@@ -170,7 +170,6 @@ class Assembly:
         templating: templates.Templating | None = None,
     ) -> None:
         self._spec, self._answers, self._before, self._templating = spec, answers, before, templating
-        self._ends = time.monotonic() + LONGEST
         self._inputs: dict[str, SecretValue] = {}
         self._versions: dict[str, str] = {}
         self._places: dict[str, Use] = {}
@@ -180,14 +179,20 @@ class Assembly:
         #: What the extracts that there are have been given: properties by the place that they were read from.
         self._given: dict[str, set[str]] = {}
         self._lacking: list[str] = []
+        self._budget = rewrite.Budget()
+        self._ends, self._taken = 0.0, 0
 
     @property
     def large(self) -> bool:
         """Whether this may take so long that others should not have to wait."""
         if any(each.place.jmes_path for each in self._answers) or self._templating:
             return True
+        rules = [each.rewrite for each in self._spec.data_from]
+        if any(step.regexp for steps in rules for step in steps):
+            return True
         read = (each.answer.fetched.value for each in self._answers if isinstance(each.answer, render.Parsed))
-        return sum(map(render.size, read)) > LARGE
+        # Each step looks at all names again.
+        return sum(map(render.size, read)) * (1 + max(map(len, rules), default=0)) > LARGE
 
     def run(self) -> Gathered:
         """Return what the Secret should hold.
@@ -195,17 +200,19 @@ class Assembly:
         Raises:
             errors.Stalled: of the first that is not to be had.
         """
+        self._ends = time.monotonic() + LONGEST
         self._not_all_gone()
         for each in self._answers:
             if each.want.extract:
                 self._take_all(each, each.want.extract)
+                self._in_bounds()
         for each in self._answers:
             if each.want.entry:
                 self._take(each, each.want.entry)
-            self._in_time()
+            self._in_bounds()
         self._not_too_many()
         self._not_fewer()
-        shaped = shapes.shape(self._spec.target, self._inputs)
+        shaped = shapes.shape(self._spec.target, self._inputs, self._absent.keys())
         entries = {name: value for name, value in self._inputs.items() if name not in shaped.consumed}
         if self._templating:
             entries = self._templating.run(self._inputs, entries, shaped.entries)
@@ -269,7 +276,7 @@ class Assembly:
             self._lacking.append(answered.where)
             return
         given |= values.keys()
-        for old, new in rewrite.renamed(values, extract.rewrite, where=answered.where).items():
+        for old, new in rewrite.renamed(values, extract.rewrite, self._budget, where=answered.where).items():
             if new in self._inputs:
                 said = f"{answered.where} gives with {rewrite.hinted(old, values)} what an extract before it gives too"
                 hint = "Tell them apart with rewrite, or name the entry in data"
@@ -280,6 +287,7 @@ class Assembly:
             self._extracted[new] = Origin(answered.origin, old)
 
     def _note(self, key: str, answered: Answered) -> None:
+        self._taken += render.size(self._inputs[key])
         self._places[key] = answered.place.use
         if isinstance(answered.answer, render.Parsed) and answered.answer.fetched.version:
             self._versions[key] = answered.answer.fetched.version
@@ -291,7 +299,11 @@ class Assembly:
         for known in (self._inputs, self._versions, self._fallbacks, self._extracted):
             known.pop(key, None)
 
-    def _in_time(self) -> None:
+    def _in_bounds(self) -> None:
+        """See that this takes neither the memory nor the time of others."""
+        if self._taken > MAX_TAKEN:
+            said = f"its entries together are larger than {MAX_TAKEN >> 20} MiB before anything is made of them"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Use fewer entries, or choose less with property")
         if time.monotonic() > self._ends:
             said = f"its entries take longer than {LONGEST:g} s to make out of what the stores answered"
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Use fewer entries, smaller keys or plain properties")

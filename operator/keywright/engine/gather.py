@@ -10,12 +10,14 @@ import collections
 import concurrent.futures
 import contextlib
 import functools
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import errors, kinds
 from ..decide import origins, render, report
+from ..errors import Reason
 from ..kinds.target import Template as TemplateSpec
 from ..secret import FingerprintKey
 from ..stores.base import Credentials, Fetched
@@ -26,12 +28,13 @@ from .fetch import Fetcher, Parked, Question
 from .opened import OpenedStore
 from .records import Record
 
-#: Threads that work through what is large, beside the event loop.
-BESIDE = 4
+#: Threads that work through what is large, beside the event loop; and for how long one of them keeps it waiting
+#: (seconds). Whatever the loop reads or writes waits for that: Python's own 5 ms make it a hundred times slower.
+BESIDE, GIVE_WAY = 4, 0.0005
 #: Keys that one object reads at the same time.
 AT_ONCE = 8
 #: Who asks for patience works: no reason to ask elsewhere.
-PATIENCE = frozenset({errors.Reason.STORE_RATE_LIMITED, errors.Reason.STORE_BUSY})
+PATIENCE = frozenset({Reason.STORE_RATE_LIMITED, Reason.STORE_BUSY})
 _Ask = Callable[[Question, Use], Awaitable[Fetched | errors.Error]]
 
 
@@ -54,6 +57,7 @@ class Gatherer:
     ) -> None:
         self._catalog, self._fetcher, self._keys = catalog, fetcher, keys
         self._credentials, self._config_map = credentials, config_map
+        sys.setswitchinterval(GIVE_WAY)
         self._beside = concurrent.futures.ThreadPoolExecutor(BESIDE, thread_name_prefix="render")
         self._turns: dict[str, asyncio.Lock] = collections.defaultdict(asyncio.Lock)
 
@@ -159,11 +163,14 @@ class Gatherer:
     ) -> dict[Question, Fetched | errors.Error]:
         """Ask all questions; an outage of one is an outage of all, unless it is covered by another place."""
         namespace = record.key.namespace
+        left = _Room()
 
         async def ask(question: Question, use: Use) -> Fetched | errors.Error:
             try:
-                return await self._fetcher.read(
-                    question, record.since, namespace, lambda: self._credentials(use.record, namespace)
+                return left.take(
+                    await self._fetcher.read(
+                        question, record.since, namespace, lambda: self._credentials(use.record, namespace)
+                    )
                 )
             except errors.Stalled as error:
                 return error
@@ -222,6 +229,26 @@ def _before(record: Record, made_of: str | None) -> Before:
 def _is_silence(result: object) -> bool:
     """Whether a store that should have answered is in trouble, so that another may be asked."""
     return isinstance(result, errors.Outage) and result.reason not in PATIENCE
+
+
+class _Room:
+    """What one object may still keep of what stores answer, until its Secret is made."""
+
+    def __init__(self) -> None:
+        self._left = render.MAX_READ
+
+    def take(self, fetched: Fetched) -> Fetched:
+        """Return an answer if there is room for it.
+
+        Raises:
+            errors.Stalled: ``ValueTooLarge``.
+        """
+        weight = render.weight(fetched.value) if fetched.is_map else render.size(fetched.value)
+        if self._left < weight:
+            said = f"the keys that it reads take more than {render.MAX_READ >> 20} MiB when they are taken apart"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Read fewer or smaller keys in one ApiKeySecret")
+        self._left -= weight
+        return fetched
 
 
 def _error(answer: render.Parsed | errors.Error) -> errors.Error:

@@ -22,9 +22,9 @@ _NAMES = Cel(
 )
 _Text = Annotated[str, pydantic.StringConstraints(max_length=16384)]
 _Texts = Annotated[dict[str, _Text], pydantic.Field(max_length=64), _NAMES]
-_Sign = Annotated[
-    Printable, pydantic.StringConstraints(min_length=2, max_length=4, pattern=r"^[-!#$%&*+/<=>?@^|~(){}\[\]]+$")
-]
+#: Signs that delimiters of templates are made of: not ``-`` and ``+``, by which Jinja trims white space.
+DELIMITER = r"^[!#$%&*/:;<=>?@^|~(){}\[\]]+$"
+_Sign = Annotated[Printable, pydantic.StringConstraints(min_length=2, max_length=4, pattern=DELIMITER)]
 
 
 class Delimiters(Spec):
