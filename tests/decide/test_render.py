@@ -153,6 +153,15 @@ def test_an_expression_that_could_grow_without_bound_is_refused_before_it_runs(e
     assert (error.reason, "may not" in error.message) == (Reason.INVALID_SPEC, True)
 
 
+def test_an_expression_may_cost_its_length_times_the_size_of_the_key_and_no_more() -> None:
+    fetched = a_map({"keys": [0] * 32_000})
+    short, long = "length(keys[?@ > `0`])", "length(keys[?" + " || ".join(["@ > `0`"] * 20) + "])"
+
+    assert value(fetched, jmes_path=short) == b"0"
+    error = refusal(lambda: value(fetched, jmes_path=long))
+    assert (error.reason, "may search" in error.message) == (Reason.VALUE_TOO_LARGE, True)
+
+
 @given(st.binary(min_size=1))
 def test_what_was_encoded_is_decoded(data: bytes) -> None:
     url = base64.urlsafe_b64encode(data)
