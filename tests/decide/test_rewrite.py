@@ -34,10 +34,13 @@ def renamed(names: list[str], *rules: dict[str, Any]) -> dict[str, str]:
     return rewrite.renamed(names, [Rewrite.model_validate(each) for each in rules], rewrite.Budget(), where=WHERE)
 
 
-def extracted(value: Any, name: str | None = None, **wanted: Any) -> dict[str, bytes]:
+def extracted(value: Any, name: str | None = None, *, allow_empty: bool = False) -> dict[str, bytes]:
     text, is_map = (value, False) if isinstance(value, str) else (json.dumps(value), True)
     parsed = render.Parsed(Fetched(SecretValue(text), is_map=is_map))
-    return {name: each.reveal() for name, each in rewrite.extracted(parsed, name, WHERE, **wanted).items()}
+    values = rewrite.extracted(parsed, name, WHERE)
+    if not allow_empty:
+        rewrite.check_empty(values, (), WHERE)
+    return {name: each.reveal() for name, each in values.items()}
 
 
 def refusal(call: Callable[[], object]) -> errors.Stalled:

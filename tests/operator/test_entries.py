@@ -371,3 +371,19 @@ def test_two_stores_that_stand_in_for_each_other_and_are_both_silent_are_an_outa
         down.wait(2)
         world.holds(lambda: world.condition()["status"] == "True", "the object is Ready", 3)
     assert "a bug" not in operator.log.read_text()
+
+
+@pytest.mark.parametrize("how", ["data", "data-empty", "allowEmpty"])
+def test_an_empty_property_stops_an_extract_only_where_nobody_has_said_what_it_is(world: World, how: str) -> None:
+    world.start()
+    world.put("llm/shared", A="1", B="")
+    world.put("llm/b", v="2")
+    world.has_store()
+    world.apply(api_key_secret("llm", dataFrom=[extract("llm/shared")]))
+    assert "is empty" in world.is_refused("ValueEmpty")["message"]
+
+    data = {"data": [entry("B", "llm/b", "v")], "data-empty": [entry("B", "llm/shared", "B", allowEmpty=True)]}
+    more = {"allowEmpty": True} if how == "allowEmpty" else {}
+    world.apply(api_key_secret("llm", *data.get(how, []), dataFrom=[extract("llm/shared", **more)]))
+
+    world.secret_becomes({"A": "1", "B": "2" if how == "data" else ""})

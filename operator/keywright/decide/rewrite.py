@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -20,7 +20,7 @@ import re2
 from .. import errors, schema
 from ..errors import Reason
 from ..kinds.rewrite import Case, Regexp, Rewrite
-from ..secret import SecretValue
+from ..secret import SecretMap, SecretValue
 from . import render
 
 #: Entries of one map.
@@ -38,6 +38,8 @@ MAX_COST = 32 * 1024 * 1024
 
 #: What it costs to compile one instruction; a step for one name, and each of its characters: measured in the same unit.
 _COMPILED, _STEP, _CHARACTER = 64, 512, 8
+
+_LIST = "list the wanted ones in data in place of the extract"
 
 _KEY = pydantic.TypeAdapter[str](schema.DataKey)
 
@@ -89,7 +91,7 @@ def renamed(names: Iterable[str], rules: Sequence[Rewrite], budget: Budget, *, w
             result[old], cost = step(new)
             budget.take(cost, where)
             _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct it", only=old)
-    hint = "Rename them with rewrite, for example case: UpperSnake, or name the entries in data"
+    hint = f"Rename them with rewrite, for example case: UpperSnake, or {_LIST}"
     _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
     _check_conflicts(result, where)
     return result
@@ -99,8 +101,6 @@ def extracted(
     parsed: render.Parsed,
     property: str | None,  # noqa: A002 - the field's name
     where: str,
-    *,
-    allow_empty: bool = False,
 ) -> dict[str, SecretValue]:
     """Return the entries of a map by the names that they have in the store.
 
@@ -110,19 +110,33 @@ def extracted(
     Args:
         property: which property of the key is the map: a literal name, else segments joined by dots; None for the key.
         where: the map, as messages begin.
-        allow_empty: whether empty values are taken, and a map without entries.
 
     Raises:
-        errors.Stalled: ``PropertyNotFound``: no map is there; ``ValueEmpty``; ``ValueTooLarge``: too many entries;
-            ``DecodeFailed``: a value is no text.
+        errors.Stalled: ``PropertyNotFound``: no map is there; ``ValueTooLarge``: too many entries; ``DecodeFailed``: a
+            value is no text.
     """
     values = _map(parsed, property, where)
     if len(values) > MAX_ENTRIES:
         said = f"{where} has more than {MAX_ENTRIES} entries"
         raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Name the entries in data, or spread them over several keys")
-    if not values and not allow_empty:
-        raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} has no entries", "Write the entries into the store")
-    return {name: _value(values, name, where, allow_empty) for name in values}
+    return {name: _value(values, name, where) for name in values}
+
+
+def check_empty(values: SecretMap, besides: Container[str], where: str) -> None:
+    """Refuse a map without entries, and entries without a value.
+
+    Args:
+        besides: names of entries that may be empty, as nothing is made of them.
+
+    Raises:
+        errors.Stalled: ``ValueEmpty``.
+    """
+    hint = "Write it into the store, or set allowEmpty beside the extract"
+    if not values:
+        raise errors.Stalled(Reason.VALUE_EMPTY, f"{where} has no entries", hint)
+    for name, value in values.items():
+        if not value and name not in besides:
+            raise errors.Stalled(Reason.VALUE_EMPTY, f"{where}, {hinted(name, values)}, is empty", hint)
 
 
 def hinted(name: str, among: Iterable[str], become: str | None = None) -> str:
@@ -169,15 +183,13 @@ def _object(value: Any, where: str) -> dict[str, Any]:
     return found
 
 
-def _value(values: Mapping[str, Any], name: str, where: str, allow_empty: bool) -> SecretValue:
-    def wrong(reason: Reason, what: str, hint: str) -> errors.Stalled:
-        return errors.Stalled(reason, f"{where}, {hinted(name, values)}, {what}", hint)
+def _value(values: Mapping[str, Any], name: str, where: str) -> SecretValue:
+    def wrong(_: Exception) -> errors.Stalled:
+        said = f"{where}, {hinted(name, values)}, is not text that can be read"
+        return errors.Stalled(Reason.DECODE_FAILED, said, "Correct the value")
 
-    with errors.boundary(lambda _: wrong(Reason.DECODE_FAILED, "is not text that can be read", "Correct the value")):
-        secret = SecretValue(render.text_of(values[name]))
-    if not secret and not allow_empty:
-        raise wrong(Reason.VALUE_EMPTY, "is empty", "Write the value into the store")
-    return secret
+    with errors.boundary(wrong):
+        return SecretValue(render.text_of(values[name]))
 
 
 def _check(
@@ -210,7 +222,7 @@ def _check_conflicts(names: Mapping[str, str], where: str) -> None:
         if (other := first.setdefault(names[old], old)) != old:
             both = f"{hinted(other, names)} and {hinted(old, names)}"
             said = f"{where} has {both}, which become the same: {render.cut(names[old])}"
-            hint = "Change the rewrite so that they stay apart, or name the entries in data"
+            hint = f"Change the rewrite so that they stay apart, or {_LIST}"
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
 
 

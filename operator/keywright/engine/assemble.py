@@ -276,12 +276,16 @@ class Assembly:
             self._lacking.append(answered.where)
             return
         given |= values.keys()
-        for old, new in rewrite.renamed(values, extract.rewrite, self._budget, where=answered.where).items():
-            if new in self._inputs:
+        names = rewrite.renamed(values, extract.rewrite, self._budget, where=answered.where)
+        # What `data` names wins over what is extracted.
+        over = {entry.key for entry in self._spec.data}
+        if not extract.allow_empty:
+            rewrite.check_empty(values, {old for old, new in names.items() if new in over}, answered.where)
+        for old, new in names.items():
+            if new in self._inputs and new not in over:
                 said = f"{answered.where} gives with {rewrite.hinted(old, values)} what an extract before it gives too"
                 hint = "Tell them apart with rewrite, or name the entry in data"
-                if not any(entry.key == new for entry in self._spec.data):
-                    raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
+                raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
             self._inputs[new] = values[old]
             self._note(new, answered)
             self._extracted[new] = Origin(answered.origin, old)

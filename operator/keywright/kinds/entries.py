@@ -121,3 +121,5 @@ class DataFrom(Spec):
     """How the names become those of entries, step by step."""
     optional: bool = False
     """Whether the Secret is written without these entries while the store has no such key."""
+    allow_empty: bool = False
+    """Whether properties without a value become entries too, and the key may be without properties."""
