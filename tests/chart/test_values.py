@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import re
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 import helm
+import keywright
 
 Json = dict[str, Any]
 VALUES = (helm.CHART / "values.yaml").read_text()
@@ -38,6 +41,17 @@ VALUES = (helm.CHART / "values.yaml").read_text()
         ({"commonLabels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}, "/commonLabels/rbac."),
         ({"fileStore": {"volume": {"configMap": {"name": "keys"}}}}, "/fileStore/volume/configMap"),
         ({"fileStore": {"volume": {"name": "files", "emptyDir": {}}}}, "/fileStore/volume/name"),
+        ({"image": {"repository": "reg/kw:1.0"}}, "/image/repository"),
+        ({"image": {"repository": "https://registry.example.com/kw"}}, "/image/repository"),
+        ({"image": {"repository": f"kw@sha256:{'0' * 64}"}}, "/image/repository"),
+        ({"image": {"repository": ""}}, "/image/repository"),
+        ({"commonLabels": {"team": "a b"}}, "/commonLabels/team"),
+        ({"commonLabels": {"team": "a" * 64}}, "/commonLabels/team"),
+        ({"podLabels": {"team": "-a"}}, "/podLabels/team"),
+        ({"networkPolicy": {"enabled": True, "egress": None}}, "networkPolicy.egress is null"),
+        ({"metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}}, "needs the Service of metrics.enabled"),
+        ({"enabled": "yes"}, "/enabled"),
+        ({"enabled": False}, "no condition asks for it"),
         (
             {"fileStore": {"volume": {"emptyDir": {}}}, "clusterStores": {"enabled": False}},
             "it needs clusterStores.enabled=true",
@@ -47,6 +61,29 @@ VALUES = (helm.CHART / "values.yaml").read_text()
 def test_what_is_mistyped_is_refused_by_name(values: Json, said: str) -> None:
     with pytest.raises(helm.HelmError, match=re.escape(said)):
         helm.template("keywright", "keywright-system", values)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    ["kw", "team/kw", "registry.example.com/a_b/c-d", "localhost:5000/kw", "[::1]:5000/kw", "REG.example.com/kw__1.0"],
+)
+def test_an_image_may_be_anywhere(repository: str) -> None:
+    parts = helm.template("keywright", "keywright-system", {"image": {"repository": repository, "tag": "1"}})
+
+    assert f"{repository}:1" in json.dumps(parts)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_chart_of_charts_may_switch_it_off_and_hand_it_what_is_global(tmp_path: pathlib.Path, enabled: bool) -> None:
+    shutil.copytree(helm.CHART, tmp_path / "charts" / "keywright")
+    dependency = {"name": "keywright", "version": keywright.__version__, "condition": "keywright.enabled"}
+    chart = {"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [dependency]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    values: Json = {"global": {"registry": "x"}, "keywright": {"enabled": enabled}}
+
+    parts = helm.documents(helm.run("template", "platform", str(tmp_path), values=values))
+
+    assert ("Deployment" in {each["kind"] for each in parts}) == enabled
 
 
 def explained(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
@@ -90,7 +127,7 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
 
     known, there = set(paths(schema, "properties")), set(paths(yaml.safe_load(VALUES), ""))
 
-    # Helm itself hands `global` to charts that are part of others.
-    assert known - there == {"global", "resources.claims"}
+    # What Helm itself looks at, or hands to charts that are part of others.
+    assert known - there == {"enabled", "global", "resources.claims"}
     free = ("resources.", "podSecurityContext.", "securityContext.")
     assert [each for each in there - known if not each.startswith(free)] == []
