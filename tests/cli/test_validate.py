@@ -110,7 +110,7 @@ def test_each_finding_has_its_line(tmp_path: pathlib.Path) -> None:
         (7, "spec.refreshIntervall", "is no field; did you mean refreshInterval?"),
         (10, "spec.data[0].remoteRef.path", "is required"),
         (11, "spec.data[0].remoteRef.key", "write path"),
-        (12, "spec.data[1].key", r"is not written like ^\\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
+        (12, "spec.data[1].key", r"is not written like ^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
         (14, "spec.target.adopt", "must be one of Never, IfEqual, Always"),
     ]
 
@@ -136,18 +136,48 @@ def test_rules_are_looked_at_where_all_else_is_right(tmp_path: pathlib.Path) -> 
         ("spec.data[0].remoteRef", "property and jmesPath exclude each other"),
         ("spec.refreshInterval", "must be 0 (once) or at least 10s"),
     ]
-    assert said.json["rules"] is True
+    assert (said.json["rules"], said.json["unchecked"]) == (True, [])
 
 
-def test_without_the_library_of_rules_that_is_told(tmp_path: pathlib.Path) -> None:
+#: A shell of Python in which the library of rules is not installed.
+WITHOUT = "import sys; sys.modules['cel'] = None; from keywright.cli import main; main()"
+
+
+def without_rules(*arguments: str) -> Said:
+    done = subprocess.run([sys.executable, "-c", WITHOUT, "validate", *arguments], capture_output=True, check=False)
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_what_the_library_of_rules_is_missing_for_is_told_and_is_no_success(tmp_path: pathlib.Path) -> None:
+    file = str(tmp_path / "a.yaml")
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(with_spec(refreshInterval="5s")))
-    program = "import sys; sys.modules['cel'] = None; from keywright.cli import main; main()"
 
-    command = [sys.executable, "-c", program, "validate", str(tmp_path / "a.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said, told = without_rules(file), without_rules(file, "-o", "json")
 
-    assert done.returncode == 0
-    assert "Rules between fields were not checked" in done.stdout
+    assert (said.code, told.code) == (1, 1)
+    assert "spec.refreshInterval: not checked: must be 0 (once) or at least 10s" in said.out
+    assert "pip install '.[validate]'" in said.out
+    assert (told.json["rules"], told.json["findings"]) == (False, [])
+    assert ("spec.refreshInterval", "must be 0 (once) or at least 10s") in [
+        (each["path"], each["message"]) for each in told.json["unchecked"]
+    ]
+
+
+def test_rules_may_be_left_to_the_api_server(tmp_path: pathlib.Path) -> None:
+    file = str(tmp_path / "a.yaml")
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(with_spec(refreshInterval="5s")))
+
+    with_it = keywright("validate", file, "--no-rules", "-o", "json")
+
+    assert (with_it.code, with_it.json["rules"], with_it.json["findings"]) == (0, False, [])
+    assert with_it.json["unchecked"] != []
+    assert without_rules(file, "--no-rules").code == 0
+
+
+def test_of_what_is_wrong_without_them_no_rules_are_listed(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(with_spec(refreshIntervall="5s")))
+
+    assert without_rules(str(tmp_path / "a.yaml"), "-o", "json").json["unchecked"] == []
 
 
 @pytest.mark.parametrize(
@@ -169,6 +199,34 @@ def test_what_is_no_yaml_is_refused_without_its_text(
     ((at, path, why),) = found(said)
     assert (at, path, message in why) == (line, "", True), why
     assert CANARY not in said.everything
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [("c: [\n", 2), ("--- [}\n", 1), ("a: !!python/name:os.x y\n", 1), ("a: 0x_\n", 1), ("a: &a [*a]\n", 1)],
+)
+def test_a_broken_document_does_not_hide_what_is_wrong_with_the_next(
+    tmp_path: pathlib.Path, broken: str, line: int
+) -> None:
+    said = run(tmp_path, f"{MANIFEST}---\n{broken}---\n{MANIFEST}---\n{broken}")
+
+    # The finding of line 7, of the broken one, of line 7 of the one after.
+    length, own = MANIFEST.count("\n") + 1, broken.count("\n") + 1
+    lines = [each for each, path, _ in found(said) if not path]
+    assert lines == [length + line, length + own + length + line]
+    assert [each for each, path, _ in found(said) if "Intervall" in path] == [7, length + own + 7]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        (with_entry(key=""), "must have at least 1 character"),
+        (with_remote(path="a" * 1025), "must have at most 1024 characters"),
+        (store(limits={"requestsPerSecond": 0}), "must be at least 1"),
+    ],
+)
+def test_an_amount_is_told_in_its_unit(tmp_path: pathlib.Path, manifest: Json, message: str) -> None:
+    assert message in [said for *_, said in found(run(tmp_path, manifest))]
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: pathlib.Path) -> None:

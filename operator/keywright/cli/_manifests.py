@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import yaml
 
 #: Values in one document, with those that aliases repeat; levels of them.
 MAX_VALUES, MAX_DEPTH = 100_000, 64
+#: Documents of one file that are not YAML, after which the rest of it is not looked at.
+MAX_BROKEN = 100
+
+_NO_YAML = "it is not YAML"
 
 
 @dataclasses.dataclass
@@ -70,38 +74,68 @@ _Loader.add_implicit_resolver(
 )
 
 
-def documents(text: str) -> Iterator[Document]:
-    """Yield the documents of a file.
+def documents(text: str) -> Iterator[Document | Unreadable]:
+    """Yield the documents of a file, and for each that cannot be read what is wrong with it."""
+    lines = text.splitlines(keepends=True)
+    start, told = 0, -1
+    for _ in range(MAX_BROKEN):
+        broken = yield from _documents("".join(lines[start:]), start)
+        if broken is None:
+            return
+        if broken != told:
+            yield Unreadable(broken + 1, _NO_YAML)
+        told = broken
+        # YAML has no way back from an error, but no document reaches beyond such a line.
+        following = range(max(broken, start + 1), len(lines))
+        start = next((number for number in following if re.match(r"---(\s|$)", lines[number])), len(lines))
 
-    Raises:
-        Unreadable: it is no YAML; those before were yielded.
+
+def _documents(text: str, above: int) -> Generator[Document | Unreadable, None, int | None]:
+    """Yield documents, and return the line of what is not YAML, counted from 0; None if all is.
+
+    Args:
+        above: lines that stand before the text.
     """
     try:
         loader: Any = _Loader(text)
         while loader.check_node():
-            yield _Reader(loader).document(loader.get_node())
-    except yaml.YAMLError as wrong:
-        mark = getattr(wrong, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+            yield _read(loader, loader.get_node(), above)
+    except yaml.MarkedYAMLError as wrong:
+        return above + wrong.problem_mark.line if wrong.problem_mark else above
+    except (yaml.YAMLError, RecursionError):
+        # Of the whole text, not of a document.
+        yield Unreadable(above + 1, _NO_YAML)
+    return None
+
+
+def _read(loader: Any, node: yaml.Node, above: int) -> Document | Unreadable:
+    try:
+        return _Reader(loader, above).document(node)
+    except Unreadable as wrong:
+        return wrong
+    except yaml.MarkedYAMLError as wrong:
+        mark = wrong.problem_mark or node.start_mark
     except (ValueError, RecursionError):
-        line = 1
-    else:
-        return
-    raise Unreadable(line, "it is not YAML")
+        mark = node.start_mark
+    return Unreadable(above + mark.line + 1, _NO_YAML)
 
 
 class _Reader:
-    """Reads one document."""
+    """Reads one document, below some lines of others."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, above: int) -> None:
         self._loader = loader
+        self._above = above
         self._read = 0
         self._lines: dict[str, int] = {}
         self._doubled: list[tuple[str, int]] = []
 
     def document(self, node: yaml.Node) -> Document:
-        value = self._value(node, "", node.start_mark.line + 1, 0)
+        value = self._value(node, "", self._line(node), 0)
         return Document(value, self._lines, self._doubled)
+
+    def _line(self, node: yaml.Node) -> int:
+        return int(self._above + node.start_mark.line + 1)
 
     def _value(self, node: yaml.Node, path: str, line: int, depth: int) -> Any:
         self._read += 1
@@ -112,7 +146,7 @@ class _Reader:
             return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
             return [
-                self._value(each, f"{path}[{number}]", each.start_mark.line + 1, depth + 1)
+                self._value(each, f"{path}[{number}]", self._line(each), depth + 1)
                 for number, each in enumerate(node.value)
             ]
         return self._loader.construct_object(node)
@@ -123,7 +157,7 @@ class _Reader:
         result: dict[str, Any] = {}
         seen: set[str] = set()
         for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
+            name, line = str(key.value), self._line(key)
             below = step(path, name)
             if id(key) in own:
                 if name in seen:

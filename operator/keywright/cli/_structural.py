@@ -21,6 +21,8 @@ from . import _manifests
 
 Json = dict[str, Any]
 
+_PLURALS = {"entry": "entries", "item": "items", "character": "characters"}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
@@ -34,10 +36,18 @@ class Fault:
     message: str
 
 
-def faults(described: Json, value: Any, path: str) -> list[Fault]:
+def faults(described: Json, value: Any, path: str, *, rules: bool = True) -> list[Fault]:
     """Return what a structural schema says against a value; its rules only where all else is right."""
     bare = _without_nulls(described, value)
-    return list(_checked(described, bare, path)) or list(_ruled(described, bare, path))
+    found = list(_checked(described, bare, path))
+    if found or not (rules and rules_are_checked()):
+        return found
+    return [each.fault for each in _rules(described, bare, path) if not _holds(each)]
+
+
+def rules(described: Json, value: Any, path: str) -> list[Fault]:
+    """Return what the rules demand of a value: what would be wrong with it where one does not hold."""
+    return [rule.fault for rule in _rules(described, _without_nulls(described, value), path)]
 
 
 @functools.cache
@@ -100,7 +110,7 @@ def _is_whole(value: Any) -> bool:
 
 def _object(described: Json, value: Json, path: str) -> Iterator[Fault]:
     fields = described.get("properties")
-    yield from _bounded(described, "Properties", "entries", len(value), path)
+    yield from _bounded(described, "Properties", "entry", len(value), path)
     for name in described.get("required", ()):
         if name not in value:
             yield Fault(_manifests.step(path, name), "is required")
@@ -116,7 +126,7 @@ def _object(described: Json, value: Json, path: str) -> Iterator[Fault]:
 
 
 def _array(described: Json, value: list[Any], path: str) -> Iterator[Fault]:
-    yield from _bounded(described, "Items", "items", len(value), path)
+    yield from _bounded(described, "Items", "item", len(value), path)
     seen = []
     keys = described.get("x-kubernetes-list-map-keys")
     unique = keys or described.get("x-kubernetes-list-type") == "set"
@@ -130,19 +140,25 @@ def _array(described: Json, value: list[Any], path: str) -> Iterator[Fault]:
 
 
 def _string(described: Json, value: str, path: str) -> Iterator[Fault]:
-    yield from _bounded(described, "Length", "characters", len(value), path)
+    yield from _bounded(described, "Length", "character", len(value), path)
     pattern = described.get("pattern")
     if pattern and not _compiled(pattern).search(value):
         shown = pattern if len(pattern) <= 80 else f"{pattern[:77]}..."
-        yield Fault(path, f"is not written like {ascii(shown)[1:-1]}")
+        yield Fault(path, f"is not written like {shown.encode('ascii', 'backslashreplace').decode()}")
 
 
 def _bounded(described: Json, of: str, unit: str, size: float, path: str) -> Iterator[Fault]:
     least, most = described.get(f"min{of}"), described.get(f"max{of}")
     if least is not None and size < least:
-        yield Fault(path, f"must be at least {least} {unit}".rstrip())
+        yield Fault(path, f"must {_amount('at least', least, unit)}")
     if most is not None and size > most:
-        yield Fault(path, f"must be at most {most} {unit}".rstrip())
+        yield Fault(path, f"must {_amount('at most', most, unit)}")
+
+
+def _amount(bound: str, number: float, unit: str) -> str:
+    if not unit:
+        return f"be {bound} {number}"
+    return f"have {bound} {number} {unit if number == 1 else _PLURALS[unit]}"
 
 
 @functools.cache
@@ -150,21 +166,28 @@ def _compiled(pattern: str) -> Any:
     return re2.compile(pattern)
 
 
-def _ruled(described: Json, value: Any, path: str) -> Iterator[Fault]:
-    """Yield what the rules say, of the value and of all below it."""
-    if not rules_are_checked():
-        return
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule, the value that it is about, and what is wrong where it does not hold."""
+
+    text: str
+    described: Json
+    value: Any
+    fault: Fault
+
+
+def _rules(described: Json, value: Any, path: str) -> Iterator[_Rule]:
+    """Yield the rules about a value, and about all below it."""
     for rule in described.get("x-kubernetes-validations", ()):
-        if not _holds(rule["rule"], _for_rules(described, value)):
-            yield Fault(path, rule["message"])
+        yield _Rule(rule["rule"], described, value, Fault(path, rule["message"]))
     if isinstance(value, dict):
         fields = described.get("properties", {})
         for name, each in value.items():
             below = fields.get(name) or described.get("additionalProperties", {})
-            yield from _ruled(below, each, _manifests.step(path, name))
+            yield from _rules(below, each, _manifests.step(path, name))
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from _ruled(described["items"], each, f"{path}[{number}]")
+            yield from _rules(described["items"], each, f"{path}[{number}]")
 
 
 def _for_rules(described: Json, value: Any) -> Any:
@@ -179,15 +202,15 @@ def _for_rules(described: Json, value: Any) -> Any:
     return value
 
 
-def _holds(rule: str, value: Any) -> bool:
+def _holds(rule: _Rule) -> bool:
     """Whether a rule holds; as to the API server, one that cannot be evaluated does not."""
     import cel
 
-    context = cel.Context(variables={"self": value})
+    context = cel.Context(variables={"self": _for_rules(rule.described, rule.value)})
     # What Kubernetes adds to the language, and our rules use.
     context.add_function("indexOf", lambda text, sought: text.find(sought))
     context.add_function("lowerAscii", lambda text: text.encode().lower().decode())
     try:
-        return cel.evaluate(rule, context) is True
+        return cel.evaluate(rule.text, context) is True
     except (LookupError, RuntimeError, TypeError, ValueError):
         return False
