@@ -48,6 +48,21 @@ def test_an_object_that_is_not_ready_says_why_and_the_code_tells_it(world: World
     assert "other" not in call(world, "status", "llm").out
 
 
+def test_a_ready_object_that_lacks_something_says_what(world: World) -> None:
+    world.start()
+    world.put("llm/openai", api_key="sk-one")
+    world.has_store()
+    entries = [entry("KEY", "llm/openai", "api_key"), entry("PERHAPS", "not/there", "api_key", optional=True)]
+    world.apply(api_key_secret("llm", *entries))
+    message = next(each["message"] for each in world.is_ready()["status"]["conditions"] if each["type"] == "Ready")
+
+    said = call(world, "status")
+
+    assert said.code == 0
+    assert "The stores do not have PERHAPS." in message
+    assert f"\n\n{world.namespace}/llm\n  {message}\n" in said.out
+
+
 def test_programs_get_the_same_as_json_and_yaml(world: World) -> None:
     world.start()
     world.has_key()

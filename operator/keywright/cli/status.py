@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import Reason
 from . import _connection, _health, _leader, _output, _types
 from ._exit import Exit
 from ._output import lasting, seconds_since
@@ -153,9 +154,9 @@ def _show_objects(page: _output.Page, objects: Sequence[Row], namespace: str | N
 
 
 def _explain(page: _output.Page, rows: dict[str, Row]) -> None:
-    """Print the message of each that is not Ready."""
+    """Print the message of each that is not Ready, or Ready with a reservation: something is missing or suspended."""
     for name, row in rows.items():
-        if row["ready"] != "True":
+        if row["ready"] != "True" or row["reason"] not in (Reason.SYNCED, Reason.VALID):
             page.line()
             page.line(name)
             page.below(row["message"])
