@@ -148,13 +148,18 @@ def test_what_would_be_refused_says_so_with_the_operators_reason(
     assert (plan.code, plan.json["act"], plan.json["why"]) == (1, "refused", reason)
 
 
-def test_a_suspended_object_stays_as_it_is(world: World) -> None:
+def test_a_suspended_object_stays_as_it_is_and_a_secret_that_is_not_there_is_told(world: World) -> None:
     wanted(world, suspend=True)
+    nothing = call(world, "plan", "llm")
+    world.secret_is("llm", {"KEY": OTHER})
 
     plan = call(world, "plan", "llm")
+    blind = call(world, "plan", "llm", kubeconfig=person(world, *READER[1:]))
 
-    assert plan.code == 0
+    assert (nothing.code, plan.code, blind.code) == (0, 0, 0)
+    assert "Secret llm is not there, and is not made: spec.suspend is true." in nothing.out
     assert "Secret llm stays as it is: spec.suspend is true." in plan.out
+    assert "Secret llm is left alone, if it is there, which you may not see: spec.suspend is true." in blind.out
 
 
 def test_a_renamed_target_shows_what_would_be_deleted(world: World) -> None:

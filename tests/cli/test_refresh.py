@@ -85,6 +85,29 @@ def test_a_name_that_does_not_exist_does_not_keep_others_from_being_asked(world:
     assert refresh_of(world, "llm")
 
 
+def test_a_suspended_object_is_not_waited_for_and_is_told_how_it_is_taken_up(world: World) -> None:
+    world.has_key(suspend=True)
+
+    waited, asked = call(world, "refresh", "llm", "--wait"), call(world, "refresh", "llm")
+
+    said = f"llm: suspended: its stores are not read until `keywright resume --namespace={world.namespace} llm` takes"
+    assert (waited.code, asked.code) == (3, 0)
+    assert waited.out == asked.out == f"{said} it up\n"
+
+
+def test_an_object_that_is_suspended_meanwhile_ends_the_wait(world: World) -> None:
+    world.has_key()
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        waiting = threads.submit(call, world, "refresh", "llm", "--wait")
+        world.until(lambda: refresh_of(world, "llm"), "it is asked for")
+
+        call(world, "suspend", "llm")
+
+        said = waiting.result()
+    assert said.code == 3
+    assert said.out.startswith("llm: suspended: ")
+
+
 def test_an_empty_namespace_has_nothing_to_refresh(world: World) -> None:
     said = call(world, "refresh", "--all", "--wait")
 

@@ -18,7 +18,7 @@ class Exit(enum.IntEnum):
     USAGE = 2
     """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
     NOT_READY = 3
-    """`status`, `refresh --wait`: some ApiKeySecrets are not Ready."""
+    """`status`, `refresh --wait`: some ApiKeySecrets are not Ready; the latter: or are suspended."""
     CHANGES = 4
     """`plan`: something would change."""
     BUG = 70

@@ -130,7 +130,8 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
         spec = record.spec_model()
         secret = spec.target_name(name)
         if spec.suspend:
-            return Plan(str(record.key), secret, "nothing", "suspended", _sentence(secret, "nothing", "suspended"))
+            message = await _resting(api, namespace, secret)
+            return Plan(str(record.key), secret, "nothing", "suspended", message)
         return await _forecast(api, place.operator_namespace, record)
     except errors.Error as error:
         if _ours(error):
@@ -139,6 +140,21 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
             act = "update" if spec.target.merges else "delete"
             return Plan(str(record.key), secret, act, "all_gone", _sentence(secret, act, "all_gone"))
         return Plan(str(record.key), secret, "refused", str(error.reason), _refusal(error))
+
+
+async def _resting(api: Cluster, namespace: str, secret: str) -> str:
+    """Say what becomes of the Secret of a suspended object."""
+    from ..cluster import METADATA, SECRETS, Refused
+
+    try:
+        await api.call("GET", SECRETS, namespace, secret, accept=METADATA)
+    except Refused as refused:
+        if refused.status == 404:
+            return f"Secret {secret} is not there, and is not made: {_WHY['suspended']}."
+        if refused.status != 403:
+            raise
+        return f"Secret {secret} is left alone, if it is there, which you may not see: {_WHY['suspended']}."
+    return _sentence(secret, "nothing", "suspended")
 
 
 def _ours(error: errors.Error) -> bool:

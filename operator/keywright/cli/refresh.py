@@ -50,14 +50,16 @@ def command(place: _connection.Place, names: tuple[str, ...], everything: bool, 
 
     Sets the annotation keywright.dev/refresh; the operator acknowledges it in status.lastHandledRefresh.
 
-    Exit code: 0 if it was asked for, and with --wait if all are Ready then; 3 if some are not Ready; 1 if one does not
-    exist, or the wait was in vain.
+    Suspended ones are not read: they are told, and not waited for.
+
+    Exit code: 0 if it was asked for, and with --wait if all are Ready then; 3 with --wait if some are not Ready, or are
+    suspended; 1 if one does not exist, or the wait was in vain.
     """
     if bool(names) == everything:
         raise click.UsageError("Name the ApiKeySecrets to refresh, or say --all.")
 
     async def work(api: Cluster) -> Exit:
-        asking = _Refresh(api, place.namespace_in(api), _token())
+        asking = _Refresh(api, place.namespace_in(api), _token(), waited=wait)
         await asking.ask(await asking.all_names() if everything else tuple(dict.fromkeys(names)))
         if not wait:
             return asking.told()
@@ -75,15 +77,20 @@ def command(place: _connection.Place, names: tuple[str, ...], everything: bool, 
 
 @dataclasses.dataclass
 class _Refresh:
-    """One request for a refresh of some objects, and what has become of it."""
+    """One request for a refresh of some objects, and what has become of it.
+
+    Attributes:
+        waited: whether the outcome is waited for.
+    """
 
     api: Cluster
     namespace: str
     token: str
+    waited: bool
     waiting: set[str] = dataclasses.field(default_factory=set)
+    suspended: set[str] = dataclasses.field(default_factory=set)
     done: dict[str, _health.Health] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
-    waited: bool = False
 
     async def all_names(self) -> tuple[str, ...]:
         """Return the names of all objects of the namespace."""
@@ -103,7 +110,7 @@ class _Refresh:
         body = {"metadata": {"annotations": {REFRESH: self.token}}}
         query = {"fieldManager": "keywright-cli"}
         try:
-            await self.api.call(
+            found = await self.api.call(
                 "PATCH",
                 API_KEY_SECRETS,
                 self.namespace,
@@ -111,7 +118,6 @@ class _Refresh:
                 body=body,
                 content_type=cluster.MERGE,
                 query=query,
-                accept=cluster.METADATA,
             )
         except cluster.Refused as refused:
             if refused.status == 403:
@@ -121,12 +127,12 @@ class _Refresh:
             self.failed[name] = f"does not exist in namespace {self.namespace}"
         else:
             self.waiting.add(name)
+            self._saw(found)
 
     async def wait(self) -> None:
         """Follow the objects until the operator has acknowledged all."""
         from ..cluster import Gone
 
-        self.waited = True
         while self.waiting:
             try:
                 await self._follow()
@@ -158,7 +164,10 @@ class _Refresh:
 
     def _saw(self, item: Json) -> None:
         name = item["metadata"]["name"]
-        if name in self.waiting and (item.get("status") or {}).get("lastHandledRefresh") == self.token:
+        if name in self.waiting and item["spec"].get("suspend"):
+            self.waiting.discard(name)
+            self.suspended.add(name)
+        elif name in self.waiting and (item.get("status") or {}).get("lastHandledRefresh") == self.token:
             self.waiting.discard(name)
             self.done[name] = _health.of(item)
 
@@ -176,13 +185,18 @@ class _Refresh:
                 page.below(health.message)
         for name in sorted(self.waiting):
             page.line(f"{name}: {why or 'a refresh is asked for'}")
+        for name in sorted(self.suspended):
+            resume = f"keywright resume --namespace={self.namespace} {name}"
+            page.line(f"{name}: suspended: its stores are not read until `{resume}` takes it up")
         for name, lost in sorted(self.failed.items()):
             page.line(f"{name}: {lost}")
-        if not (self.done or self.waiting or self.failed):
+        if not (self.done or self.waiting or self.suspended or self.failed):
             page.line(f"No ApiKeySecrets in namespace {self.namespace}.")
         if self.failed or (self.waited and self.waiting):
             return Exit.FAILED
-        return Exit.FINE if all(each.ready == "True" for each in self.done.values()) else Exit.NOT_READY
+        resting = self.waited and self.suspended
+        ready = not resting and all(each.ready == "True" for each in self.done.values())
+        return Exit.FINE if ready else Exit.NOT_READY
 
 
 def _token() -> str:
