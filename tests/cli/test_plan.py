@@ -104,6 +104,30 @@ def test_entries_that_come_go_and_are_not_to_be_had_are_told_apart(world: World)
     assert plan["act"] == "update"
 
 
+def test_programs_are_told_where_each_value_comes_from(world: World) -> None:
+    world.put("llm/openai", api_key=CANARY)
+    world.has_store()
+    entries = [
+        entry("KEY", "llm/openai", "api_key"),
+        entry("REGION", "llm/nothing", "region", default="eu"),
+        entry("PERHAPS", "llm/nothing", "org", optional=True),
+    ]
+    target = {"template": {"mergePolicy": "Replace", "stringData": {"url": "https://{{ KEY }}/"}}}
+    world.apply(api_key_secret("llm", *entries, target=target))
+
+    plan, shown = call(world, "plan", "llm", "-o", "json").json, call(world, "plan", "llm").out
+
+    told = {each["key"]: (each["source"], each["store"], each["path"], each["state"]) for each in plan["entries"]}
+    assert told == {
+        "KEY": ("store", "KeyStore/vault", "llm/openai", "dropped"),
+        "REGION": ("default", "KeyStore/vault", "llm/nothing", "dropped"),
+        "PERHAPS": (None, "KeyStore/vault", "llm/nothing", "absent"),
+        "url": ("made", None, None, "new"),
+    }
+    assert "(made of the others)" in shown
+    assert "(its default)" in shown
+
+
 def test_a_person_sees_one_sentence_and_a_table(world: World) -> None:
     wanted(world)
 
@@ -206,9 +230,17 @@ def test_a_plan_asks_and_never_writes(world: World) -> None:
 def test_a_right_that_is_missing_is_the_readers_own(world: World) -> None:
     wanted(world)
 
-    plan = call(world, "plan", "llm", kubeconfig=person(world, *READER[1:]))
+    blind = person(world, *READER[1:])
+    plan, told = (
+        call(world, "plan", "llm", kubeconfig=blind),
+        call(world, "plan", "llm", "-o", "json", kubeconfig=blind),
+    )
 
-    assert plan.code == 1
+    assert (plan.code, told.code, told.json["act"]) == (1, 1, "unknown")
+    assert "would not be written" not in plan.out
+    assert plan.out.splitlines()[0].endswith(
+        "what would be written you cannot find out: you lack a right that it takes."
+    )
     assert "the API server answered 403 for Secret" in plan.out
     assert "A plan is made with your own rights in the cluster; this one you do not have." in plan.out
 

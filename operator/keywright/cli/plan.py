@@ -49,9 +49,15 @@ _KEYS = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the Secret: fingerprints, never values."""
+    """One entry of the Secret: fingerprints, never values.
+
+    Attributes:
+        source: where its value comes from: ``store``, ``default``, or ``made`` of other keys; None where there is none.
+        store: which one is asked for it; None if none is.
+    """
 
     key: str
+    source: str | None
     store: str | None
     path: str | None
     version: str | None
@@ -65,8 +71,8 @@ class Plan:
     """What would be done.
 
     Attributes:
-        act: ``create``, ``update``, ``delete``, ``nothing``, or ``refused``.
-        why: name of the check that decided; the reason where it is refused.
+        act: ``create``, ``update``, ``delete``, ``nothing``, ``refused``, or ``unknown``: the reader lacks a right.
+        why: name of the check that decided; the reason where it is refused or unknown.
         message: the same as a sentence.
         deletes: name of the Secret that would be deleted because it no longer is the target.
         fingerprints: whose key they are made with: ``install`` or ``run``.
@@ -84,7 +90,7 @@ class Plan:
     @property
     def code(self) -> Exit:
         """Exit code."""
-        if self.act == "refused":
+        if self.act in ("refused", "unknown"):
             return Exit.FAILED
         return Exit.FINE if self.act == "nothing" and not self.deletes else Exit.CHANGES
 
@@ -139,7 +145,7 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
         if isinstance(error, AllGone):
             act = "update" if spec.target.merges else "delete"
             return Plan(str(record.key), secret, act, "all_gone", _sentence(secret, act, "all_gone"))
-        return Plan(str(record.key), secret, "refused", str(error.reason), _refusal(error))
+        return _not_to_be(record, secret, error)
 
 
 async def _resting(api: Cluster, namespace: str, secret: str) -> str:
@@ -250,13 +256,14 @@ def _entries(record: Record, found: Forecast, keys: FingerprintKey) -> tuple[Ent
     for name in named:
         use, old, new = gathered.places[name], present.get(name), wanted.get(name)
         state = "dropped" if name in gathered.dropped else _state(old, new)
-        told = (use.record.title, use.ref.path, gathered.versions.get(name))
+        source = None if name not in gathered.inputs else "default" if name in gathered.absent else "store"
+        told = (source, use.record.title, use.ref.path, gathered.versions.get(name))
         rows.append(Entry(name, *told, state, mark(name, old), mark(name, new)))
     for name in sorted(wanted.keys() - gathered.places.keys()):
         old, new = present.get(name), wanted[name]
-        rows.append(Entry(name, "(made of the others)", None, None, _state(old, new), mark(name, old), mark(name, new)))
+        rows.append(Entry(name, "made", None, None, None, _state(old, new), mark(name, old), mark(name, new)))
     given_up = sorted(found.own - wanted.keys() - named.keys())
-    rows += [Entry(name, None, None, None, "removed", mark(name, present.get(name)), None) for name in given_up]
+    rows += [Entry(name, None, None, None, None, "removed", mark(name, present.get(name)), None) for name in given_up]
     return tuple(rows)
 
 
@@ -272,7 +279,7 @@ def _told(record: Record, found: Forecast, entries: tuple[Entry, ...]) -> Plan:
     secret = record.spec_model().target_name(record.key.name)
     verdict = found.verdict
     if isinstance(verdict, errors.Error):
-        return Plan(str(record.key), secret, "refused", str(verdict.reason), _refusal(verdict), entries)
+        return _not_to_be(record, secret, verdict, entries)
     message = _sentence(secret, verdict.act, verdict.why)
     return Plan(str(record.key), secret, verdict.act, verdict.why, message, entries, next(iter(found.former), None))
 
@@ -281,12 +288,14 @@ def _sentence(secret: str, act: str, why: str) -> str:
     return f"Secret {secret} {_ACTS[act]}: {_WHY[why]}."
 
 
-def _refusal(error: errors.Error) -> str:
+def _not_to_be(record: Record, secret: str, error: errors.Error, entries: tuple[Entry, ...] = ()) -> Plan:
     """Say why nothing would be written; where a right is missing, it is the reader's, not the operator's."""
-    hint = error.hint
+    act, hint = "refused", error.hint
     if "answered 403" in error.message and error.reason in (Reason.TARGET_DENIED, Reason.CREDENTIAL_MISSING):
         hint = "A plan is made with your own rights in the cluster; this one you do not have"
-    return f"{error.message}." + (f" {hint}." if hint else "")
+        act = "unknown"
+    message = f"{error.message}." + (f" {hint}." if hint else "")
+    return Plan(str(record.key), secret, act, str(error.reason), message, entries)
 
 
 def _show(plan: Plan) -> None:
@@ -294,6 +303,11 @@ def _show(plan: Plan) -> None:
     if plan.act == "refused":
         page.line(f"ApiKeySecret {plan.object}: Secret {plan.secret} would not be written ({plan.why}).")
         page.below(plan.message)
+    elif plan.act == "unknown":
+        page.line(
+            f"ApiKeySecret {plan.object}: what would be written you cannot find out: you lack a right that it takes."
+        )
+        page.below(f"{plan.message} `keywright status` tells what the operator has found.")
     else:
         page.line(f"ApiKeySecret {plan.object}: {plan.message}")
     if plan.deletes:
@@ -306,10 +320,15 @@ def _show(plan: Plan) -> None:
     page.table(
         ["KEY", "STORE", "PATH", "VERSION", "STATE", "IN THE SECRET", "IN THE STORE"],
         [
-            [cell or "-" for cell in (each.key, each.store, each.path, each.version, each.state)]
+            [cell or "-" for cell in (each.key, _origin(each), each.path, each.version, each.state)]
             + [each.present or "-", each.wanted or "-"]
             for each in plan.entries
         ],
     )
     page.line()
     page.line(_KEYS[plan.fingerprints])
+
+
+def _origin(entry: Entry) -> str | None:
+    """Return where an entry comes from, for people."""
+    return {"made": "(made of the others)", "default": "(its default)"}.get(entry.source or "", entry.store)
