@@ -63,6 +63,12 @@ class _Plain(logging.Formatter):
         return "\n".join(map(visible, clean))
 
 
+def _ends_kopf(record: logging.LogRecord) -> bool:
+    """Whether it is the trace of an answer of the API server that ends Kopf: who runs it tells that, once."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.name.startswith("kopf.") and isinstance(getattr(error, "status", None), int)
+
+
 def visible(text: str) -> str:
     """Spell out what would break a line, speak to a terminal, or show text in another order than it has."""
     if text.isprintable():
@@ -85,6 +91,7 @@ def configure(level: str) -> None:
     """Set up logging of the whole process: to stderr, at this level for our own loggers; and no core dumps."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.addFilter(lambda record: not _ends_kopf(record))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

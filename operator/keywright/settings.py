@@ -17,6 +17,12 @@ from typing import Literal
 
 _POD_NAMESPACE = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
+#: What to do about a right that the operator lacks.
+GRANT = (
+    "Grant the operator's ServiceAccount the rights that the chart gives it; the chart's watchNamespaces and"
+    " --watch-namespace must name the same namespaces"
+)
+
 #: Namespace of the operator where nothing else is said.
 DEFAULT_NAMESPACE = "keywright-system"
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors, logs, settings
+from ..errors import Reason
 from ..settings import Settings
 from . import _types
 from ._exit import Exit
@@ -38,6 +39,19 @@ ENDING = 10.0
 GARBAGE = (10_000, 20, 20)
 #: An address that is taken, is not this machine's, or needs more rights.
 _NOT_TO_BE_LISTENED_AT = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+
+#: What it means that the API server answers so to a list or a watch of our kinds, and what to do.
+_ANSWERS = {
+    401: ("the API server no longer accepts the operator's login", "Look whether its ServiceAccount is still there"),
+    403: (
+        "the API server answered 403: the operator may not list or watch objects of keywright.dev where it serves them",
+        settings.GRANT,
+    ),
+    404: (
+        "the CRDs of Keywright were deleted while it was running, and with them all of its objects",
+        "Install them: keywright crds | kubectl apply --server-side -f -; then apply the objects again",
+    ),
+}
 
 SECTION = Section.CLUSTER
 
@@ -216,11 +230,21 @@ def _explain(ended: asyncio.Task[object], *, lost: bool) -> Exit:
         log.error("the Lease was lost: ending, so that nothing is written beside the new leader")
         return Exit.FAILED
     for error in _leaves(ended.exception()):
-        if isinstance(error, errors.Error):
-            log.error("%s: %s. %s", error.reason, error.message, error.hint)
+        known = _answered(error)
+        if known:
+            log.error("%s: %s.%s", known.reason, known.message, f" {known.hint}." if known.hint else "")
         else:
             log.error("ending unexpectedly", exc_info=error)
     return Exit.FAILED
+
+
+def _answered(error: BaseException | None) -> errors.Error | None:
+    """Return an error in our words; None if we have none for it."""
+    if isinstance(error, errors.Error):
+        return error
+    # Kopf has no public names for its errors; they tell the status of the answer.
+    said = _ANSWERS.get(getattr(error, "status", 0))
+    return errors.Stalled(Reason.KUBERNETES_UNAVAILABLE, *said) if said else None
 
 
 def _leaves(error: BaseException | None) -> Iterator[BaseException | None]:

@@ -28,7 +28,7 @@ from .gather import Gatherer
 from .health import StoreHealth
 from .loop import Loop
 from .merged import Leftovers
-from .mirror import Mirror
+from .mirror import Mirror, denied
 from .opened import OpenedStore
 from .queue import Key
 from .reconcile import Reconciler
@@ -169,16 +169,13 @@ class App:
     async def _list_stores(self) -> None:
         """Know all stores before the first object asks for one."""
         for kind, resource in self._stores_served():
-            try:
-                for namespace in self._places(kind):
+            for namespace in self._places(kind):
+                try:
                     async for page in self._api.pages(resource, namespace):
                         for item in page["items"]:
                             self._store_seen(kind, item)
-            except cluster.Refused as refused:
-                if refused.status != 404:
-                    raise
-                hint = "Install the CRDs: keywright crds | kubectl apply -f -"
-                raise errors.Stalled(errors.Reason.UNSUPPORTED, f"the cluster knows no {kind}", hint) from None
+                except cluster.Refused as refused:
+                    raise _unlisted(refused, kind, resource, namespace) from None
 
     def _stores_served(self) -> list[tuple[str, cluster.Resource]]:
         return [(kind, resource) for kind, resource in STORE_RESOURCES.items() if kind in self.kinds]
@@ -304,6 +301,16 @@ class App:
             async for page in self._api.pages(resource, namespace, metadata_only=True)
             for item in page["items"]
         }
+
+
+def _unlisted(refused: cluster.Refused, kind: str, resource: cluster.Resource, namespace: str | None) -> errors.Error:
+    """Say why the stores are not to be known, and so no object."""
+    if refused.status == 403:
+        return denied(refused, resource.plural, namespace)
+    if refused.status == 404:
+        hint = "Install the CRDs: keywright crds | kubectl apply --server-side -f -"
+        return errors.Stalled(errors.Reason.UNSUPPORTED, f"the cluster knows no {kind}", hint)
+    return refused
 
 
 def _owners(seen: sync.Seen | None) -> set[str]:

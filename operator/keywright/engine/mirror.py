@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from .. import cluster, errors, pacing
+from .. import cluster, errors, pacing, settings
 from .queue import Key
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,13 @@ Meta = TypeVar("Meta")
 
 #: Seconds after which a watch counts as having worked.
 LASTING = 5.0
+
+
+def denied(refused: cluster.Refused, plural: str, namespace: str | None) -> errors.Stalled:
+    """Say which right the operator lacks to know what exists."""
+    where = f"in namespace {namespace}" if namespace else "in the cluster"
+    message = f"the API server answered {refused.status}: the operator may not list or watch {plural} {where}"
+    return errors.Stalled(errors.Reason.KUBERNETES_UNAVAILABLE, message, settings.GRANT)
 
 
 class Mirror(Generic[Meta]):
@@ -66,7 +73,11 @@ class Mirror(Generic[Meta]):
                 log.info("the watch of %s is too old: listing again", self._resource.plural)
                 self._version = None
             except errors.Error as error:
-                log.warning("the mirror of %s broke off (%s): %s", self._resource.plural, error.reason, error)
+                told = error
+                if isinstance(error, cluster.Refused) and error.status == 403:
+                    told = denied(error, self._resource.plural, self._namespace)
+                hint = f". {told.hint}" if told.hint else ""
+                log.warning("the mirror of %s broke off (%s): %s%s", self._resource.plural, told.reason, told, hint)
             # One that lasted may begin anew at once; one that ends as soon as it began would else be asked for ever.
             failures = 0 if time.monotonic() - began > LASTING else failures + 1
             if failures:
