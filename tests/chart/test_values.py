@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +17,7 @@ import yaml
 
 import helm
 import keywright
+from controlplane import ControlPlane
 
 Json = dict[str, Any]
 VALUES = (helm.CHART / "values.yaml").read_text()
@@ -84,6 +88,14 @@ def test_a_chart_of_charts_may_switch_it_off_and_hand_it_what_is_global(tmp_path
     parts = helm.documents(helm.run("template", "platform", str(tmp_path), values=values))
 
     assert ("Deployment" in {each["kind"] for each in parts}) == enabled
+
+
+def test_helm_as_a_program_works_on_the_callers_cluster(control_plane: ControlPlane) -> None:
+    command = [sys.executable, "-m", "helm", "list", "--namespace=default"]
+    for kubeconfig, code in ((control_plane.kubeconfig, 0), (os.devnull, 1)):
+        environment = os.environ | {"KUBECONFIG": str(kubeconfig), "PYTHONPATH": str(helm.ROOT / "dev")}
+        said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert said.returncode == code, said.stderr
 
 
 def explained(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, Any, str]]:

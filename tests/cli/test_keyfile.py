@@ -139,11 +139,11 @@ def test_a_new_passphrase_is_asked_for_after_the_old_one(desk: Desk) -> None:
 
 WRONG: dict[str, Any] = {
     "a path that is none": (["store", "../a"], "takes no path that is empty"),
-    "a map that is none": (["store", "a", "--map"], "takes no map that is none"),
+    "a map that is none": (["store", "a", "--map"], "cannot take the value as a map: it is not JSON."),
     "an entry that is not there": (["get", "b"], "has no entry b."),
     "a version that is not there": (["get", "a", "--version=7"], "has no entry a version 7"),
     "deleting what is not there": (["delete", "b", "-y"], "has no entry b."),
-    "a folder for a key file": (["list", "--key-file=/etc"], "/etc is no regular file"),
+    "a derivation that it has not": (["store", "a", "--kdf=argon2id"], "is there already, and derives its key by raw."),
     "no key file": (["list", "--key-file=/no/such"], "/no/such cannot be read: No such file or directory."),
 }
 
@@ -158,6 +158,35 @@ def test_what_cannot_be_done_is_said_in_a_line(desk: Desk, name: str) -> None:
     assert (said.code, said.out) == (1, "")
     assert why in said.err.splitlines()[0]
     assert CANARY not in said.err
+
+
+def test_what_the_form_of_a_value_asks_for_is_told_with_what_to_do(desk: Desk) -> None:
+    binary = desk.shell("keywright store a", stdin=b"\xff\xfe")
+    doubled = desk("store", "a", "--map", stdin='{"a": 1, "a": 2}')
+
+    assert binary.err.endswith("cannot take the value as text: it is not UTF-8.\nSay --binary to store it as bytes.\n")
+    assert "it has a key twice in one map.\nWrite it like {" in doubled.err
+
+
+def test_the_way_to_another_derivation_is_told(desk: Desk) -> None:
+    desk.must("store", "a", "--kdf=raw", stdin="x")
+    desk.must("store", "a", "--kdf=raw", stdin="y")
+
+    assert "keywright rekey --kdf pbkdf2-sha256." in desk("store", "a", "--kdf=pbkdf2-sha256", stdin="z").err
+    assert desk.must("get", "a", "--reveal").out == "y"
+
+
+def test_a_link_is_called_a_link(desk: Desk) -> None:
+    desk.must("store", "a", stdin="x")
+    link = desk.file.with_name("link.kw")
+    link.symlink_to(desk.file)
+
+    said = desk("list", f"--file={link}")
+
+    assert said.err.splitlines() == [
+        f"Error: {link} cannot be read: it is a symbolic link.",
+        "Name the file that the link leads to.",
+    ]
 
 
 def test_there_is_no_value_without_one(desk: Desk) -> None:
@@ -198,3 +227,5 @@ def test_wrong_usage_is_told_from_failure(desk: Desk) -> None:
     assert desk("store", "a", "--map", "--binary", stdin="x").code == 2
     assert desk("get").code == 2
     assert desk("list", "--file=").code == 2
+    for flag in ("--file=.", "--key-file=/etc"):
+        assert (desk("list", flag).code, "is no file: it is a folder" in desk("list", flag).err) == (2, True)

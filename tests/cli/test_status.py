@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from build import api_key_secret, entry
+from build import api_key_secret, cluster_key_store, entry
 from cli.terminal import call, keywright, on_a_terminal, person, place
 from world import World
 
@@ -115,6 +115,18 @@ def test_an_empty_namespace_says_what_to_do(world: World) -> None:
     assert said.code == 0
     assert f"No ApiKeySecrets in namespace {world.namespace}; -A shows all." in said.out
     assert "kubectl explain apikeysecret.spec" in said.out
+
+
+def test_a_cluster_store_that_nobody_has_looked_at_may_be_switched_off(world: World) -> None:
+    world.apply(cluster_key_store(world.namespace, world.bao.url, world.mount))
+    ref = {"kind": "ClusterKeyStore", "name": world.namespace}
+    world.apply(api_key_secret("llm", entry("KEY", "llm", "api_key"), storeRef=ref))
+    world.start("--no-cluster-stores")
+    world.is_refused("StoreNotFound")
+
+    said = call(world, "status")
+
+    assert "or does not serve ClusterKeyStores (clusterStores.enabled)." in said.out
 
 
 def test_stores_that_nothing_uses_yet_are_shown(world: World) -> None:

@@ -210,9 +210,12 @@ def test_a_cluster_takes_no_file_that_keeps_others_waiting(algorithm: Any, chang
     assert caught.value.reason is Reason.FILE_REFUSED
 
 
-@pytest.mark.parametrize("text", ['{"a":1,"a":2}', '{"a":NaN}', '{"a":{"b":1,"b":1}}'])
-def test_a_map_that_readers_would_read_differently_is_refused(text: str) -> None:
-    with pytest.raises(errors.Stalled, match="takes no map that is none"):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [('{"a":1,"a":2}', "has a key twice"), ('{"a":NaN}', "is not JSON"), ('{"a":{"b":1,"b":1}}', "has a key twice")],
+)
+def test_a_map_that_readers_would_read_differently_is_refused(text: str, why: str) -> None:
+    with pytest.raises(errors.Stalled, match=f"as a map: it {why}"):
         small(0).put("a", SecretValue(text), "map")
 
 
@@ -303,7 +306,7 @@ def test_a_path_that_no_store_is_asked_for_is_refused(path: str) -> None:
     ("value", "form"), [(CANARY, "map"), ("[1]", "map"), ("{", "map"), (b"\xff", "text"), (b"\xff", "map")]
 )
 def test_a_value_that_is_not_what_it_is_said_to_be_is_refused_without_being_shown(value: Any, form: Any) -> None:
-    with pytest.raises(errors.Stalled, match=f"takes no {form}") as caught:
+    with pytest.raises(errors.Stalled, match=f"cannot take the value as (a )?{form}: it is ") as caught:
         small(0).put("a", SecretValue(value), form)
 
     assert CANARY not in repr(caught.value)

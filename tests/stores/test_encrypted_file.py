@@ -263,12 +263,23 @@ def test_what_is_no_raw_key_is_refused_without_being_shown(file: FileBackend, se
     assert_clean(error, *([secret.decode()] if secret else []))
 
 
-@pytest.mark.parametrize("secret", [b"", b"pass\n", b"a\x00b"])
-def test_a_passphrase_with_a_line_break_is_refused(secret: bytes) -> None:
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        (b"", "is empty"),
+        (b"pass\n", "ends with a line break"),
+        (b"a\x00b", "holds control characters or several lines"),
+        (b"\x07" * 32, "looks like a raw key: 32 bytes"),
+    ],
+)
+def test_what_cannot_be_a_passphrase_is_told_by_what_is_wrong_with_it(secret: bytes, why: str) -> None:
     file = FileBackend(Kdf.fresh("pbkdf2-sha256"), PASSPHRASE.encode())
     file.held.secrets["master", "key"] = secret
 
-    assert "needs a passphrase" in failure(file.opened(**IN_CONFIG_MAP, **BY_PASSPHRASE).login).message
+    error = failure(file.opened(**IN_CONFIG_MAP, **BY_PASSPHRASE).login)
+
+    assert f"is sealed under a passphrase, and what is given {why}" in error.message
+    assert ("printf" in error.hint) == ("line" in why)
 
 
 @pytest.mark.parametrize("gone", ["file", "key"])

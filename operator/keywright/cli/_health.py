@@ -36,7 +36,9 @@ def of(item: Json) -> Health:
     conditions = status.get("conditions") or []
     suspended, ready = report.find(conditions, "Suspended"), report.find(conditions, "Ready")
     if status.get("observedGeneration") != item["metadata"].get("generation"):
-        return Health("Unknown", message="The operator has not looked at it yet in its present form.")
+        unseen = "The operator has not looked at it yet in its present form"
+        off = "" if "namespace" in item["metadata"] else ", or does not serve ClusterKeyStores (clusterStores.enabled)"
+        return Health("Unknown", message=f"{unseen}{off}.")
     told = suspended if suspended.get("status") == "True" else ready
     if not told:
         said = (

@@ -14,6 +14,13 @@ from ._exit import Exit
 if TYPE_CHECKING:
     from ..cluster import Cluster
 
+#: What is said, by what is wanted and whether it was so before.
+_STATES = {
+    (True, False): "is suspended",
+    (True, True): "is suspended already: nothing was changed",
+    (False, False): "is no longer suspended",
+    (False, True): "is not suspended: there was nothing to resume",
+}
 _COMMIT = "A GitOps tool puts back what Git says. To make it stay, commit:"
 
 
@@ -57,8 +64,7 @@ async def _patch(api: Cluster, namespace: str, name: str, suspend: bool) -> None
 
 def _tell(title: str, *, suspend: bool, known: bool) -> None:
     page = _output.Page()
-    state = "suspended" if suspend else "not suspended"
-    page.line(f"ApiKeySecret {title} {'was' if known else 'is'} {state}{' already' if known else ''}.")
+    page.line(f"ApiKeySecret {title} {_STATES[suspend, known]}.")
     page.line()
     page.line(_COMMIT)
     page.line("  spec:")

@@ -114,6 +114,8 @@ class _File(_Text):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value or not value.isprintable() or value.endswith("/"):
             self.wrong("is no file", value, param, ctx)
+        if os.path.isdir(os.path.expanduser(value)):
+            self.wrong("is no file: it is a folder", value, param, ctx)
         return os.path.abspath(os.path.expanduser(str(value)))
 
 

@@ -30,6 +30,7 @@ KEPT_VERSIONS = 5
 #: Values that one data key seals before another takes its place.
 MAX_USES = 2**30
 
+_MAP = 'Write it like {"user": "...", "password": "..."}, each key once'
 _BAD_PATH = re.compile(r"[%\\]|(^|/)\.{0,2}(/|$)")
 
 
@@ -118,8 +119,8 @@ class Contents:
         """Return the contents with a new version of an entry.
 
         Raises:
-            errors.Stalled: ``InvalidSpec``: the path cannot be one; ``ValueTooLarge``.
-            ValueError: ``form`` is ``map`` and the value is no JSON map, or ``text`` and it is no text.
+            errors.Stalled: ``InvalidSpec``: the path cannot be one; ``ValueTooLarge``; ``DecodeFailed``: ``form`` is
+                ``map`` and the value is no JSON map, or ``text`` and it is no text.
         """
         check_path(path)
         if len(value.reveal()) > sealed.MAX_VALUE:
@@ -204,19 +205,34 @@ def check_path(path: str) -> None:
 
 def _check_form(value: SecretValue, form: Form) -> None:
     """Hold a value to what it is said to be; what is wrong is told without it."""
-    with errors.boundary(lambda _: errors.Stalled(Reason.DECODE_FAILED, f"takes no {form} that is none")):
-        if form in ("text", "map"):
-            text = value.reveal().decode()
-        if form == "map" and not isinstance(json.loads(text, object_pairs_hook=_once, parse_constant=_once), dict):
-            raise ValueError
+    if form not in ("text", "map"):
+        return
+    hint = _MAP if form == "map" else "Say --binary to store it as bytes"
+    with errors.boundary(lambda _: _unfit(form, "is not UTF-8", hint)):
+        text = value.reveal().decode()
+    if form == "map":
+        with errors.boundary(lambda _: _unfit(form, "is not JSON", hint)):
+            found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        if not isinstance(found, dict):
+            raise _unfit(form, "is JSON, but a list, a text or a number", hint)
 
 
-def _once(pairs: Any) -> dict[str, Any]:
-    """Return an object whose names stand once; numbers that JSON does not have are refused like doubled names."""
+def _unfit(form: Form, why: str, hint: str) -> errors.Stalled:
+    wanted = "a map" if form == "map" else "text"
+    return errors.Stalled(Reason.DECODE_FAILED, f"cannot take the value as {wanted}: it {why}", hint)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object whose names stand once."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError
+        raise _unfit("map", "has a key twice in one map", _MAP)
     return found
+
+
+def _no_number(_: str) -> None:
+    """Refuse the numbers that JSON does not have."""
+    raise ValueError
 
 
 def _about(store_id: str, label: Label) -> bytes:

@@ -47,14 +47,15 @@ class KeyFile:
 
         Args:
             change: what is to be done; called again where somebody else was faster.
-            algorithm: how the key of a file is made that is not there yet; None: as the passphrase or key wants it.
+            algorithm: how the key of a file is made that is not there yet; None: as the passphrase or key wants it, and
+                as a file that is there has it.
 
         Raises:
-            errors.Stalled: as ``open``, and ``StoreReadOnly``.
+            errors.Stalled: as ``open``, and ``StoreReadOnly``; ``Unsupported``: the file has another algorithm.
         """
         while True:
             before = self._place.read()
-            after = change(self._new(algorithm) if before is None else self._opened(before))
+            after = change(self._new(algorithm) if before is None else self._opened(before, algorithm))
             if self._place.swap(before, _fitting(after)):
                 return after
 
@@ -89,9 +90,12 @@ class KeyFile:
         self._known = kdf, keys.derive(kdf, secret)
         return Contents.new(*self._known)
 
-    def _opened(self, data: bytes) -> Contents:
+    def _opened(self, data: bytes, algorithm: Algorithm | None = None) -> Contents:
         """Open the file; its key is made once for each salt."""
         file = sealed.parse(data)
+        if algorithm not in (None, file.header.kdf.algorithm):
+            said = f"is there already, and derives its key by {file.header.kdf.algorithm}"
+            raise errors.Stalled(Reason.UNSUPPORTED, said, f"Change that by keywright rekey --kdf {algorithm}")
         if not self._known or self._known[0] != file.header.kdf:
             self._secret = self._secret or self._ask(True)
             self._known = file.header.kdf, keys.derive(file.header.kdf, self._secret)

@@ -53,6 +53,9 @@ DEFAULTS: dict[str, dict[str, int]] = {
 Algorithm = Literal["argon2id", "pbkdf2-sha256", "raw"]
 Hex = Annotated[str, pydantic.StringConstraints(pattern="^([0-9a-f]{2})*$", max_length=256)]
 
+_GIVE = "Give its passphrase, by --key-file, or by passphraseRef in a cluster"
+_NO_BREAK = "Write it without a line break at its end, as printf %s does"
+
 #: One key derivation at a time in a process: two would take twice the memory.
 _alone = threading.Lock()
 
@@ -142,8 +145,7 @@ def derive(kdf: Kdf, secret: SecretValue, *, memory: int = MAX_MEMORY, wait: flo
     if kdf.algorithm == "raw":
         return Master(_raw(secret.reveal()), salt)
     passphrase = secret.reveal()
-    if not re.fullmatch(rb"[^\x00-\x1f\x7f]+", passphrase):
-        raise _refused("needs a passphrase, and what is given is none: it is empty, or holds a line break")
+    _check_passphrase(passphrase)
     if not _alone.acquire(timeout=wait):
         raise errors.Outage(Reason.STORE_BUSY, "could not derive its key in time: others derive theirs")
     try:
@@ -189,10 +191,24 @@ def _stretch(kdf: Kdf, passphrase: bytes, salt: bytes) -> bytes:
     return PBKDF2HMAC(hashes.SHA256(), KEY, salt, kdf.iterations).derive(passphrase)
 
 
+def _check_passphrase(given: bytes) -> None:
+    if re.fullmatch(rb"[^\x00-\x1f\x7f]+", given):
+        return
+    needs = "is sealed under a passphrase, and what is given"
+    if not given:
+        raise _refused(f"{needs} is empty", _GIVE)
+    if re.fullmatch(rb"[^\x00-\x1f\x7f]+[\r\n]+", given):
+        raise _refused(f"{needs} ends with a line break", _NO_BREAK)
+    if len(given) == KEY:
+        raise _refused(f"{needs} looks like a raw key: 32 bytes", _GIVE)
+    raise _refused(f"{needs} holds control characters or several lines", _NO_BREAK)
+
+
 def _raw(value: bytes) -> bytes:
     key = value if len(value) == KEY else _decoded(value)
     if not key:
-        raise _refused("needs a raw key, and what is given is none: neither 32 bytes nor their base64")
+        said = "is sealed under a raw key, and what is given is neither 32 bytes nor their base64"
+        raise _refused(said, "Give its raw key, by --key-file, or by keyRef in a cluster")
     return key
 
 
@@ -205,8 +221,8 @@ def _decoded(value: bytes) -> bytes:
     return key if len(key) == KEY else b""
 
 
-def _refused(message: str) -> errors.Stalled:
-    return errors.Stalled(Reason.AUTH_FAILED, message, "Write it without a line break at its end, as printf %s does")
+def _refused(message: str, hint: str) -> errors.Stalled:
+    return errors.Stalled(Reason.AUTH_FAILED, message, hint)
 
 
 def _hkdf(key: bytes, salt: bytes, use: str) -> bytes:

@@ -9,6 +9,7 @@ Does not belong here: what is in the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
@@ -216,6 +217,8 @@ def _told(what: str, reason: Reason) -> Iterator[None]:
     """Turn a refusal of the machine into ours; the file's absence is an answer, where somebody asks for it."""
 
     def translate(foreign: Exception) -> errors.Error:
+        if isinstance(foreign, OSError) and foreign.errno == errno.ELOOP:
+            return errors.Stalled(reason, f"{what}: it is a symbolic link", "Name the file that the link leads to")
         if isinstance(foreign, OSError) and foreign.errno:
             return errors.Stalled(reason, f"{what}: {os.strerror(foreign.errno)}", "Check the file and its folder")
         return errors.Retry(Reason.INTERNAL_ERROR, what)
