@@ -69,6 +69,13 @@ def _ends_kopf(record: logging.LogRecord) -> bool:
     return record.name.startswith("kopf.") and isinstance(getattr(error, "status", None), int)
 
 
+def _without_answer(record: logging.LogRecord) -> bool:
+    """Take out of a record of Kopf's what the API server said: its text is not ours. Keeps every record."""
+    if record.name.startswith("kopf") and " -> " in (said := record.getMessage()):
+        record.msg, record.args = said.partition(" -> ")[0], None
+    return True
+
+
 def visible(text: str) -> str:
     """Spell out what would break a line, speak to a terminal, or show text in another order than it has."""
     if text.isprintable():
@@ -92,6 +99,7 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     handler.addFilter(lambda record: not _ends_kopf(record))
+    handler.addFilter(_without_answer)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

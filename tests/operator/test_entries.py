@@ -285,7 +285,7 @@ def test_what_does_not_fit_a_shape_is_refused_and_the_secret_stays(world: World)
         shape = {"tls": {"certificateFrom": "KEY", "privateKeyFrom": "KEY"}}
         world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key"), target=shape))
         said = world.is_refused("ShapeFailed")["message"]
-    assert "Tls needs certificates in PEM, and entry KEY is none" in said
+    assert "target.tls needs certificates in PEM, and entry KEY has none" in said
     assert "sk-one" not in said
 
 

@@ -35,6 +35,7 @@ def says(title, *arguments, **more):
     except BaseException:
         log.exception(title, **more)
 
+logging.getLogger("kopf.clients").error("Request attempt #1/6 failed; will retry: GET /x -> %r", ValueError("{CANARY}"))
 log.debug("at debug")
 log.info("at info with %s", SecretValue("{CANARY}"))
 log.warning("at warning")

@@ -115,14 +115,14 @@ def _docker_config(spec: DockerConfig, used: _Used) -> Iterable[tuple[str, Secre
     auths: dict[str, Any] = {}
     for each in spec.registries:
         if each.server in auths:
-            said = f"dockerConfig has {each.server} twice"
+            said = f"target.dockerConfig has {each.server} twice"
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, "List a registry once")
         auths[each.server] = _login(each, used)
     yield ".dockerconfigjson", SecretValue(_json({"auths": auths}))
 
 
 def _login(spec: Registry, used: _Used) -> dict[str, str]:
-    field = f"dockerConfig for {spec.server}"
+    field = f"target.dockerConfig for {spec.server}"
     username = spec.username or used.text(_username(spec, field), field)
     password = used.text(spec.password_from, field)
     if ":" in username:
@@ -149,7 +149,9 @@ def _username(spec: Registry | BasicAuth, field: str) -> str:
 def _ssh_auth(spec: SshAuth, used: _Used) -> Iterable[tuple[str, SecretValue]]:
     key = used.text(spec.private_key_from, "sshAuth")
     if not re.match(r"\s*-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n", key):
-        raise _failed(f"sshAuth needs a private key in PEM, and entry {spec.private_key_from} is none", _CHECK)
+        raise _failed(
+            f"target.sshAuth needs a private key in PEM, and entry {spec.private_key_from} is not one", _CHECK
+        )
     # OpenSSH takes no key whose last line does not end.
     yield "ssh-privatekey", SecretValue(key if key.endswith("\n") else f"{key}\n")
     if spec.known_hosts_from and used.has(spec.known_hosts_from):
@@ -172,13 +174,13 @@ def _first_certificate(pem: str, name: str) -> Any:
     """Return the first certificate, if all of them can be read."""
     from cryptography import x509  # noqa: PLC0415 - 10 MB that only this shape needs
 
-    with errors.boundary(lambda _: _failed(f"tls needs certificates in PEM, and entry {name} is none", _CHECK)):
+    with errors.boundary(lambda _: _failed(f"target.tls needs certificates in PEM, and entry {name} has none", _CHECK)):
         return x509.load_pem_x509_certificates(pem.encode())[0]
 
 
 def _public_of_certificate(pem: str, name: str) -> bytes:
     first = _first_certificate(pem, name)
-    said = f"tls needs a certificate of an RSA, EC or Ed key, and entry {name} is none"
+    said = f"target.tls needs a certificate of an RSA, EC or Ed key, and entry {name} is not one"
     with errors.boundary(lambda _: _failed(said, _CHECK)):
         if first.public_key_algorithm_oid.dotted_string not in _ALGORITHMS:
             raise TypeError
@@ -202,7 +204,7 @@ def _public_of_key(pem: str, name: str) -> bytes:
     if len(pem.encode()) > MAX_KEY:
         said = f"tls takes private keys of {MAX_KEY >> 10} KiB at most, and entry {name} is larger"
         raise _failed(said, "Use RSA with 4096 bits, or EC")
-    said = f"tls needs a private key (RSA, EC, Ed) in PEM without a passphrase, and entry {name} is none"
+    said = f"target.tls needs a private key (RSA, EC, Ed) in PEM without a passphrase, and entry {name} is not one"
     with errors.boundary(lambda _: _failed(said, _CHECK)):
         return _der(_private(pem).public_key())
 
@@ -281,7 +283,9 @@ def _quoted(value: str, name: str) -> str:
     In double quotes both undo escapes the same, but compose looks for variables. In single quotes it does not.
     """
     if "\0" in value:
-        raise _failed(f"dotenv needs values without null bytes, and entry {name} has one", "Leave it out with keys")
+        raise _failed(
+            f"target.dotenv needs values without null bytes, and entry {name} has one", "Leave it out with keys"
+        )
     if "$" not in value:
         for sign, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
             value = value.replace(sign, escaped)
