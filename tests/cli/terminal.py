@@ -9,6 +9,8 @@ import json
 import os
 import pathlib
 import pty
+import select
+import signal
 import struct
 import subprocess
 import sys
@@ -19,6 +21,8 @@ from typing import Any
 from world import World
 
 BIN = pathlib.Path(sys.executable).parent
+#: Seconds after which a program that says nothing on its terminal is ended: it waits for what nobody answers.
+SILENCE = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,19 +119,27 @@ def typed(
         stdin=follower,
         env=_environment({"TERM": "xterm-256color", "COLUMNS": "200"} | environment),
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - or Ctrl-C would be a sign
+        preexec_fn=_before_a_terminal,  # noqa: PLW1509 - no threads here
     ) as process:
         os.close(follower)
         seen, waiting = b"", list(answers.items())
         with contextlib.suppress(OSError):  # Linux ends a terminal with EIO.
-            while part := os.read(leader, 65536):
-                seen += part
+            while True:
+                if not select.select([leader], [], [], SILENCE)[0]:
+                    process.kill()
+                seen += os.read(leader, 65536)
                 if waiting and seen.endswith(f"{waiting[0][0]}: ".encode()):
                     answer = waiting.pop(0)[1]
                     os.write(leader, answer if isinstance(answer, bytes) else f"{answer}\n".encode())
         code = process.wait(30)
     os.close(leader)
     return code, seen.decode().replace("\r\n", "\n")
+
+
+def _before_a_terminal() -> None:
+    """Make a terminal this process's own, or Ctrl-C would be a sign; and mind it, where tests run in the background."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
