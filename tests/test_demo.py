@@ -123,7 +123,15 @@ def test_an_operator_that_has_gone_keeps_no_demo_from_playing(own_plane: Control
 
 def test_a_demo_that_is_interrupted_takes_back_all_that_it_made(own_plane: ControlPlane) -> None:
     command = [sys.executable, "-m", "demo", "--cluster", "current", "--yes"]
-    with subprocess.Popen(command, env=environment(own_plane), cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
+    with subprocess.Popen(
+        command,
+        env=environment(own_plane),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where tests run in the background, Ctrl-C is not minded.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    ) as demo:
         assert demo.stdout
         assert any(" 1 ✓" in line for line in demo.stdout)
         assert len(namespaces(own_plane)) == 2
