@@ -186,6 +186,17 @@ DataKey = Annotated[
     str,
     pydantic.StringConstraints(min_length=1, max_length=253, pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
 ]
+_DATA_KEY = pydantic.TypeAdapter[str](DataKey)
+
+
+def is_data_key(name: str) -> bool:
+    """Whether an entry of a Secret may be called so."""
+    try:
+        _DATA_KEY.validate_python(name)
+    except pydantic.ValidationError:
+        return False
+    return True
+
 
 _PREFIX = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _QUALIFIED = rf"^({_PREFIX}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"

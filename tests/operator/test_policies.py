@@ -9,6 +9,14 @@ from world import World
 GOES = {"deletionPolicy": "Delete"}
 
 
+def stays_without_its_key(world: World) -> None:
+    """See that the Secret is as it was after one of its keys left the store."""
+    with world.untouched():
+        world.forget("llm/openai")
+        world.annotate("llm", refresh="1")
+        world.is_refused("NotFound")
+
+
 def test_a_secret_whose_keys_are_all_gone_goes_if_the_object_says_so_and_comes_back_with_them(world: World) -> None:
     world.start()
     world.has_key(target=GOES)
@@ -41,10 +49,7 @@ def test_a_secret_stays_while_one_of_its_keys_is_there(world: World) -> None:
     world.apply(api_key_secret("llm", *entries, target=GOES))
     world.is_ready()
 
-    with world.untouched():
-        world.forget("llm/openai")
-        world.annotate("llm", refresh="1")
-        world.is_refused("NotFound")
+    stays_without_its_key(world)
 
 
 def test_a_secret_stays_where_one_entry_has_a_default(world: World) -> None:
@@ -55,10 +60,7 @@ def test_a_secret_stays_where_one_entry_has_a_default(world: World) -> None:
     world.apply(api_key_secret("llm", *entries, target=GOES))
     world.is_ready()
 
-    with world.untouched():
-        world.forget("llm/openai")
-        world.annotate("llm", refresh="1")
-        world.is_refused("NotFound")
+    stays_without_its_key(world)
 
 
 def test_a_slip_in_an_edit_takes_nothing_away(world: World) -> None:

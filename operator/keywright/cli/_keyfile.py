@@ -138,10 +138,8 @@ def passphrase(key_file: str | None, *, new: bool) -> SecretValue:
     Raises:
         errors.Stalled: there is no way to get it.
     """
-    if key_file:
-        return _from(key_file, new=new)
-    if sys.stderr.isatty():
-        return _asked("Passphrase", new=new)
+    if (found := _of_person(key_file, "Passphrase", new=new)) is not None:
+        return found
     if given := settings.master_passphrase():
         click.echo("Warning: API_KEY_MASTER is seen by every program that is started here; a file is not.", err=True)
         # As the bytes that the environment holds: they need not be text.
@@ -159,12 +157,17 @@ def new_passphrase(key_file: str | None) -> SecretValue:
     Raises:
         errors.Stalled: there is no way to get it.
     """
-    if key_file:
-        return _from(key_file, new=True)
-    if sys.stderr.isatty():
-        return _asked("New passphrase", new=True)
+    if (found := _of_person(key_file, "New passphrase", new=True)) is not None:
+        return found
     said = "there is no new passphrase, and no terminal to ask for it"
     raise _Own(Reason.CREDENTIAL_MISSING, said, "Name a file that holds it: --new-key-file")
+
+
+def _of_person(key_file: str | None, question: str, *, new: bool) -> SecretValue | None:
+    """Return what is in the file that is named, or what is typed on a terminal; None where there is neither."""
+    if key_file:
+        return _from(key_file, new=new)
+    return _asked(question, new=new) if sys.stderr.isatty() else None
 
 
 def value(path: str, *, exact: bool) -> SecretValue:

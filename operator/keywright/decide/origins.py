@@ -11,13 +11,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
+
+from .. import schema
 
 #: Longest text (bytes): annotations of an object have 256 KiB together.
 MAX_TEXT = 128 * 1024
-#: What a Secret may call an entry.
-_NAME = re.compile(r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,251}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def read(text: str) -> dict[str, Origin | None]:
         return {}
     if not isinstance(told, dict):
         return {}
-    return {name: _origin(of) for name, of in told.items() if _NAME.fullmatch(name)}
+    return {name: _origin(of) for name, of in told.items() if schema.is_data_key(name)}
 
 
 def _origin(of: object) -> Origin | None:

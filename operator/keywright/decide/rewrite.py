@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
-import pydantic
 import re2
 
 from .. import errors, schema
@@ -40,8 +39,6 @@ MAX_COST = 32 * 1024 * 1024
 _COMPILED, _STEP, _CHARACTER = 64, 512, 8
 
 _LIST = "list the wanted ones in data in place of the extract"
-
-_KEY = pydantic.TypeAdapter[str](schema.DataKey)
 
 #: Before a capital that follows a small letter, or that a small letter follows; else at what is no letter or digit.
 #: ASCII only: a Secret's names are, and other letters are to be seen in the message that refuses them.
@@ -92,7 +89,7 @@ def renamed(names: Iterable[str], rules: Sequence[Rewrite], budget: Budget, *, w
             budget.take(cost, where)
             _check(result, _carried, f"{where} has a rewrite that makes names too long", "Correct it", only=old)
     hint = f"Rename them with rewrite, for example case: UpperSnake, or {_LIST}"
-    _check(result, _is_key, f"{where} has names that no entry of a Secret can have", hint)
+    _check(result, schema.is_data_key, f"{where} has names that no entry of a Secret can have", hint)
     _check_conflicts(result, where)
     return result
 
@@ -206,14 +203,6 @@ def _check(
 def _carried(name: str) -> bool:
     """Whether a name can be worked on: not too long, and without halves of characters, as JSON can hold them."""
     return len(name) <= MAX_NAME and not re.search("[\ud800-\udfff]", name)
-
-
-def _is_key(name: str) -> bool:
-    try:
-        _KEY.validate_python(name)
-    except pydantic.ValidationError:
-        return False
-    return True
 
 
 def _check_conflicts(names: Mapping[str, str], where: str) -> None:

@@ -102,6 +102,11 @@ class Observed:
     looked: bool = False
     merges: bool = False
 
+    @property
+    def says_the_same(self) -> bool:
+        """Whether the object and the stores say what they said when we wrote: a difference is somebody else's doing."""
+        return self.applied is not None and self.applied.fingerprint == self.fingerprint and not self.spec_changed
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
@@ -233,10 +238,10 @@ def entries_differ(o: Observed) -> Plan | None:
     if o.content is not None:
         if o.content.entries_equal:
             return None
-        meant = o.applied is not None and o.applied.fingerprint == o.fingerprint and not o.spec_changed
         # Where it is somebody else's to make, a new one is no quarrel.
-        meant = meant and not (o.merges and o.applied is not None and o.applied.uid != o.seen.uid)
-        return Plan("update", "entries_differ", o.seen.resource_version, repair=meant)
+        renewed = o.merges and o.applied is not None and o.applied.uid != o.seen.uid
+        repair = o.says_the_same and not renewed
+        return Plan("update", "entries_differ", o.seen.resource_version, repair=repair)
     if o.applied and o.applied.fingerprint == o.fingerprint:
         return None
     return Plan("update", "entries_differ", o.seen.resource_version)
@@ -248,8 +253,7 @@ def dressing_differs(o: Observed) -> Plan | None:
     if o.content is not None:
         if o.content.dressing_equal:
             return None
-        meant = o.applied is not None and o.applied.fingerprint == o.fingerprint and not o.spec_changed
-        return Plan("update", "dressing_differs", o.seen.resource_version, repair=meant)
+        return Plan("update", "dressing_differs", o.seen.resource_version, repair=o.says_the_same)
     return Plan("update", "spec_changed", o.seen.resource_version) if o.spec_changed else None
 
 

@@ -267,7 +267,8 @@ class Assembly:
 
     def _take_all(self, answered: Answered, extract: kinds.DataFrom) -> None:
         """Take all properties of a key as entries."""
-        given = self._given.setdefault(answered.origin, set())
+        at = answered.origin
+        given = self._given.setdefault(at, set())
         try:
             values = rewrite.extracted(_read(answered), extract.extract.property, answered.where)
         except errors.Stalled as error:
@@ -288,7 +289,7 @@ class Assembly:
                 raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, hint)
             self._inputs[new] = values[old]
             self._note(new, answered)
-            self._extracted[new] = Origin(answered.origin, old)
+            self._extracted[new] = Origin(at, old)
 
     def _note(self, key: str, answered: Answered) -> None:
         self._taken += render.size(self._inputs[key])

@@ -170,8 +170,9 @@ class OpenedStore:
     @property
     def files(self) -> Mapping[str, int]:
         """Generations of the files that it has read, by id."""
-        read = [login.store.files for login in self._logins.values() if login.store.files]
-        return read[-1] if read else self._files
+        # A store that reads files has one login for all; others have many, and this is asked at each answer.
+        login = self._logins.get("")
+        return login.store.files if login else self._files
 
     def _login_of(self, identity: str, credentials: Callable[[], Credentials]) -> Login:
         login = self._logins.get(identity)

@@ -126,8 +126,9 @@ class Reconciler:
         former = self._former(record, spec, target)
         if not record.ask and not former and await self._still_right(record, target):
             return None
+        seen = self._seen.get(Key(record.key.namespace, target.name))
         try:
-            gathered = await self._gatherer.gather(record, spec, self._made_of(record, target), waiting)
+            gathered = await self._gatherer.gather(record, spec, target.made_of(seen), waiting)
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
         target.is_of(gathered.type, gathered.made_of)
@@ -150,8 +151,7 @@ class Reconciler:
         self._allowed(record, spec)
         target = Target(self._api, self._keys, record, spec)
         found = await target.look()
-        is_ours = found and found.seen.is_of(target.owner)
-        gathered = await self._gatherer.gather(record, spec, target.told(found.seen) if found and is_ours else None)
+        gathered = await self._gatherer.gather(record, spec, target.made_of(found.seen if found else None))
         target.is_of(gathered.type, gathered.made_of)
         await self._nothing_lost(record, target, gathered)
         observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)
@@ -218,11 +218,6 @@ class Reconciler:
             record.applied, uid=found.seen.uid, resource_version=found.seen.resource_version
         )
         return True
-
-    def _made_of(self, record: Record, target: Target) -> str | None:
-        """Return what the target tells of the keys that it was made of; None if there is none that is ours."""
-        seen = self._seen.get(Key(record.key.namespace, target.name))
-        return target.told(seen) if seen and seen.is_of(target.owner) else None
 
     async def _emptied(self, record: Record, target: Target, gone: AllGone) -> errors.Error:
         """Remove the target of an object whose keys are all gone; return what there is to tell."""

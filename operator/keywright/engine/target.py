@@ -74,9 +74,9 @@ class Target:
         told = {self._telling: SecretValue(made_of)} if made_of else {}
         return self._keys.of_entries(self.owner, {**entries, **told})
 
-    def told(self, seen: sync.Seen | None) -> str:
-        """Return of which keys a Secret says that this object made its entries."""
-        return dict(seen.made_of).get(self._manager, "") if seen else ""
+    def made_of(self, seen: sync.Seen | None) -> str | None:
+        """Return of which keys a Secret says that this object made its entries; None if it is not this object's."""
+        return dict(seen.made_of).get(self._manager, "") if seen and seen.is_of(self.owner) else None
 
     async def look(self) -> Found | None:
         """Read the Secret; None if there is none."""
@@ -114,7 +114,7 @@ class Target:
         """Whether our own entries and dressing are as we left them, without asking a store what they should be."""
         own = self.own(found)
         entries = {name: value for name, value in found.entries.items() if name in own}
-        return self._prints(entries, self.told(found.seen)) == fingerprint and self._dressed(found)
+        return self._prints(entries, self.made_of(found.seen)) == fingerprint and self._dressed(found)
 
     def _dressed(self, found: Found) -> bool:
         meta = found.meta
