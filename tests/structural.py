@@ -71,7 +71,10 @@ def _objects(schema: Json) -> st.SearchStrategy[Json]:
     if "additionalProperties" in schema:
         # Rules say what a key may be: all maps that there are hold labels or annotations.
         return st.dictionaries(
-            LABEL_KEYS | LABEL_KEYS | st.text(max_size=20), admitted(schema["additionalProperties"]), max_size=3
+            LABEL_KEYS | LABEL_KEYS | st.text(max_size=20),
+            admitted(schema["additionalProperties"]),
+            min_size=schema.get("minProperties", 0),
+            max_size=3,
         )
     required = set(schema.get("required", ()))
     fields = {name: each for name, each in schema["properties"].items() if "type" in each}

@@ -18,6 +18,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from . import crd, metrics
 from .errors import STORE_TROUBLE, Reason
 from .events import EventReason
+from .issuers import ISSUERS
+from .issuers.base import Format
 from .kinds import API_VERSION, Kind
 from .schema import DURATION_PATTERN, PRINTABLE_PATTERN, URL_PATTERN, DataKey, LabelKey, LabelValue, ObjectName
 
@@ -79,6 +81,10 @@ _METRICS = """\
 
 Served at `/metrics` of the operator's `--listen` address. No label ever holds a path or a value.
 """
+
+_ISSUERS = """\
+Who makes keys that Keywright can check, and what they look like. A form is an RE2 of the whole credential; "seen" is the
+day on which it was last compared with what the vendor says. A credential of another form is told, and written."""
 
 
 def kind(of: type[Kind]) -> str:
@@ -148,6 +154,22 @@ def measures() -> str:
     rows = (_measure(each) for each in found)
     table = _section("All of them", "Durations are in seconds.", ("Metric", "Type", "Labels", "Meaning"), rows)
     return "\n".join([_HEAD, _METRICS, table])
+
+
+def issuers() -> str:
+    """Return the page of all issuers, and of the forms of their credentials with their dates."""
+    rows = (
+        (f"[`{name}`](../issuers/{issuer.__module__.rpartition('.')[2]}.md)", *_format(each))
+        for name, issuer in ISSUERS.items()
+        for each in issuer.formats or (None,)
+    )
+    return "\n".join([_HEAD, _section("Issuers", _ISSUERS, ("Issuer", "Kind", "Begins with", "Form", "Seen"), rows)])
+
+
+def _format(of: Format | None) -> tuple[str, ...]:
+    if of is None:
+        return ("as the object says", "", "", "")
+    return of.kind, f"`{of.prefix}`" if of.prefix else "", f"`{of.pattern}`", of.checked
 
 
 def _measure(of: MetricWrapperBase) -> tuple[str, ...]:

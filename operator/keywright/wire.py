@@ -9,6 +9,7 @@ Does not belong here: what an answer means (the stores), which addresses may be 
 from __future__ import annotations
 
 import dataclasses
+import email.utils
 import functools
 import http.client
 import io
@@ -44,11 +45,13 @@ class Answer:
 
     Attributes:
         retry_after: seconds that the server asked to wait.
+        headers: by name, whose case does not count.
     """
 
     status: int
     data: bytes = dataclasses.field(repr=False)
     retry_after: float | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
     def json(self) -> dict[str, Any] | None:
         """Return the JSON object that the answer is, None if it is none."""
@@ -118,8 +121,7 @@ class Server:
             )
             data = response.read(self._limit + 1, decode_content=False)
             response.close()
-            wait = response.headers.get("Retry-After", "")
-            answer = Answer(response.status, data, float(wait) if wait.isascii() and wait.isdigit() else None)
+            answer = Answer(response.status, data, _pause(response.headers.get("Retry-After", "")), response.headers)
         return self._usable(answer, what)
 
     def _usable(self, answer: Answer, what: str) -> Answer:
@@ -134,6 +136,18 @@ class Server:
                 "Name the address that it redirects to; redirects are not followed",
             )
         return answer
+
+
+def _pause(asked: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, as a number or as a date (RFC 9110, 10.2.3)."""
+    if not asked:
+        return None
+    if asked.isascii() and asked.isdigit():
+        return float(asked[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _named(parts: urllib.parse.SplitResult) -> None:

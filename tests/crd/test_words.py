@@ -82,6 +82,38 @@ TYPOS = {
         )
         for wrong, right in (("key", "path"), ("decodingStrategy", "decode, beside remoteRef"))
     },
+    **{
+        f"credentials.{wrong}": (
+            with_spec(credentials=[{"name": "a", "issuer": "openai", "parts": {"apiKey": "KEY"}, wrong: said}]),
+            f"spec.credentials[0].{wrong}",
+            advice,
+        )
+        for wrong, said, advice in (
+            ("provider", "openai", "write issuer"),
+            ("keys", {"apiKey": "KEY"}, "write parts"),
+            (
+                "issuerRef",
+                {"name": "openai"},
+                "this version has no issuerRef: name the issuer itself, as in issuer: openai",
+            ),
+            (
+                "rotation",
+                {"every": "30d"},
+                "this version has no rotation: rotate keys where they are made; each new one is checked before it is "
+                "written",
+            ),
+        )
+    },
+    **{
+        f"check.{wrong}": (
+            with_spec(
+                credentials=[{"name": "a", "issuer": "openai", "parts": {"apiKey": "KEY"}, "check": {wrong: said}}]
+            ),
+            f"spec.credentials[0].check.{wrong}",
+            f"write {right}",
+        )
+        for wrong, said, right in (("interval", "6h", "every"), ("probe", "Enforce", "liveness"))
+    },
     "caBundle": (store(vault={"caBundle": "LS0t"}), "spec.vault.caBundle", "write caProvider"),
     "vault.path": (store(vault={"path": "kv"}), "spec.vault.path", "write mount"),
     "tls": (store(vault={"tls": {"certSecretRef": {"name": "a"}}}), "spec.vault.tls", "write clientCertificate"),

@@ -25,7 +25,7 @@ TOO_LONG: dict[str, set[str]] = {
     "tests/operator/test_bad_objects.py": {"test_entries_that_are_not_to_be_had_are_refused_by_name"},
 }
 
-#: Who may see a value: what sends it on, compares it, or takes it apart.
+#: Who may see a value: what sends it on, compares it, or takes it apart; and every issuer, whose it is.
 MAY_REVEAL = {
     *("secret.py", "hvac_adapter.py", "wire.py", "keyfile/keys.py", "keyfile/contents.py", "cli/get.py"),
     *("stores/vault.py", "stores/encrypted_file.py", "engine/target.py", "engine/templates.py"),
@@ -98,13 +98,20 @@ def test_every_store_is_kept_apart_from_the_others() -> None:
     assert set(_contracts()["stores do not know each other"]["modules"]) == stores
 
 
+def test_every_issuer_is_kept_apart_from_the_others() -> None:
+    found = _modules(PACKAGE / "issuers", "keywright.issuers")
+    issuers = {each for each in found if not each.rpartition(".")[2].startswith("_")} - {"keywright.issuers.base"}
+
+    assert set(_contracts()["issuers do not know each other"]["modules"]) == issuers
+
+
 def test_values_are_revealed_in_few_places_only() -> None:
     found = set()
     for path in SOURCES:
         calls = [each.func for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)]
         if any(isinstance(call, ast.Attribute) and call.attr == "reveal" for call in calls):
             found.add(str(path.relative_to(ROOT / "operator" / "keywright")))
-    assert found <= MAY_REVEAL
+    assert {each for each in found if not each.startswith("issuers/")} <= MAY_REVEAL
 
 
 @pytest.mark.parametrize(

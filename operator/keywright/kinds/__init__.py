@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from .apikeysecret import ApiKeySecret, ApiKeySecretSpec
 from .base import API_VERSION, GROUP, VERSION, Column, Kind
+from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
 from .target import TargetSpec
@@ -38,9 +39,12 @@ __all__ = [
     "VERSION",
     "ApiKeySecret",
     "ApiKeySecretSpec",
+    "Check",
     "ClusterKeyStore",
     "ClusterKeyStoreSpec",
     "Column",
+    "CredentialSpec",
+    "CredentialStatus",
     "DataEntry",
     "DataFrom",
     "KeyStore",

@@ -13,6 +13,7 @@ import pydantic
 from .. import schema
 from ..schema import Cel, Condition, DataKey, Duration, ListMap, Renamed, Spec, Time
 from .base import AGE, MESSAGE, READY, REASON, Column, Kind, condition
+from .credentials import CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, StoreRef
 from .target import TargetSpec
 
@@ -52,6 +53,15 @@ class ApiKeySecretSpec(Spec):
     """The entries of the Secret."""
     data_from: Annotated[list[DataFrom], pydantic.Field(max_length=32)] = pydantic.Field(default_factory=list)
     """Many entries at once. What `data` names wins over them; two that give the same entry are refused."""
+    credentials: Annotated[list[CredentialSpec], ListMap("name"), pydantic.Field(max_length=32)] = pydantic.Field(
+        default_factory=list
+    )
+    """What the entries are. Named here, they are checked before they are written; else a value that tells by itself
+    what it is is looked at, and a doubt is told."""
+    warn_before_expiry: Annotated[
+        list[Annotated[Duration, Cel("self >= duration('1m')", "must be at least 1m")]], pydantic.Field(max_length=8)
+    ] = pydantic.Field(default_factory=lambda: ["30d", "7d", "1d"])
+    """How long before a key expires there are Events about it."""
     target: TargetSpec = pydantic.Field(default_factory=TargetSpec)
     """The Secret that is written."""
 
@@ -130,6 +140,8 @@ class ApiKeySecretStatus(Spec):
     """The Secret as it was written last."""
     versions: Annotated[list[EntryStatus], ListMap("key"), pydantic.Field(max_length=500)] | None = None
     """The entries as they were written last."""
+    credentials: Annotated[list[CredentialStatus], ListMap("name"), pydantic.Field(max_length=532)] | None = None
+    """The credentials in the Secret: what is known of them, and when they end."""
 
 
 class ApiKeySecret(

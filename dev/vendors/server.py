@@ -1,0 +1,98 @@
+"""A vendor's server on loopback, which can be made to misbehave.
+
+Does not belong here: what a vendor answers when it behaves (its file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import socket
+import threading
+from typing import Any, Literal
+
+from .base import Request, Response, Vendor
+
+#: How a server treats every request: as the vendor documents, or not.
+Mood = Literal[
+    "documented", "slow down", "broken", "slow", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"
+]
+
+
+class VendorServer:
+    """A running server.
+
+    Attributes:
+        url: where it answers.
+        requests: what it was asked, oldest first.
+        mood: how it treats requests from now on.
+        pause: for how many seconds "slow down" asks to wait, and "slow" waits.
+    """
+
+    def __init__(self, vendor: Vendor) -> None:
+        self.vendor = vendor
+        self.mood: Mood = "documented"
+        self.pause = 1
+        self.requests: list[Request] = []
+        self._closed = threading.Event()
+        handler = type("Handler", (_Handler,), {"owner": self})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._closed.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def respond(self, request: Request) -> Response | None:
+        """Return the answer to a request; None: none."""
+        self.requests.append(request)
+        if self.mood == "slow":
+            self._closed.wait(self.pause)
+        if self.mood in ("documented", "slow"):
+            return self.vendor.answer(request)
+        told = json.dumps(dict(request.headers))
+        seen = {"error": {"message": told, "code": told, "type": request.target}}
+        return {
+            "slow down": Response(429, {"error": "slow down"}, {"Retry-After": str(self.pause)}),
+            "broken": Response(503, b"upstream unavailable"),
+            "redirect": Response(302, b"", {"Location": f"{self.url}/elsewhere"}),
+            "echo": Response(401, seen),
+            "huge": Response(401, b"[" * (8 << 20)),
+            "html": Response(403, f"<html>Access denied {told}".encode(), {"Content-Type": "text/html"}),
+            "garbage": Response(200, b"\xff\x00{not json" + told.encode()),
+            "proxy": Response(407, told.encode(), {"Proxy-Authenticate": "Basic"}),
+        }.get(self.mood)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    owner: VendorServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: what is asked for is in ``requests``."""
+
+    def _any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        response = self.owner.respond(Request(self.command, self.path, headers, body))
+        if response is None:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        data = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
+        with contextlib.suppress(OSError):
+            self.send_response(response.status)
+            for name, value in {"Content-Type": "application/json", **response.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815 - as the standard library calls them
