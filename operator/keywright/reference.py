@@ -19,7 +19,7 @@ from . import crd, metrics
 from .errors import STORE_TROUBLE, Reason
 from .events import EventReason
 from .issuers import ISSUERS
-from .issuers.base import Format
+from .issuers._table import Format
 from .kinds import API_VERSION, Kind
 from .schema import DURATION_PATTERN, PRINTABLE_PATTERN, URL_PATTERN, DataKey, LabelKey, LabelValue, ObjectName
 
@@ -83,8 +83,8 @@ Served at `/metrics` of the operator's `--listen` address. No label ever holds a
 """
 
 _ISSUERS = """\
-Who makes keys that Keywright can check, and what they look like. A form is an RE2 of the whole credential; "seen" is the
-day on which it was last compared with what the vendor says. A credential of another form is told, and written."""
+Who makes keys that Keywright can check, and what they look like. A form is an RE2 of the whole credential; "seen" is
+the day on which it was last compared with what the vendor says. A credential of another form is told, and written."""
 
 
 def kind(of: type[Kind]) -> str:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from ..schema import Spec
 from ..secret import SecretMap, SecretValue
 from . import _text
-from ._table import Format as Format
-from ._table import Table
+from ._table import Format, Table
 
 if TYPE_CHECKING:
     from ..wire import Answer
