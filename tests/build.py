@@ -21,6 +21,12 @@ def api_key_secret(name: str, *entries: Json, **spec: Any) -> Json:
     return {"apiVersion": API, "kind": "ApiKeySecret", "metadata": {"name": name}, "spec": body}
 
 
+def credential(issuer: str, entry: str, endpoint: str | None = None, **more: Any) -> Json:
+    """Return a credential of one part; ``check`` says how it is checked."""
+    found: Json = {"name": issuer.lower(), "issuer": issuer, "parts": {more.pop("part", "apiKey"): entry}}
+    return found | ({"endpoint": endpoint} if endpoint else {}) | more
+
+
 def vault(server: str, mount: str, **more: Any) -> Json:
     """Return the ``vault`` part of a store, with a token from Secret ``vault-token``."""
     auth = {"token": {"secretRef": {"name": "vault-token", "key": "token"}}}

@@ -35,8 +35,19 @@ class Reason(enum.StrEnum):
     SOURCE_UNUSABLE = "SourceUnusable"
     """The target holds what the stores say, but one of `sources` cannot be asked: no such store, not for this namespace
     or this path. The message names it."""
+    KEY_WARNING = "KeyWarning"
+    """The target holds what the stores say, but a check of a key found something: it is malformed, of an unknown form,
+    or its issuer does not accept it. The message says what."""
+    PREVIOUS_VERSION = "PreviousVersion"
+    """The target holds an earlier version of a key than the store, because the newest is malformed or not accepted and
+    the credential says `fallbackToPrevious: true`."""
     FALLBACK = "Fallback"
     """The target holds values of a fallback store, because the entry's own store does not answer."""
+
+    EXPIRING_SOON = "ExpiringSoon"
+    """A key in the Secret ends within the time that `warnBeforeExpiry` says."""
+    EXPIRED = "Expired"
+    """A key in the Secret has ended."""
 
     INVALID_SPEC = "InvalidSpec"
     """The object holds what its CRD cannot check: an expression that cannot be parsed, an address that is none."""
@@ -79,6 +90,13 @@ class Reason(enum.StrEnum):
     """The template cannot be read, or asks for what templates cannot do."""
     TEMPLATE_FAILED = "TemplateFailed"
     """The template names what is not there, or does with a value what cannot be done."""
+    KEY_MALFORMED = "KeyMalformed"
+    """A value cannot be the credential that the object says it is: white space, a placeholder, another issuer's key."""
+    KEY_INVALID = "KeyInvalid"
+    """The issuer does not accept the credential. It is refused for good once it was refused three times over ten
+    minutes; until then it is only held back, as a new key may take a moment to be known."""
+    PART_NOT_FOUND = "PartNotFound"
+    """A credential names an entry that the object does not have, or lacks a part that its issuer needs."""
     ACCESS_DENIED = "AccessDenied"
     """The store refuses this path to the identity that was used."""
     AUTH_FAILED = "AuthFailed"
@@ -136,6 +154,9 @@ class Reason(enum.StrEnum):
     STORE_BUSY = "StoreBusy"
     """Too many reads of this store are waiting already, or other stores derive their keys; this one queues."""
 
+    KEY_UNVERIFIED = "KeyUnverified"
+    """A new value is not written yet: its issuer has not said whether it accepts it, and the credential says
+    `liveness: Enforce`."""
     SECRET_MISSING = "SecretMissing"
     """The Secret was deleted while its store is down; it comes back with the store."""
     STALE = "Stale"

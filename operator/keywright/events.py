@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import datetime
 import enum
+import hashlib
 import time
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ SERIES_END, SERIES_REFRESH = 360.0, 1800.0
 SERIES_KEPT = 10_000
 #: Events written at the same time, and tries of one.
 WRITERS, TRIES = 4, 12
+#: Tries of an Event that is waited for.
+ONCE_TRIES = 3
 
 
 class EventReason(enum.StrEnum):
@@ -47,6 +50,14 @@ class EventReason(enum.StrEnum):
     """Something outside is in trouble; it is tried again."""
     RECOVERED = "Recovered"
     """What was refused or failed is in order again."""
+    KEY_WARNING = "KeyWarning"
+    """A check of a key that is written found something."""
+    PREVIOUS_VERSION = "PreviousVersion"
+    """An earlier version of a key is written than the store's newest, because that fails its check."""
+    EXPIRING_SOON = "ExpiringSoon"
+    """A key ends soon: said once for each time that `warnBeforeExpiry` names."""
+    EXPIRED = "Expired"
+    """A key has ended."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,11 +114,17 @@ class Recorder:
             note: one sentence for a person, without values.
             about: what tells this note from others of the same reason: they are no series.
         """
-        kind: Literal["Normal", "Warning"] = "Normal"
-        if reason in (EventReason.REFUSED, EventReason.FAILED):
-            kind = "Warning"
-        now = datetime.datetime.now(datetime.UTC)
-        self._said.put_nowait(_Said(regarding, reason, kind, action, _cut(note), about, now))
+        self._said.put_nowait(_said(regarding, reason, action, note, about))
+
+    async def once(self, regarding: Regarding, reason: EventReason, action: str, note: str, *, token: str) -> None:
+        """Say that something happened, and return when that is written or given up; never twice for one token.
+
+        Args:
+            token: names what happened, for this process and for others: the Event is called after it.
+        """
+        said = _said(regarding, reason, action, note, token)
+        mark = hashlib.sha256(f"{regarding.uid} {token}".encode()).hexdigest()[:16]
+        await self._post(said, f"{_named(regarding)}.{mark}", regarding.namespace or "default", ONCE_TRIES)
 
     async def run(self) -> None:
         """Write what was said, until cancelled."""
@@ -156,9 +173,9 @@ class Recorder:
 
     def _name(self, said: _Said) -> str:
         self._serial = max(self._serial + 1, time.time_ns())
-        return f"{said.regarding.name[:220].rstrip('-.')}.{self._serial:x}"
+        return f"{_named(said.regarding)}.{self._serial:x}"
 
-    async def _post(self, said: _Said, name: str, namespace: str) -> bool:
+    async def _post(self, said: _Said, name: str, namespace: str, tries: int = TRIES) -> bool:
         about = {"apiVersion": said.regarding.api_version, "kind": said.regarding.kind, "name": said.regarding.name}
         about |= {"uid": said.regarding.uid} if said.regarding.uid else {}
         about |= {"namespace": said.regarding.namespace} if said.regarding.namespace else {}
@@ -175,7 +192,7 @@ class Recorder:
             "type": said.kind,
             "regarding": about,
         }
-        for attempt in range(TRIES):
+        for attempt in range(tries):
             try:
                 await self._api.call("POST", cluster.EVENTS, namespace, body=body, accept=cluster.METADATA)
             except cluster.Refused as refused:
@@ -215,6 +232,29 @@ class Recorder:
                         del self._series[key]
                     if series.count > series.written_count:
                         await self._count(key, series)
+
+
+#: What an Event is that is not just news.
+_WARNINGS = frozenset(
+    {
+        EventReason.REFUSED,
+        EventReason.FAILED,
+        EventReason.KEY_WARNING,
+        EventReason.PREVIOUS_VERSION,
+        EventReason.EXPIRING_SOON,
+        EventReason.EXPIRED,
+    }
+)
+
+
+def _said(regarding: Regarding, reason: EventReason, action: str, note: str, about: str) -> _Said:
+    kind: Literal["Normal", "Warning"] = "Warning" if reason in _WARNINGS else "Normal"
+    return _Said(regarding, reason, kind, action, _cut(note), about, datetime.datetime.now(datetime.UTC))
+
+
+def _named(regarding: Regarding) -> str:
+    """Return how the name of an Event about an object begins."""
+    return regarding.name[:220].rstrip("-.")
 
 
 def _cut(note: str) -> str:

@@ -54,6 +54,12 @@ STORE_SECONDS = Histogram(
 STORE_READY = Gauge(
     "keywright_store_ready", "1 if the store answers, 0 if it is in trouble.", ["store"], registry=REGISTRY
 )
+PROBES = Counter(
+    "keywright_probes_total",
+    "Probes of credentials by issuer and what the issuer said.",
+    ["issuer", "verdict"],
+    registry=REGISTRY,
+)
 API_REQUESTS = Counter(
     "keywright_kubernetes_requests_total",
     "Requests to the API server by verb, resource and answer.",

@@ -33,6 +33,11 @@ def unix(rfc3339: str | None) -> float | None:
     return at.timestamp() if at.tzinfo else None
 
 
+def rfc3339(unix_time: float) -> str:
+    """Return a Unix time as objects carry it."""
+    return datetime.datetime.fromtimestamp(unix_time, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def fraction(text: str) -> float:
     """Return a stable number in [0, 1) for a text: the same on every replica and after every restart."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") / (1 << 56)

@@ -63,6 +63,12 @@ class Settings:
     """Whether ClusterKeyStores are served; where not, they are not even listed, which takes no right on them."""
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
+    probes: bool = True
+    """Whether issuers are asked if credentials are alive; where not, no key leaves the cluster for a check."""
+    issuer_endpoints: tuple[str, ...] = ()
+    """Addresses that objects may name as an issuer's endpoint, beside the issuer's own: scheme, host and port."""
+    condemn_seconds: float = 600.0
+    """How long an issuer must refuse a credential, three times at least, before that is believed."""
     metrics_detail: Detail = "namespace"
     """Whether age and last success are told per namespace or per object."""
     ghost_check_seconds: float = 600.0

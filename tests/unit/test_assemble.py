@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from keywright.engine.assemble import Answered, Assembly, Before
+from keywright.engine.assemble import Assembly, Before
+from keywright.engine.wants import Answered
 from keywright.kinds import ApiKeySecretSpec
 
 EXTRACT = {"extract": {"path": "llm/shared"}}

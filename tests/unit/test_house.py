@@ -29,7 +29,14 @@ TOO_LONG: dict[str, set[str]] = {
 MAY_REVEAL = {
     *("secret.py", "hvac_adapter.py", "wire.py", "keyfile/keys.py", "keyfile/contents.py", "cli/get.py"),
     *("stores/vault.py", "stores/encrypted_file.py", "engine/target.py", "engine/templates.py"),
-    *("decide/render.py", "decide/rewrite.py", "decide/shapes.py", "decide/filters.py", "decide/template.py"),
+    *(
+        "decide/looks.py",
+        "decide/render.py",
+        "decide/rewrite.py",
+        "decide/shapes.py",
+        "decide/filters.py",
+        "decide/template.py",
+    ),
 }
 
 

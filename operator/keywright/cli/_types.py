@@ -119,8 +119,21 @@ class _File(_Text):
         return os.path.abspath(os.path.expanduser(str(value)))
 
 
+class _Origin(_Text):
+    """Where a server answers: scheme, host and perhaps a port."""
+
+    name, shown = "origin", "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        scheme, _, place = str(value).rstrip("/").partition("://")
+        host, _, port = place.rpartition(":") if re.search(r":[0-9]+$", place) else (place, "", "443")
+        if scheme not in ("https", "http") or not host or not _is_host(host) or not 1 <= int(port[:6]) <= 65535:
+            self.wrong("is no address: one is written like https://gateway.example.com:8443", value, param, ctx)
+        return f"{scheme}://{place}"
+
+
 NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
-FOLDER, FILE = _Folder(), _File()
+FOLDER, FILE, ORIGIN = _Folder(), _File(), _Origin()
 
 
 def _is_host(text: str) -> bool:

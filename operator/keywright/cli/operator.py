@@ -110,6 +110,25 @@ SECTION = Section.CLUSTER
     help="Folder below which ClusterKeyStores may read encrypted files. Default: none.",
 )
 @click.option(
+    "--probes/--no-probes",
+    envvar="KEYWRIGHT_PROBES",
+    show_envvar=True,
+    default=None,
+    help="Whether to ask issuers if credentials are alive. Default: ask.",
+)
+@click.option(
+    "--allow-issuer-endpoint",
+    "issuer_endpoints",
+    multiple=True,
+    type=_types.ORIGIN,
+    help="Address that credentials may name as their issuer's endpoint; repeatable.",
+)
+@click.option(
+    "--condemn-seconds",
+    type=click.FloatRange(1, 86400),
+    help="How long an issuer must refuse a credential before that is believed. Default: 600.",
+)
+@click.option(
     "--metrics-detail", type=click.Choice(["namespace", "object"]), help="Grain of age metrics. Default: namespace."
 )
 @click.option(

@@ -172,12 +172,15 @@ def _ours(error: errors.Error) -> bool:
 
 async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Plan:
     """Run the operator's own decision, with everything it rests on read now."""
+    from .. import issuers
     from ..cluster import CONFIG_MAPS, NAMESPACES
     from ..engine.catalog import StoreRecord
+    from ..engine.checker import Checker
     from ..engine.credentials import ClusterCredentials
     from ..engine.fetch import Fetcher
     from ..engine.gather import Gatherer
     from ..engine.reconcile import Reconciler
+    from ..engine.vetting import Vetting
 
     loop = asyncio.get_running_loop()
     meta = (await _connection.read(api, NAMESPACES, "Namespace", None, record.key.namespace))["metadata"]
@@ -194,7 +197,7 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
         reconciler = Reconciler(
             api,
             keys,
-            gatherer,
+            Vetting(gatherer, Checker(keys, settings.Settings(), issuers.table(), None)),
             {},
             owned=lambda _: frozenset(),
             terminating=lambda _: "deletionTimestamp" in meta,

@@ -114,6 +114,13 @@ def size(value: SecretValue) -> int:
     return len(value.reveal())
 
 
+def trimmed(value: SecretValue) -> SecretValue | None:
+    """Return a value without the white space around it; None if there is none, or nothing else."""
+    raw = value.reveal()
+    inner = raw.strip()
+    return SecretValue(inner) if inner and inner != raw else None
+
+
 def weight(value: SecretValue) -> int:
     """Return what a value takes in memory when it is parsed as JSON, roughly (bytes): ``[[[`` takes 50 times itself."""
     raw = value.reveal()

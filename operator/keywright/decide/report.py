@@ -30,6 +30,8 @@ def in_order(
     missing: Sequence[str] = (),
     fallbacks: Mapping[str, str] | None = None,
     unused: Mapping[str, errors.Error] | None = None,
+    warnings: Sequence[str] = (),
+    previous: Mapping[str, str] | None = None,
 ) -> Conditions:
     """Return the conditions of an object that is as it should be; the message says all there is, the reason the worst.
 
@@ -37,6 +39,8 @@ def in_order(
         missing: optional keys that their stores do not have.
         fallbacks: keys that another store gave than should have, and which.
         unused: keys that have sources which cannot be asked, and why not.
+        warnings: what checks of keys have found, as clauses.
+        previous: keys that hold an earlier version than the newest, and why.
     """
     reason = Reason.SYNCED
     if missing:
@@ -45,6 +49,12 @@ def in_order(
     if unused:
         reason = Reason.SOURCE_UNUSABLE
         message += f" {cannot_stand_in(unused)}"
+    if warnings:
+        reason = Reason.KEY_WARNING
+        message += f" {warned(warnings)}"
+    if previous:
+        reason = Reason.PREVIOUS_VERSION
+        message += f" {stepped_back(previous)}"
     if fallbacks:
         reason = Reason.FALLBACK
         given = sorted(fallbacks)
@@ -65,6 +75,26 @@ def cannot_stand_in(sources: Mapping[str, errors.Error]) -> str:
     """Say the same as sentences, with what to do."""
     hint = sources[min(sources)].hint if sources else ""
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in (unusable(sources), hint) if part)
+
+
+def warned(warnings: Sequence[str]) -> str:
+    """Say what checks have found, as sentences."""
+    more = [f"{len(warnings) - 3} more keys are in doubt"] if warnings[3:] else []
+    return " ".join(f"{_begun(each)}." for each in [*warnings[:3], *more])
+
+
+def stepped_back(previous: Mapping[str, str]) -> str:
+    """Say which keys hold an earlier version, and why; nothing if none does."""
+    if not previous:
+        return ""
+    why = list(dict.fromkeys(previous[each] for each in sorted(previous)))
+    return f"An earlier version of {few(sorted(previous))} is served: {'; '.join(why[:3])}."
+
+
+def _begun(clause: str) -> str:
+    """Begin a sentence with a clause; names and fields stay as people write them: dataFrom[1]."""
+    first = clause.partition(" ")[0]
+    return clause[:1].upper() + clause[1:] if first.isalpha() and first.islower() else clause
 
 
 def few(names: Sequence[str]) -> str:
@@ -89,10 +119,7 @@ def troubled(error: errors.Error, kept: str, since: str) -> Conditions:
 
 def explain(error: errors.Error, kept: str, since: str = "") -> str:
     """Return the whole message for a person."""
-    first = error.message.partition(" ")[0]
-    # Fields stay as people write them: dataFrom[1].
-    plain = first.isalpha() and first.islower()
-    what = error.message[:1].upper() + error.message[1:] if plain else error.message
+    what = _begun(error.message)
     when = f", since {since}" if since else ""
     hint = f"{error.hint}." if error.hint else ""
     return " ".join(part for part in (f"{what}{when}.", kept, _again(error), hint) if part)

@@ -14,13 +14,14 @@ import time
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from .. import cluster, errors, events, lease, metrics
+from .. import cluster, errors, events, issuers, lease, metrics
 from ..decide import marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
 from . import catalog, installkeys, target
 from .ages import Ages
 from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
+from .checker import Checker
 from .checkup import Checkup
 from .credentials import ClusterCredentials
 from .fetch import KEPT_SECONDS, Fetcher
@@ -30,10 +31,12 @@ from .loop import Loop
 from .merged import Leftovers
 from .mirror import Mirror, denied
 from .opened import OpenedStore
+from .prober import Prober
 from .queue import Key
 from .reconcile import Reconciler
 from .records import API_KEY_SECRETS
 from .reporter import STORE_RESOURCES, Reporter
+from .vetting import Vetting
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class App:
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
+        self._prober = Prober(settings.condemn_seconds, self._look_again)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
@@ -107,7 +111,7 @@ class App:
         reconciler = Reconciler(
             self._api,
             keys,
-            gatherer,
+            Vetting(gatherer, Checker(keys, self._settings, issuers.table(), self._prober)),
             self._seen,
             owned=self._names_of,
             terminating=self._terminating,
@@ -139,6 +143,7 @@ class App:
         except TimeoutError:
             log.warning("some Events were not written before the end")
         self._catalog.close()
+        self._prober.close()
 
     def observe(self, kind: str, event: str | None, item: cluster.Json) -> None:
         """Take note of an object of ours.
@@ -210,6 +215,10 @@ class App:
 
     def _closed(self, opened: OpenedStore, gone: bool) -> None:
         self._health.closed(opened, gone)
+
+    def _look_again(self, key: Key) -> None:
+        if self._loop:
+            self._loop.again(key)
 
     def _has_room(self, opened: OpenedStore) -> None:
         if self._loop:

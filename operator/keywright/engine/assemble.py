@@ -11,18 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from .. import errors, kinds
 from ..decide import origins, render, report, rewrite, shapes
+from ..decide.checks import Checked
 from ..decide.origins import Origin
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
-from ..stores.base import Fetched
 from . import templates
 from .catalog import Use
-from .fetch import Question
+from .wants import ABSENT, Answered, read, unusable
 
-#: What a store says of a key that is not there, of its own accord.
-GONE = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
-#: What an optional entry may do without.
-ABSENT = GONE | {Reason.PROPERTY_NOT_FOUND}
 #: Keys of one object.
 MAX_KEYS = 500
 #: Answers that are larger together (bytes), and expressions, are worked through beside the event loop; for so many
@@ -32,66 +28,6 @@ LARGE, LONGEST, MAX_TAKEN = 64 * 1024, 5.0, 8 * render.MAX_SECRET
 
 class AllGone(errors.Stalled):
     """The stores say that every key of an object is gone, and it wants its Secret to go then."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value is: a key of a store that the object may read, and which property of it is meant."""
-
-    use: Use
-    name: str | None = None
-    jmes_path: str | None = None
-
-    @property
-    def question(self) -> Question:
-        """The question to the store."""
-        return Question(self.use.opened, self.use.identity, self.use.ref)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Want:
-    """What an object wants of the stores: one entry, or all properties of a key.
-
-    Attributes:
-        what: how messages begin.
-        places: where it is; others than the first are asked while those before do not answer.
-        unusable: why its other places are not among them.
-    """
-
-    what: str
-    places: tuple[Place, ...]
-    entry: kinds.DataEntry | None = None
-    extract: kinds.DataFrom | None = None
-    unusable: tuple[errors.Stalled, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answered:
-    """What was answered to a want, and by which of its stores."""
-
-    want: Want
-    place: Place
-    answer: render.Parsed | errors.Error
-    outage: errors.Error | None = None
-    """Why the first of its stores did not answer; what another one lacks is no news then."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the store to ask says that nothing is there."""
-        return not self.outage and isinstance(self.answer, errors.Error) and self.answer.reason in GONE
-
-    @property
-    def origin(self) -> str:
-        """Names the key that is extracted, whatever else the extract says."""
-        use, extract = self.place.use, self.want.extract
-        return origins.place(
-            use.record.identifier, use.ref.path, use.ref.version, extract.extract.property if extract else None
-        )
-
-    @property
-    def where(self) -> str:
-        """The want and its key, as messages begin."""
-        return f"{self.want.what} ({self.place.use.ref.path} of {self.place.use.record.title})"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,6 +54,8 @@ class Gathered:
         entries: what is made of them, and written.
         type: of the Secret, where a shape decides it.
         versions: the store's version of each key.
+        created: when that version was made (RFC 3339), where the store tells.
+        ends: when it ends (RFC 3339), where the store tells.
         places: where each key was, or should have been.
         absent: optional keys that the stores say are gone and that the target is not known to hold: left out, or given
             their default. Each with what the store said.
@@ -127,12 +65,17 @@ class Gathered:
         wanted: how many keys there should be.
         shared: every login that was used is one that all objects of its store share.
         unusable: keys that have sources which cannot be asked, and why not the first of them.
+        trimmed: keys that white space was taken off.
+        checked: its credentials, as they were found.
+        previous: keys that hold an earlier version than the store's newest, and why.
     """
 
     inputs: SecretMap
     entries: SecretMap
     type: str | None
     versions: Mapping[str, str]
+    created: Mapping[str, str]
+    ends: Mapping[str, str]
     places: Mapping[str, Use]
     absent: Mapping[str, errors.Stalled]
     fallbacks: Mapping[str, str]
@@ -141,6 +84,9 @@ class Gathered:
     wanted: int
     shared: bool
     unusable: Mapping[str, errors.Stalled]
+    trimmed: Sequence[str] = ()
+    checked: Sequence[Checked] = ()
+    previous: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -172,6 +118,8 @@ class Assembly:
         self._spec, self._answers, self._before, self._templating = spec, answers, before, templating
         self._inputs: dict[str, SecretValue] = {}
         self._versions: dict[str, str] = {}
+        self._created: dict[str, str] = {}
+        self._ends_at: dict[str, str] = {}
         self._places: dict[str, Use] = {}
         self._absent: dict[str, errors.Stalled] = {}
         self._fallbacks: dict[str, str] = {}
@@ -179,6 +127,7 @@ class Assembly:
         #: What the extracts that there are have been given: properties by the place that they were read from.
         self._given: dict[str, set[str]] = {}
         self._lacking: list[str] = []
+        self._trimmed: list[str] = []
         self._budget = rewrite.Budget()
         self._ends, self._taken = 0.0, 0
 
@@ -202,14 +151,8 @@ class Assembly:
         """
         self._ends = time.monotonic() + LONGEST
         self._not_all_gone()
-        for each in self._answers:
-            if each.want.extract:
-                self._take_all(each, each.want.extract)
-                self._in_bounds()
-        for each in self._answers:
-            if each.want.entry:
-                self._take(each, each.want.entry)
-            self._in_bounds()
+        self._take_everything()
+        self._trim()
         self._not_too_many()
         self._not_fewer()
         shaped = shapes.shape(self._spec.target, self._inputs, self._absent.keys())
@@ -218,11 +161,12 @@ class Assembly:
             entries = self._templating.run(self._inputs, entries, shaped.entries)
         entries |= shaped.entries
         render.check_size(entries, self._extracted)
+        told = (self._versions, self._created, self._ends_at)
         return Gathered(
             self._inputs,
             entries,
             shaped.type,
-            self._versions,
+            *told,
             self._places,
             self._absent,
             self._fallbacks,
@@ -231,7 +175,28 @@ class Assembly:
             wanted=len(self._inputs.keys() | self._absent.keys()),
             shared=not any(each.place.use.identity for each in self._answers),
             unusable=unusable([each.want for each in self._answers]),
+            trimmed=self._trimmed,
         )
+
+    def _take_everything(self) -> None:
+        """Take what is extracted, and then what `data` names."""
+        for each in self._answers:
+            if each.want.extract:
+                self._take_all(each, each.want.extract)
+                self._in_bounds()
+        for each in self._answers:
+            if each.want.entry:
+                self._take(each, each.want.entry)
+            self._in_bounds()
+
+    def _trim(self) -> None:
+        """Take white space off what credentials consist of, where they say so."""
+        for key in dict.fromkeys(
+            key for each in self._spec.credentials if each.check.trim for key in each.parts.values()
+        ):
+            if key in self._inputs and (trimmed := render.trimmed(self._inputs[key])):
+                self._inputs[key] = trimmed
+                self._trimmed.append(key)
 
     def _made_of(self, entries: SecretMap) -> str:
         """Return what the target is to tell of its keys; nothing where its entries are the keys of `data`."""
@@ -245,7 +210,7 @@ class Assembly:
         self._forget(entry.key)
         try:
             value = render.entry_value(
-                _read(answered),
+                read(answered),
                 property=answered.place.name,
                 jmes_path=answered.place.jmes_path,
                 decode=entry.decode,
@@ -270,7 +235,7 @@ class Assembly:
         at = answered.origin
         given = self._given.setdefault(at, set())
         try:
-            values = rewrite.extracted(_read(answered), extract.extract.property, answered.where)
+            values = rewrite.extracted(read(answered), extract.extract.property, answered.where)
         except errors.Stalled as error:
             if not extract.optional or error.reason not in ABSENT:
                 raise
@@ -294,14 +259,21 @@ class Assembly:
     def _note(self, key: str, answered: Answered) -> None:
         self._taken += render.size(self._inputs[key])
         self._places[key] = answered.place.use
-        if isinstance(answered.answer, render.Parsed) and answered.answer.fetched.version:
-            self._versions[key] = answered.answer.fetched.version
+        if isinstance(answered.answer, render.Parsed):
+            fetched = answered.answer.fetched
+            for known, told in (
+                (self._versions, fetched.version),
+                (self._created, fetched.created_at),
+                (self._ends_at, fetched.expires_at),
+            ):
+                if told:
+                    known[key] = told
         if answered.place is not answered.want.places[0]:
             self._fallbacks[key] = answered.place.use.record.title
 
     def _forget(self, key: str) -> None:
         """Forget what an extract gave for an entry that `data` names."""
-        for known in (self._inputs, self._versions, self._fallbacks, self._extracted):
+        for known in (self._inputs, self._versions, self._created, self._ends_at, self._fallbacks, self._extracted):
             known.pop(key, None)
 
     def _in_bounds(self) -> None:
@@ -354,23 +326,3 @@ class Assembly:
             first = gone[0]
             assert isinstance(first, errors.Error)  # noqa: S101 - as all are
             raise AllGone(first.reason, first.message, first.hint)
-
-
-def unusable(wants: Sequence[Want]) -> dict[str, errors.Stalled]:
-    """Return the entries that have sources which cannot be asked, and why not the first of them."""
-    return {each.entry.key: each.unusable[0] for each in wants if each.entry and each.unusable}
-
-
-def _read(answered: Answered) -> render.Parsed:
-    """Return what was read, or raise why it was not."""
-    if isinstance(answered.answer, errors.Error):
-        raise answered.answer.with_traceback(None)
-    return answered.answer
-
-
-def parsed(answers: Mapping[Question, Fetched | errors.Error]) -> dict[Question, render.Parsed | errors.Error]:
-    """Return answers ready to be chosen from, each parsed at most once for all that choose from it."""
-    return {
-        question: answer if isinstance(answer, errors.Error) else render.Parsed(answer)
-        for question, answer in answers.items()
-    }

@@ -9,6 +9,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import dataclasses
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,13 +21,14 @@ from ..decide import origins, render, report
 from ..errors import Reason
 from ..kinds.target import Template as TemplateSpec
 from ..secret import FingerprintKey
-from ..stores.base import Credentials, Fetched
+from ..stores.base import Credentials, Fetched, Ref
 from . import templates
-from .assemble import Answered, Assembly, Before, Gathered, Place, Want, parsed, unusable
+from .assemble import Assembly, Before, Gathered
 from .catalog import Catalog, StoreRecord, Use
 from .fetch import Fetcher, Parked, Question
 from .opened import OpenedStore
 from .records import Record
+from .wants import Answered, Place, Want, parsed, unusable
 
 #: Threads that work through what is large, beside the event loop; and for how long one of them keeps it waiting
 #: (seconds). Whatever the loop reads or writes waits for that: Python's own 5 ms make it a hundred times slower.
@@ -67,18 +69,20 @@ class Gatherer:
         spec: kinds.ApiKeySecretSpec,
         made_of: str | None,
         waiting: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+        earlier: Mapping[tuple[str, str], str] | None = None,
     ) -> Gathered:
         """Return all entries of an object.
 
         Args:
             made_of: what the target tells of the keys that it was made of; None if there is no target.
             waiting: entered while stores are waited for.
+            earlier: versions to read instead of the newest, by the store's identifier and the path in it.
 
         Raises:
             errors.Error: of the first entry, in the order of the object, that is not to be had.
         """
-        wants = self._wants(record, spec)
-        if record.working_refresh[:256] != record.status_json().get("lastHandledRefresh", ""):
+        wants = self._wants(record, spec, earlier or {})
+        if record.is_wished:
             for place in (each for want in wants for each in want.places):
                 place.use.opened.wish(place.use.identity)
         async with waiting():
@@ -99,11 +103,15 @@ class Gatherer:
         about = {"name": name, "namespace": namespace}
         return templates.Templating(spec, texts, about, functools.partial(self._keys.salt, str(record.key)))
 
-    def _wants(self, record: Record, spec: kinds.ApiKeySecretSpec) -> list[Want]:
+    def _wants(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, earlier: Mapping[tuple[str, str], str]
+    ) -> list[Want]:
         """Resolve the stores of everything that an object wants."""
 
         def use(ref: kinds.StoreRef | None, path: str, version: str | None) -> Use:
-            return self._catalog.use(record.key.namespace, ref or spec.store_ref, path, version)
+            found = self._catalog.use(record.key.namespace, ref or spec.store_ref, path, version)
+            other = earlier.get((found.record.identifier, found.ref.path)) if version is None else None
+            return dataclasses.replace(found, ref=Ref(found.ref.path, other)) if other else found
 
         def place(ref: kinds.StoreRef | None, remote: kinds.RemoteRef) -> Place:
             return Place(use(ref, remote.path, remote.version), remote.property, remote.jmes_path)

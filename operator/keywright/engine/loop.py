@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,7 +14,8 @@ from .. import cluster, errors, metrics, pacing
 from ..decide import report
 from ..errors import Reason
 from . import records
-from .catalog import DEFAULT_STORE, identifier
+from .catalog import DEFAULT_STORE
+from .diary import Diary
 from .fetch import Parked
 from .opened import Changed, chance
 from .parking import Parking
@@ -23,13 +23,10 @@ from .queue import Key, Priority, Queue
 from .reconcile import Leaving, Outcome, Reconciler
 from .records import Record
 from .reporter import Reporter
-from .schedule import Schedule
 from .slots import Slots
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a store that was silent is asked again for what another one gave in its place.
-FALLEN_BACK = 60.0
 #: What is told only when it still holds at the second try: objects that were applied together arrive in any order.
 NOT_YET = frozenset({Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED})
 
@@ -55,7 +52,7 @@ class Loop:
         alive_before: float,
     ) -> None:
         self._reconciler, self._reporter, self._calm = reconciler, reporter, reconciler.calm
-        self._as_told, self._reads_all, self._alive_before = as_told, reads_all, alive_before
+        self._as_told, self._alive_before = as_told, alive_before
         self._slots = Slots(concurrency)
         self.parking = Parking(self._go_on)
         self._running: set[asyncio.Task[None]] = set()
@@ -65,7 +62,8 @@ class Loop:
         self._blocked: dict[Key, set[Key]] = {}
         self.records: dict[Key, Record] = {}
         self.queue = Queue()
-        self.schedule = Schedule(self._slot_has_come)
+        self.diary = Diary(self._slot_has_come, self._reminder_has_come, reads_all)
+        self.schedule = self.diary.refreshes
 
     # Triggers.
 
@@ -103,7 +101,7 @@ class Loop:
 
     def _discard(self, key: Key) -> None:
         self.queue.discard(key)
-        self.schedule.discard(key)
+        self.diary.forget(key)
         self._calm.queued(self.queue.urgent)
 
     def forget(self, key: Key, uid: str | None = None) -> None:
@@ -180,6 +178,11 @@ class Loop:
         if record:
             self._enqueue(record, Priority.CHANGE if record.failures else Priority.REFRESH)
 
+    def _reminder_has_come(self, key: Key) -> None:
+        if record := self.records.get(key):
+            record.remind = True
+            self._enqueue(record, Priority.REFRESH, ask=False)
+
     def _enqueue(self, record: Record, priority: Priority, *, ask: bool = True) -> None:
         if record.leaving:
             return
@@ -195,7 +198,7 @@ class Loop:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.schedule.run())
+            tasks.create_task(self.diary.run())
             tasks.create_task(self._dispatch())
 
     async def _dispatch(self) -> None:
@@ -270,6 +273,14 @@ class Loop:
             await self._failed(record, result)
         else:
             await self._done(record, result, since)
+        await self._remind(record)
+
+    async def _remind(self, record: Record) -> None:
+        """Say what there is to say of keys that end, if it is time, and note when it is again."""
+        if record.remind and not record.leaving:
+            record.remind = False
+            await self._reporter.remind(record)
+        self.diary.remind(record)
 
     async def _done(self, record: Record, outcome: Outcome | None, since: float) -> None:
         """See to what follows a reconcile that went well."""
@@ -288,9 +299,9 @@ class Loop:
                 self.schedule.discard(record.key)
                 return
         # A moment on, or the slot that has just come may come again.
-        self._plan_refresh(record, time.time() + 1.0)
-        if outcome and outcome.gathered and outcome.gathered.fallbacks:
-            self.schedule.set(record.key, min(time.time() + FALLEN_BACK, self.schedule.at(record.key) or math.inf))
+        self.diary.refresh(record, time.time() + 1.0)
+        if outcome and outcome.gathered:
+            self.diary.sooner(record, outcome.gathered)
 
     async def _failed(self, record: Record, error: errors.Error) -> None:
         """See to what follows an error: tell it, unless the store tells it for all, and try again later."""
@@ -370,24 +381,9 @@ class Loop:
         if not all(map(self._as_told, record.uses)):
             return False
         record.ask = False
-        self._plan_refresh(record, self._alive_before)
+        self.diary.refresh(record, self._alive_before)
+        self.diary.recall(record)
         return True
-
-    def _plan_refresh(self, record: Record, after: float) -> None:
-        """Make an object due at its first slot after a moment; slots that have passed meanwhile are spread."""
-        spec = record.spec_model()
-        if not (interval := spec.refresh_seconds):
-            self.schedule.discard(record.key)
-            return
-        # Objects on one key share their slots, so that one read serves them.
-        own, path = spec.first
-        ref = own or spec.store_ref
-        store = identifier(ref.kind, record.key.namespace, ref.name) if ref else DEFAULT_STORE
-        phase = pacing.fraction(store if self._reads_all(store) else f"{ref.kind}/{ref.name}/{path}" if ref else path)
-        at, now = pacing.next_slot(after, interval, phase), time.time()
-        if at < now:
-            at = now + phase * min(60.0, interval)
-        self.schedule.set(record.key, at)
 
 
 def _bug(key: Key, foreign: Exception) -> errors.Error:

@@ -21,10 +21,10 @@ from ..secret import FingerprintKey
 from . import quarrel
 from .assemble import AllGone, Gathered
 from .calm import Calm
-from .gather import Gatherer
 from .queue import Key
 from .records import API_KEY_SECRETS, Record
 from .target import Found, Target
+from .vetting import Vetting
 
 #: Seconds after which the watch of objects has surely told what the watch of Secrets told.
 HEARD = 0.05
@@ -95,14 +95,14 @@ class Reconciler:
         self,
         api: cluster.Cluster,
         keys: FingerprintKey,
-        gatherer: Gatherer,
+        vetting: Vetting,
         seen: Mapping[Key, sync.Seen],
         *,
         owned: Callable[[Key], AbstractSet[str]],
         terminating: Callable[[str], bool],
         own_namespace: str,
     ) -> None:
-        self._api, self._keys, self._gatherer = api, keys, gatherer
+        self._api, self._keys, self._vetting = api, keys, vetting
         self._seen, self._owned, self._terminating = seen, owned, terminating
         self._forbidden = settings.SYSTEM_NAMESPACES | {own_namespace}
         self.calm = Calm()
@@ -128,7 +128,7 @@ class Reconciler:
             return None
         seen = self._seen.get(Key(record.key.namespace, target.name))
         try:
-            gathered = await self._gatherer.gather(record, spec, target.made_of(seen), waiting)
+            gathered = await self._vetting.gather(record, spec, target.made_of(seen), waiting)
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
         target.is_of(gathered.type, gathered.made_of)
@@ -136,6 +136,7 @@ class Reconciler:
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
         acts += await self._remove_former(target, former)
+        gathered = await self._vetting.follow_up(record, spec, gathered, waiting)
         prints = {
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
@@ -151,7 +152,7 @@ class Reconciler:
         self._allowed(record, spec)
         target = Target(self._api, self._keys, record, spec)
         found = await target.look()
-        gathered = await self._gatherer.gather(record, spec, target.made_of(found.seen if found else None))
+        gathered = await self._vetting.gather(record, spec, target.made_of(found.seen if found else None))
         target.is_of(gathered.type, gathered.made_of)
         await self._nothing_lost(record, target, gathered)
         observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)

@@ -43,6 +43,8 @@ class Record:
         ready: its status says that it is Ready.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
+        next_ending: Unix time at which there is something to say of a key that ends.
+        remind: it is to be looked at what there is to say of keys that end.
     """
 
     key: Key
@@ -68,6 +70,8 @@ class Record:
     leaving: bool = False
     ready: bool = False
     stores: str = ""
+    next_ending: float | None = None
+    remind: bool = False
 
     @property
     def regarding(self) -> events.Regarding:
@@ -93,6 +97,11 @@ class Record:
         """Whether this was read before another form of it. Versions are numbers that grow (KEP-5504)."""
         versions = self.resource_version, other.resource_version
         return all(map(str.isdigit, versions)) and int(versions[0]) < int(versions[1])
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether a person has asked for a refresh that is not handled yet."""
+        return bool(self.working_refresh[:256] != self.status_json().get("lastHandledRefresh", ""))
 
     @property
     def told_target(self) -> dict[str, Any]:

@@ -5,17 +5,21 @@ Does not belong here: the wording (``decide/report.py``), how Events are written
 
 from __future__ import annotations
 
-import datetime
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import cluster, errors, kinds
-from ..decide import report, sync
+from .. import cluster, errors, kinds, pacing
+from ..decide import checks, report, sync
+from ..decide.expiry import Outlook
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
+from ..issuers.base import Verdict
 from .assemble import Gathered
 from .catalog import StoreRecord
+from .checker import Refused
+from .endings import ENDING, Endings
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
 
@@ -56,6 +60,7 @@ class Reporter:
         changed: Callable[[Record, cluster.Json | None], None],
     ) -> None:
         self._api, self._recorder, self._changed = api, recorder, changed
+        self._endings = Endings(recorder)
 
     async def in_order(self, record: Record, outcome: Outcome) -> None:
         """Report that an object is in order."""
@@ -66,15 +71,17 @@ class Reporter:
             return
         assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
-        held, total, name = len(outcome.gathered.inputs), outcome.gathered.wanted, spec.target_name(record.key.name)
-        store, now = record.stores, rfc3339()
-        holds = "is made of" if outcome.gathered.dropped else "holds"
-        state = _in_order(f"Secret {name} {holds} {held} of {total} keys from {store}.", outcome.gathered)
+        name, store, now = spec.target_name(record.key.name), record.stores, rfc3339()
+        state = _in_order(name, store, outcome.gathered)
         message = str(state[0]["message"])
+        credentials = checks.told(before.get("credentials") or [], outcome.gathered.checked, now)
+        endings = await self._endings.told(record, credentials)
+        state += endings.conditions
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
+            **_ending(endings),
             "store": store[:2048],
-            "keys": f"{held}/{total}",
+            "keys": f"{len(outcome.gathered.inputs)}/{outcome.gathered.wanted}",
             "target": _target(name, record.applied, record.working),
             "versions": [
                 {"key": key, "fingerprint": mark} | _source(key, outcome.gathered)
@@ -93,7 +100,7 @@ class Reporter:
         # What was done for an object that went meanwhile goes with it.
         if not record.leaving:
             self._say_acts(record, outcome, message, recovered=recovered)
-            self._say_unusable(record, outcome.gathered, str(old.get("message")))
+            self._say_doubts(record, outcome.gathered, str(old.get("message")))
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
@@ -109,17 +116,15 @@ class Reporter:
         emptied = isinstance(error, Emptied)
         silent = emptied or error.reason is Reason.SECRET_MISSING
         kept = "" if silent else _kept(record, error.reason, missing=missing)
-        gone = {"target", "versions", "keys"} if emptied else ()
+        gone = {"target", "versions", "keys", *_ENDS} if emptied else _ENDS
         before_it = {name: value for name, value in before.items() if name not in gone}
+        endings = await self._endings.told(record, [] if emptied else _condemned(before, error, now))
+        state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
         after = (
             before_it
             | self._base(record, before)
             | _expected(record, before_it)
-            | {
-                "conditions": report.merged(
-                    conditions, report.troubled(error, kept, report.since_when(old, error, now)), record.working, now
-                ),
-            }
+            | {"conditions": report.merged(conditions, state, record.working, now), **_ending(endings)}
         )
         news = old.get("status") != "False" or old.get("reason") != str(error.reason)
         # Said when it is written: what was decided on an old version is decided, and said, once more.
@@ -127,6 +132,17 @@ class Reporter:
             note = f"{error.reason}: {report.explain(error, kept)}"
             said = EventReason.DELETED if isinstance(error, Emptied) and error.removed else _said_of(error)
             self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
+
+    async def remind(self, record: Record) -> None:
+        """Say that keys end, of an object of which there is nothing else to say."""
+        before = record.status_json()
+        endings = await self._endings.told(record, before.get("credentials") or [])
+        conditions = before.get("conditions") or []
+        others = [each for each in conditions if each.get("type") not in ENDING]
+        generation = int(before.get("observedGeneration") or record.generation)
+        told = report.merged(conditions, endings.conditions, generation, rfc3339())
+        kept = {name: value for name, value in before.items() if name not in _ENDS}
+        await self._write(record, before, kept | {"conditions": others + told} | _ending(endings))
 
     def gone(self, record: Record, secret: str) -> None:
         """Say that an object was deleted."""
@@ -234,12 +250,16 @@ class Reporter:
             # What somebody deleted and what somebody edited are no series.
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
 
-    def _say_unusable(self, record: Record, gathered: Gathered, told: str) -> None:
-        """Say which sources could not stand in, unless the condition has told that already."""
-        said = report.cannot_stand_in(gathered.unusable)
-        if said and said not in told:
-            about = Reason.SOURCE_UNUSABLE
-            self._recorder.say(record.regarding, EventReason.REFUSED, "Sync", f"{about}: {said}", about=about)
+    def _say_doubts(self, record: Record, gathered: Gathered, told: str) -> None:
+        """Say what is not as it should be although all is written, unless the condition has told that already."""
+        for event, reason, action, said in (
+            (EventReason.REFUSED, Reason.SOURCE_UNUSABLE, "Sync", report.cannot_stand_in(gathered.unusable)),
+            (EventReason.KEY_WARNING, Reason.KEY_WARNING, "Check", report.warned(_warnings(gathered))),
+            (EventReason.PREVIOUS_VERSION, Reason.PREVIOUS_VERSION, "Check", report.stepped_back(gathered.previous)),
+        ):
+            if said and said not in told:
+                note = said if str(event) == str(reason) else f"{reason}: {said}"
+                self._recorder.say(record.regarding, event, action, note, about=reason)
 
     async def _write(self, record: Record, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Patch the status at the version it was decided on; False if it is another by now and does not say this."""
@@ -278,15 +298,51 @@ class Reporter:
 
 def rfc3339() -> str:
     """Return the time as objects carry it."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return pacing.rfc3339(time.time())
 
 
 def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
-def _in_order(message: str, gathered: Gathered) -> report.Conditions:
-    return report.in_order(message, missing=gathered.missing, fallbacks=gathered.fallbacks, unused=gathered.unusable)
+#: What the status tells of credentials.
+_ENDS = frozenset({"credentials", "expires"})
+
+
+def _in_order(name: str, store: str, gathered: Gathered) -> report.Conditions:
+    holds = "is made of" if gathered.dropped else "holds"
+    message = f"Secret {name} {holds} {len(gathered.inputs)} of {gathered.wanted} keys from {store}."
+    if gathered.trimmed:
+        message += f" White space around {report.few(sorted(gathered.trimmed))} was left out."
+    return report.in_order(
+        message,
+        missing=gathered.missing,
+        fallbacks=gathered.fallbacks,
+        unused=gathered.unusable,
+        warnings=_warnings(gathered),
+        previous=gathered.previous,
+    )
+
+
+def _warnings(gathered: Gathered) -> list[str]:
+    return [each.warning for each in gathered.checked if each.warning]
+
+
+def _ending(endings: Outlook) -> dict[str, Any]:
+    """Return what the status tells of credentials."""
+    told: dict[str, Any] = {"credentials": endings.credentials, "expires": endings.first}
+    return {name: value for name, value in told.items() if value}
+
+
+def _condemned(before: Mapping[str, Any], error: errors.Error, now: str) -> list[dict[str, Any]]:
+    """Return the credentials as the status tells of them; one that its issuer has just condemned as invalid."""
+    known = [dict(each) for each in before.get("credentials") or []]
+    if isinstance(error, Refused) and error.reason is Reason.KEY_INVALID:
+        for each in known:
+            same = (each.get("name"), each.get("fingerprint")) == (error.checked.name, error.checked.fingerprint)
+            if same and each.get("verdict") != Verdict.INVALID:
+                each |= {"verdict": str(Verdict.INVALID), "since": now}
+    return known
 
 
 def _answers(record: StoreRecord) -> str:

@@ -37,12 +37,14 @@ class Fetched:
         is_map: whether ``value`` is the JSON text of a map, so that a property can be chosen.
         version: the store's name for this version, where it has versions.
         created_at: when this version was made (RFC 3339), where the store tells.
+        expires_at: when it ends (RFC 3339), where the store tells.
     """
 
     value: SecretValue
     is_map: bool
     version: str | None = None
     created_at: str | None = None
+    expires_at: str | None = None
 
 
 #: What a store held at one moment: the answer for a key, or why there is none.
@@ -137,6 +139,14 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def fetch(self, ref: Ref) -> Fetched:
         """Read one key."""
+
+    @classmethod
+    def previous(cls, version: str) -> str | None:
+        """Return the version before one, whether it is still there or not; None if there is none, or it is not known.
+
+        By default versions are counted from 1.
+        """
+        return str(int(version) - 1) if version.isascii() and version.isdigit() and int(version) > 1 else None
 
     def close(self) -> None:  # noqa: B027 - nothing to do is a fine answer
         """Give connections back, and a login that was made for this instance. The instance is not used again."""

@@ -1,0 +1,195 @@
+"""Keys are checked before they are written, and after: by their form, and by asking whoever issued them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from build import api_key_secret, credential, entry
+from vendors import VendorServer, serving
+from world import Json, Operator, World
+
+ENFORCED = {"format": "Enforce", "liveness": "Enforce"}
+
+
+@pytest.fixture
+def openai() -> Iterator[VendorServer]:
+    with serving("openai") as server:
+        yield server
+
+
+def key(server: VendorServer, state: Any = "valid") -> str:
+    """Make a key, known to its vendor."""
+    parts = server.vendor.samples()["project key"]
+    if state != "invalid":
+        server.vendor.knows(parts, state)
+    return parts["apiKey"]
+
+
+def starts(world: World, *servers: VendorServer, seconds: int = 600) -> Operator:
+    """Start an operator that may ask these issuers."""
+    allowed = [f"--allow-issuer-endpoint={each.url}" for each in servers]
+    return world.start(*allowed, f"--condemn-seconds={seconds}")
+
+
+def has_key(world: World, server: VendorServer, value: str, check: Json, **more: Any) -> None:
+    """Let there be a key in the store, and an object that says what it is."""
+    world.put("llm/openai", api_key=value)
+    world.has_store()
+    credentials = [credential("openai", "OPENAI_API_KEY", server.url, check=check, **more.pop("credential", {}))]
+    spec = {"credentials": credentials, "refreshInterval": "10s", **more}
+    world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), **spec))
+
+
+def credentials(world: World) -> list[Json]:
+    return list(world.object()["status"].get("credentials") or [])
+
+
+def test_a_living_key_is_written_and_told(world: World, openai: VendorServer) -> None:
+    operator = starts(world, openai)
+    mark = world.plane.mark()
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+
+    world.is_ready()
+
+    assert world.secret() == {"OPENAI_API_KEY": value}
+    (told,) = credentials(world)
+    assert (told["name"], told["issuer"], told["kind"]) == ("openai", "openai", "project key")
+    assert (told["verdict"], told["version"]) == ("Valid", "1")
+    assert told["createdAt"]
+    assert len(openai.requests) == 1
+    writes = world.writes(operator, mark)
+    assert (writes["apply secrets"] + writes["patch secrets"], writes["patch apikeysecrets/status"]) == (1, 1)
+
+
+def test_a_malformed_key_is_stopped_and_the_last_good_one_stays(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+    world.is_ready()
+
+    with world.untouched():
+        world.put("llm/openai", api_key=f"{key(openai)}\n")
+        world.refreshes("now")
+        told = world.told("KeyMalformed")
+
+    assert told == (
+        "Credential openai: OPENAI_API_KEY ends with a newline, since NOW. Secret llm keeps version 1."
+        " It is tried again with growing pauses, at most 5 minutes."
+        " Write it to the store without that (printf, not echo), or set check.trim: true."
+    )
+    assert world.condition(type_="Stalled")["status"] == "True"
+    assert world.event_reasons() == ["Created", "Refused"]
+    (still,) = credentials(world)
+    assert (still["verdict"], still["version"]) == ("Valid", "1")
+
+    good = key(openai)
+    world.put("llm/openai", api_key=good)
+    world.refreshes("again")
+    world.is_ready()
+    assert world.secret() == {"OPENAI_API_KEY": good}
+
+
+def test_a_key_that_its_issuer_refuses_is_stopped(world: World, openai: VendorServer) -> None:
+    starts(world, openai, seconds=2)
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+    world.is_ready()
+
+    with world.untouched():
+        world.put("llm/openai", api_key=key(openai, "invalid"))
+        world.refreshes("now")
+        told = world.told("KeyInvalid")
+        world.until(lambda: world.condition(type_="Stalled").get("status") == "True", "it is condemned")
+
+    assert "OpenAI answered 401 (invalid_api_key) for credential openai (OPENAI_API_KEY)" in told
+    assert "Secret llm keeps version 1" in told
+
+
+def test_a_key_that_dies_later_is_found(world: World, openai: VendorServer) -> None:
+    starts(world, openai, seconds=2)
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+    world.is_ready()
+    since = credentials(world)[0]["since"]
+
+    with world.untouched():
+        openai.vendor.states.clear()
+        # What was found a second ago is as good as new.
+        time.sleep(1.1)
+        world.refreshes("now")
+        world.is_refused("KeyInvalid")
+
+    (told,) = credentials(world)
+    assert told["verdict"] == "Invalid"
+    assert told["since"] >= since
+    assert world.event_reasons() == ["Created", "Refused"]
+
+
+def test_what_the_issuer_does_not_accept_is_written_and_told_where_only_a_warning_is_wanted(
+    world: World, openai: VendorServer
+) -> None:
+    starts(world, openai, seconds=2)
+    value = key(openai, "invalid")
+    has_key(world, openai, value, {"liveness": "Warn"})
+
+    world.is_ready()
+    assert world.secret() == {"OPENAI_API_KEY": value}
+    world.until(lambda: world.condition()["reason"] == "KeyWarning", "it is told")
+
+    assert "OpenAI answered 401 (invalid_api_key) for credential openai" in world.condition()["message"]
+    world.has_events("Created", "KeyWarning")
+
+
+def test_one_probe_serves_all_objects_with_a_key(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    value = key(openai)
+    world.put("llm/openai", api_key=value)
+    world.has_store()
+    for number in range(20):
+        credentials = [credential("openai", "KEY", openai.url, check=ENFORCED)]
+        world.apply(api_key_secret(f"llm-{number}", entry("KEY", "llm/openai", "api_key"), credentials=credentials))
+
+    for number in range(20):
+        world.is_ready(f"llm-{number}")
+
+    assert len(openai.requests) == 1
+
+
+def test_an_issuer_that_is_silent_holds_back_what_is_new_and_leaves_what_is_there(
+    world: World, openai: VendorServer
+) -> None:
+    starts(world, openai)
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+    world.is_ready()
+
+    openai.mood = "broken"
+    with world.untouched():
+        world.refreshes("same")
+        assert world.is_ready()["status"]["credentials"][0]["verdict"] == "Valid"
+        world.put("llm/openai", api_key=key(openai))
+        world.refreshes("new")
+        told = world.told("KeyUnverified")
+
+    assert "OpenAI answered 503 for credential openai (OPENAI_API_KEY)" in told
+    assert world.condition(type_="Reconciling")["status"] == "True"
+
+
+def test_the_version_before_is_served_where_that_is_wanted(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    value = key(openai)
+    world.put("llm/openai", api_key=value)
+    has_key(world, openai, "changeme", ENFORCED, credential={"fallbackToPrevious": True})
+
+    world.is_ready()
+
+    assert world.secret() == {"OPENAI_API_KEY": value}
+    assert world.condition()["reason"] == "PreviousVersion"
+    assert "OPENAI_API_KEY is a placeholder" in world.condition()["message"]
+    world.has_events("Created", "PreviousVersion")
+    assert credentials(world)[0]["version"] == "1"
