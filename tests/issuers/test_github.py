@@ -66,6 +66,24 @@ def test_tokens_without_a_known_checksum_are_not_computed(kind: str) -> None:
     assert _recognised(token[:-1] + ("a" if token[-1] != "a" else "b")) == Recognised(kind)
 
 
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://api.github.com", True),
+        ("https://api.acme.ghe.com", True),
+        ("https://api.acme.ghe.com.example.net", False),
+        ("https://ghe.com", False),
+        ("http://api.acme.ghe.com", False),
+        ("https://github.example.com/api/v3", False),
+    ],
+)
+def test_the_hosts_of_github_are_its_own(url: str, own: bool) -> None:
+    assert ISSUERS["github"].may_be_at(url) is own
+
+
 # Expiry.
 
 

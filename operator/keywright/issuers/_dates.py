@@ -10,7 +10,6 @@ import re
 
 #: The forms that are taken; `fromisoformat` takes weeks, ordinals and times without a zone besides.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})? ?(Z|UTC|[+-]\d\d:?\d\d)", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def moment(found: object) -> str | None:
@@ -35,4 +34,4 @@ def midnight(found: object) -> str | None:
     Args:
         found: what stood in an answer: ``2026-11-22``.
     """
-    return moment(f"{found}T00:00:00Z") if isinstance(found, str) and _DAY.fullmatch(found) else None
+    return moment(f"{found}T00:00:00Z") if isinstance(found, str) else None
