@@ -75,6 +75,25 @@ LAST_SUCCESS = Gauge(
     ["namespace", "name"],
     registry=None,
 )
+#: Collected by ``engine/ages.py``, as those above and below.
+KEY_EXPIRY = Gauge(
+    "keywright_key_expiry_timestamp_seconds",
+    "When the first key of the group ends, where that is known.",
+    ["namespace", "name"],
+    registry=None,
+)
+KEY_AGE = Gauge(
+    "keywright_key_age_seconds",
+    "Age of the oldest key of the group, where its issuer or store tells when it was made.",
+    ["namespace", "name"],
+    registry=None,
+)
+CREDENTIALS = Gauge(
+    "keywright_credentials",
+    "Credentials in Secrets by what their issuers say.",
+    ["namespace", "verdict"],
+    registry=None,
+)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(
     "keywright_watch_last_event_timestamp_seconds",

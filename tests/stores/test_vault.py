@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ import pydantic
 import pytest
 
 from controlplane import OpenBao
-from keywright import errors
+from keywright import errors, pacing
 from keywright.errors import Reason
 from keywright.stores.base import Ref
 from keywright.stores.vault import Vault
@@ -59,7 +60,33 @@ def test_a_version_comes_with_its_number_and_time(kv: Engine) -> None:
     fetched = kv.logged_in().fetch(Ref("llm/openai"))
 
     made = kv.root.secrets.kv.v2.read_secret_metadata("llm/openai", mount_point=kv.mount)["data"]["versions"]["2"]
-    assert (fetched.version, fetched.created_at) == ("2", made["created_time"])
+    assert (fetched.version, fetched.created_at) == ("2", f"{made['created_time'][:19]}Z")
+    assert fetched.expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("marked", "ends"),
+    [
+        ({"expires_at": "2031-05-01T12:00:00Z"}, "2031-05-01T12:00:00Z"),
+        ({"expires-at": "2031-05-01T14:00:00+02:00"}, "2031-05-01T12:00:00Z"),
+        ({"expires": "2031-05-01", "owner": "team-a"}, "2031-05-01T00:00:00Z"),
+        ({"expires_at": "soon"}, None),
+    ],
+)
+def test_custom_metadata_tells_when_a_key_ends(kv: Engine, marked: dict[str, str], ends: str | None) -> None:
+    kv.put("llm/openai", {"api_key": CANARY})
+    kv.root.secrets.kv.v2.update_metadata("llm/openai", custom_metadata=marked, mount_point=kv.mount)
+
+    assert kv.logged_in().fetch(Ref("llm/openai")).expires_at == ends
+
+
+def test_a_version_that_is_to_be_removed_tells_when(kv: Engine) -> None:
+    kv.root.secrets.kv.v2.update_metadata("llm/openai", delete_version_after="24h", mount_point=kv.mount)
+    kv.put("llm/openai", {"api_key": CANARY})
+
+    ends = pacing.unix(kv.logged_in().fetch(Ref("llm/openai")).expires_at)
+
+    assert ends == pytest.approx(time.time() + 86400, abs=60)
 
 
 @pytest.mark.parametrize("act", ["delete_secret_versions", "destroy_secret_versions"])

@@ -16,10 +16,10 @@ import string
 import time
 import zlib
 
+from ..dates import moment
 from ..pacing import unix
 from ..secret import SecretMap
 from ..wire import Answer
-from ._dates import moment
 from ._table import Format
 from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, bearer, judged
 

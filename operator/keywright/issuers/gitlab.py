@@ -14,9 +14,9 @@ import re
 import string
 import zlib
 
+from ..dates import midnight, moment
 from ..secret import SecretMap
 from ..wire import Answer
-from ._dates import midnight, moment
 from ._table import Format
 from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
 

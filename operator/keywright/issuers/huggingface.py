@@ -11,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+from ..dates import moment
 from ..secret import SecretMap
 from ..wire import Answer
-from ._dates import moment
 from ._table import Format
 from .base import Ask, Finding, Issuer, Part, Verdict, bearer, judged
 

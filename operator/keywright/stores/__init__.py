@@ -16,7 +16,9 @@ from .base import Store
 def _discover() -> dict[str, type[Store]]:
     """Import every file of this folder and return the stores by name. A file that fails to import stops the program."""
     found: dict[str, type[Store]] = {}
-    for module in sorted(each.name for each in pkgutil.iter_modules(__path__) if each.name != "base"):
+    for module in sorted(each.name for each in pkgutil.iter_modules(__path__)):
+        if module == "base" or module.startswith("_"):
+            continue
         loaded = importlib.import_module(f"{__name__}.{module}")
         (store,) = (
             each

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.issuers._dates import midnight, moment
+from keywright.dates import midnight, moment
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Points in time as vendors write them, as objects carry them (RFC 3339, in UTC). Pure.
 
-Does not belong here: what ends or begins then (each issuer's file).
+Does not belong here: what ends or begins then (each issuer and store).
 """
 
 from __future__ import annotations
