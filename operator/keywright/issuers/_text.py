@@ -73,7 +73,7 @@ def _of_token(raw: bytes) -> str:
 
 def _of_json(raw: bytes) -> str:
     try:
-        found = json.loads(raw)
+        found = json.loads(raw.decode())  # of bytes, it would take UTF-16 too
     except (ValueError, RecursionError):
         return "is not JSON"
     return "" if isinstance(found, dict) else "is not a JSON object"

@@ -166,6 +166,10 @@ class Issuer(abc.ABC):
         """Where it is asked; empty where that is not known, and it cannot be."""
         return self._endpoint or self.origin
 
+    def address_for(self, parts: SecretMap) -> str:
+        """Where it is asked about one credential, where those tell it: by default, as about all."""
+        return self.address
+
     @classmethod
     def may_be_at(cls, url: str) -> bool:
         """Whether an endpoint is the issuer's own, so that nobody need allow it."""
