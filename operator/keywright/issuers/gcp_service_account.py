@@ -1,0 +1,182 @@
+"""Google Cloud: keys of service accounts, JSON files with a private key.
+
+Facts: RFC 7523 and developers.google.com/identity/protocols/oauth2/service-account (JWT, error codes);
+googleapis/google-api-php-client 1501 and a-marenkov/gsheets 96 (clocks that differ).
+
+Does not belong here: API keys (``google``), files of other kinds: of users, of workload identity federation.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+from .. import errors
+from ..errors import Reason
+from ..secret import SecretMap
+from ..wire import Answer
+from ._table import Format
+from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
+
+_SEEN = "2026-11-01"
+_TOKEN = "https://oauth2.googleapis.com/token"
+#: Under which keys name it that were made at any time. Others are of another cloud, which has hosts of its own.
+_TOKENS = {_TOKEN, "https://accounts.google.com/o/oauth2/token", "https://www.googleapis.com/oauth2/v4/token"}
+#: Lets its bearer read the account's own mail address.
+_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
+#: Seconds for which the request is good.
+_LIFE = 300
+
+#: Characters of a private key (one of RSA with 4096 bits has 3272); bits it may have, as signing takes their cube.
+_LONGEST, _BITS = 4096, range(2048, 4097)
+_KEY = re.compile(r"\s*-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
+_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..)"
+#: How PKCS #8 (RFC 5958) begins with a key of RSA. To load one of DSA, OpenSSL may calculate for seconds.
+_RSA = re.compile(
+    rb"\x30" + _LENGTH + rb"\x02\x01[\x00\x01]\x30" + _LENGTH + rb"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01",
+    re.DOTALL,
+)
+
+#: What Google answers to one that does not exist any more, or is switched off.
+_REFUSED = {"disabled_client", "deleted_client", "invalid_client"}
+#: How descriptions of ``invalid_grant`` begin that are about the request: clocks that differ, above all.
+_OURS = ("Invalid JWT: ",)
+_CODES = _REFUSED | {"invalid_grant", "unauthorized_client", "access_denied", "invalid_scope", "invalid_request"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Account:
+    """What such a file says."""
+
+    email: str
+    key_id: str
+    private_key: str = dataclasses.field(repr=False)
+    token_uri: str
+
+
+class GcpServiceAccount(Issuer, name="gcpServiceAccount", title="Google Cloud service accounts"):
+    """Keys of service accounts of Google Cloud."""
+
+    parts = (Part("key", "the file that Google gives: a JSON object", form="json"),)
+    origin = _TOKEN.removesuffix("/token")
+    formats = (Format("service account key", r"(?s)\s*\{.*\}\s*", _SEEN, "cloud.google.com: keys-create-delete"),)
+
+    def examine(self, kind: str, part: str, text: str) -> Malformed | Recognised:
+        """Look at each field, and whether the private key can be used."""
+        found = _read(text)
+        if isinstance(found, str):
+            return Malformed(part, found)
+        if _loaded(found.private_key) is None:
+            return Malformed(part, "has a private_key that is no RSA key of 2048 to 4096 bits in PEM")
+        return Recognised(kind)
+
+    def probe(self, parts: SecretMap, ask: Ask) -> Finding:
+        """Ask for an access token of the least rights there are, and throw it away."""
+        account = _read(parts["key"].reveal().decode())
+        key = None if isinstance(account, str) else _loaded(account.private_key)
+        if isinstance(account, str) or key is None:
+            return Finding(Verdict.NOT_CHECKED, "is not asked about a file that is not such a key")
+        if account.token_uri not in _TOKENS:
+            return Finding(Verdict.NOT_CHECKED, "is not asked about keys of another cloud, by their token_uri")
+        assertion = _tried(lambda: _jwt(account, key))
+        if assertion is None:
+            return Finding(Verdict.NOT_CHECKED, "is not asked about a private_key that cannot sign")
+        said = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        return _judged(ask("POST", "/token", headers=headers, body=urllib.parse.urlencode(said).encode()))
+
+
+def _read(text: str) -> _Account | str:
+    """Return what the file says, or what is wrong with it as a clause."""
+    try:
+        fields = json.loads(text)
+    except RecursionError:
+        return "is not JSON"
+    if fields.get("type") != "service_account":
+        return 'is not of a service account: its type is not "service_account"'
+    for name, pattern in _FIELDS.items():
+        if name not in fields:
+            return f"has no {name}"
+        value = fields[name]
+        if not isinstance(value, str) or len(value) > _LONGEST or not re.fullmatch(pattern, value, re.ASCII):
+            return f"has a {name} that cannot be one"
+    if "\\n" in fields["private_key"]:
+        return "has a private_key with backslashes in it: it was escaped twice"
+    return _Account(*(fields[name] for name in _FIELDS))
+
+
+#: Fields that are needed, in the order of ``_Account``.
+_FIELDS = {
+    "client_email": r"[!-?A-~]{1,128}@[a-z0-9.-]{3,253}",
+    "private_key_id": "[!-~]{1,128}",
+    "private_key": r"\s*-----BEGIN [^\0]+",
+    "token_uri": "https://[!-~]{1,253}",
+}
+
+
+def _loaded(pem: str) -> Any:
+    """Return the private key; None if it is none that can be used.
+
+    Whether its numbers are primes is not asked: that takes long. What they make is.
+    """
+    return _tried(lambda: _key(pem))
+
+
+def _tried(calculate: Callable[[], Any]) -> Any:
+    """Return what comes of a calculation with numbers that somebody made up; None if it fails."""
+    try:
+        with errors.boundary(lambda _: errors.Stalled(Reason.INTERNAL_ERROR, "a private key cannot be used")):
+            return calculate()
+    except errors.Stalled:
+        return None
+
+
+def _key(pem: str) -> Any:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    found = _KEY.fullmatch(pem)
+    if not found or (found[1] == "PRIVATE KEY" and not _RSA.match(base64.b64decode(found[2]))):
+        raise ValueError
+    key = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size not in _BITS:
+        raise ValueError
+    numbers = key.private_numbers()
+    p, q, once = numbers.p, numbers.q, numbers.public_numbers.e * numbers.d - 1
+    if p * q != numbers.public_numbers.n or once % (p - 1) or once % (q - 1):
+        raise ValueError
+    return key
+
+
+def _jwt(account: _Account, key: Any) -> str:
+    """Return the request for an access token (RFC 7523), signed with RS256."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    now = int(time.time())
+    header = {"alg": "RS256", "typ": "JWT", "kid": account.key_id}
+    claims = {"iss": account.email, "scope": _SCOPE, "aud": _TOKEN, "iat": now, "exp": now + _LIFE}
+    signed = ".".join(_base64(json.dumps(each).encode()) for each in (header, claims))
+    return f"{signed}.{_base64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _judged(answer: Answer) -> Finding:
+    body = answer.json() or {}
+    if "access_token" in body:
+        return judged(answer, {200: Verdict.VALID}, own=True)
+    code = next((word for word in _CODES if word == body.get("error")), "")
+    about = body.get("error_description")
+    if code == "invalid_grant" and str(about).startswith(_OURS):
+        return Finding(Verdict.UNKNOWN, f"answered {answer.status} ({code}): its clock and ours differ, or worse")
+    dead = Verdict.INVALID if code in _REFUSED | {"invalid_grant"} else Verdict.UNKNOWN
+    return judged(answer, {400: dead, 401: dead}, own=bool(code), code=code)
