@@ -1,0 +1,335 @@
+"""What no other file here knows: parts, forms and a probe as the object declares them.
+
+Whoever writes objects writes all of this, so it is bounded: expressions and schemas run in linear time, a schema refers
+to nothing, and a probe goes to one https address, into which no part can be put.
+
+Does not belong here: any one vendor, whether an address may be asked (the egress guard).
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import math
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import pydantic
+
+from .. import errors
+from ..errors import Reason
+from ..schema import Absent, Cel, ListMap, Renamed, Spec
+from ..secret import SecretMap, SecretValue
+from ._table import Format, Table
+from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
+
+if TYPE_CHECKING:
+    from ..wire import Answer
+
+#: What a credential is called that is as the object says.
+KIND = "credential"
+#: Bytes of a value that demands are made of; larger ones are malformed.
+MAX_VALUE = 64 * 1024
+#: Bytes of memory, and steps, that an expression may take.
+_MAX_MEMORY, _MAX_PROGRAM = 1 << 20, 2000
+
+_NAME = "[a-z][a-zA-Z0-9]{0,31}"
+_URL = (
+    r"^https://[a-zA-Z0-9_]([-._a-zA-Z0-9]{0,251}[a-zA-Z0-9_])?(:[1-9][0-9]{0,4})?"
+    r"(/[-._~%a-zA-Z0-9/]*)?(\?[-._~%a-zA-Z0-9/?!$&()*+,;=:@]*)?$"
+)
+#: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
+_OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"]
+
+Pattern = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024)]
+Template = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, pattern="^[ -~]+$")]
+Status = Annotated[
+    int,
+    pydantic.Field(ge=200, le=499),
+    Cel("(self < 300 || self >= 400) && self != 429", "redirects and 429 say nothing of a credential"),
+]
+Statuses = Annotated[list[Status], pydantic.Field(max_length=16)]
+
+
+class PartForm(Spec):
+    """One part, and what its value must be to be one."""
+
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel("!has(self.jsonSchema) || (has(self.form) && self.form == 'Json')", "jsonSchema needs form: Json"),
+    )
+    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (Renamed("regex", "pattern"), Renamed("entropy", "minEntropy"))
+
+    name: Annotated[str, pydantic.StringConstraints(max_length=32, pattern=f"^{_NAME}$")]
+    """Name of the part, as in the credential's `parts`."""
+    form: Literal["Token", "Json", "Text"] = "Token"
+    """What kind of text it is. `Token`: one word of ASCII; `Json`: a JSON object; `Text`: anything."""
+    pattern: Pattern | None = None
+    """Regular expression (RE2) of the whole value."""
+    min_entropy: Annotated[int, pydantic.Field(ge=1, le=4096)] | None = None
+    """How many bits the value must have at least, estimated by how often each of its bytes comes (Shannon)."""
+    json_schema: Annotated[str, pydantic.StringConstraints(min_length=2, max_length=8192)] | None = None
+    """JSON Schema of the value, as JSON, without references (`$ref`) and without look-around in its patterns."""
+
+
+class Probe(Spec):
+    """The request that tells whether the credential is alive. `{apiKey}` stands for the part of that name."""
+
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel("!has(self.body) || (has(self.method) && self.method == 'POST')", "a body needs method: POST"),
+        Cel(
+            "!has(self.method) || self.method != 'HEAD' || (has(self.answer) && self.answer == 'Any')",
+            "method: HEAD needs answer: Any",
+        ),
+    )
+    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
+        Renamed("aliveOn", "valid"),
+        Renamed("deadOn", "invalid"),
+        Absent("insecureSkipVerify", "the server's certificate must be trusted"),
+    )
+
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    """How it is asked. It should change nothing there, and cost nothing."""
+    url: Annotated[
+        str,
+        pydantic.StringConstraints(max_length=512, pattern=_URL),
+        Cel(f"self.matches(r'{_URL}')", "write https://, a host name, perhaps a port, a path and a query"),
+    ]
+    """Where it is asked, with `https://`. No part can stand in it: addresses are logged by everybody."""
+    headers: Annotated[
+        dict[str, Template],
+        pydantic.Field(max_length=16),
+        Cel(
+            f"self.all(name, name.matches('^[-_.a-zA-Z0-9]{{1,64}}$') && !(name.lowerAscii() in {_OWN}))",
+            "the name of a header is of letters, digits, -, _ and ., and none that the connection sets itself",
+        ),
+    ] = pydantic.Field(default_factory=dict)
+    """Headers, for example `Authorization: Bearer {apiKey}`."""
+    body: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096)] | None = None
+    """Body of a POST. Where the header `Content-Type` is `application/json` or `application/x-www-form-urlencoded`,
+    parts are escaped as a string in it must be; else they stand in it as they are."""
+    valid: Statuses = pydantic.Field(default_factory=lambda: [200])
+    """Statuses that mean that it is alive. Default 200."""
+    limited: Statuses = pydantic.Field(default_factory=list)
+    """Statuses that mean that it is alive, and may do less, for example 403."""
+    invalid: Statuses = pydantic.Field(default_factory=lambda: [401])
+    """Statuses that mean that it is not accepted. Default 401. Every status in none of the lists means nothing."""
+    answer: Literal["Json", "Any"] = "Json"
+    """What tells the server's own answers from those of proxies: `Json`: they are JSON objects; `Any`: nothing does."""
+
+
+class Custom(Issuer, name="custom", title="Others"):
+    """Credentials of an issuer that Keywright does not know."""
+
+    parts: ClassVar[tuple[Part, ...]] = ()
+    formats: ClassVar[tuple[Format, ...]] = ()
+    distinct = False
+
+    class Config(Spec):
+        """What a credential is, and how its issuer is asked, where Keywright knows neither."""
+
+        parts: Annotated[list[PartForm], ListMap("name"), pydantic.Field(min_length=1, max_length=8)]
+        """The parts that it has."""
+        probe: Probe | None = None
+        """How its issuer is asked. Omitted, it is not."""
+
+    def __init__(self, config: Config, table: Table, endpoint: str | None = None) -> None:
+        """Take up what an object declares; ``endpoint`` is not used, because the probe has an address.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``: an expression, a schema or a template is none.
+        """
+        super().__init__(config, table, endpoint)
+        self._demands = {each.name: _demands(each) for each in config.parts}
+        if probe := config.probe:
+            known = set(self._demands)
+            self._headers = {
+                name: _Template(text, f"custom.probe.headers.{name}", known) for name, text in probe.headers.items()
+            }
+            self._body = _Template(probe.body or "", "custom.probe.body", known)
+            self._verdicts = _verdicts(probe)
+
+    @property
+    def address(self) -> str:
+        """The origin of the probe's address; empty where there is no probe."""
+        if not (probe := self.config.probe):
+            return ""
+        url = urllib.parse.urlsplit(probe.url)
+        return f"{url.scheme}://{url.netloc}"
+
+    def parts_for(self, names: object) -> tuple[Part, ...]:
+        """Return the parts that are declared, and as tokens those that are named without that."""
+        forms: dict[str, Literal["token", "json", "text"]] = {
+            each.name: _FORMS[each.form] for each in self.config.parts
+        }
+        more = (
+            sorted({str(each) for each in names} - forms.keys()) if isinstance(names, collections.abc.Iterable) else ()
+        )
+        return tuple(Part(name, "as the object says", form=forms.get(name, "token")) for name in (*forms, *more))
+
+    def recognise(self, parts: SecretMap) -> Recognition:
+        """Say whether every part is what is demanded of it; without any demand there is nothing to recognise."""
+        demanded = False
+        for part in (each for each in self.parts_for(parts) if each.name in parts):
+            found = self._part(part, parts[part.name])
+            if isinstance(found, Malformed):
+                return found
+            demands = self._demands.get(part.name, ())
+            raw = parts[part.name].reveal()
+            if demands and len(raw) > MAX_VALUE:
+                return Malformed(part.name, f"is larger than {MAX_VALUE >> 10} KiB")
+            for said, is_met in demands:
+                if not is_met(raw):
+                    return Malformed(part.name, said)
+            demanded = demanded or bool(demands)
+        return Recognised(KIND) if demanded else Unrecognised()
+
+    def probe(self, parts: SecretMap, ask: Ask) -> Finding:
+        """Send the request that is declared."""
+        if not (probe := self.config.probe):
+            return Finding(Verdict.NOT_CHECKED, "is not asked: custom.probe is not set")
+        headers = {name: each.filled(parts) for name, each in self._headers.items()}
+        sent = {name: value.decode("ascii") for name, value in headers.items() if value and _HEADER.fullmatch(value)}
+        kind = next((value for name, value in sent.items() if name.lower() == "content-type"), "")
+        body = self._body.filled(parts, _ESCAPES.get(kind.partition(";")[0].strip().lower(), _as_it_is))
+        if len(sent) < len(headers) or body is None:
+            return Finding(Verdict.UNKNOWN, "was not asked: a part holds what cannot stand in its place")
+        if probe.answer == "Json" and not any(name.lower() == "accept" for name in sent):
+            sent["Accept"] = "application/json"
+        url = urllib.parse.urlsplit(probe.url)
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        answer = ask(probe.method, target, headers=sent, body=body or None)
+        return judged(answer, self._verdicts, own=_is_own(answer, probe))
+
+
+_FORMS: Mapping[str, Literal["token", "json", "text"]] = {"Token": "token", "Json": "json", "Text": "text"}
+#: What may stand in the value of a header (RFC 9110, 5.5), without what only some servers take.
+_HEADER = re.compile(rb"[\t -~]*")
+
+#: A clause for who does not meet it, and whether a value does.
+_Demand = tuple[str, Callable[[bytes], bool]]
+
+
+def _is_own(answer: Answer, probe: Probe) -> bool:
+    return probe.answer == "Any" or answer.json() is not None
+
+
+def _verdicts(probe: Probe) -> dict[int, Verdict]:
+    lists = {Verdict.VALID: probe.valid, Verdict.LIMITED: probe.limited, Verdict.INVALID: probe.invalid}
+    found = [(status, verdict) for verdict, statuses in lists.items() for status in set(statuses)]
+    if len(dict(found)) < len(found):
+        raise _wrong("custom.probe has one status in two lists", "Let each status mean one thing")
+    return dict(found)
+
+
+class _Template:
+    """A text in which ``{name}`` stands for a part.
+
+    Raises:
+        errors.Stalled: it names a part that is not declared.
+    """
+
+    def __init__(self, text: str, where: str, known: set[str]) -> None:
+        self._pieces = re.split(rf"\{{({_NAME})\}}", text)
+        if set(self._pieces[1::2]) - known:
+            raise _wrong(f"{where} names a part that custom.parts lacks", "Declare it in custom.parts, or correct it")
+
+    def filled(self, parts: SecretMap, escape: Callable[[SecretValue], bytes | None] | None = None) -> bytes | None:
+        """Return the text with the parts in it; None if one of them cannot stand in it."""
+        escape = escape or _as_it_is
+        pieces = [escape(parts[piece]) if number % 2 else piece.encode() for number, piece in enumerate(self._pieces)]
+        return None if None in pieces else b"".join(each for each in pieces if each is not None)
+
+
+def _as_it_is(value: SecretValue) -> bytes:
+    return value.reveal()
+
+
+def _in_json(value: SecretValue) -> bytes | None:
+    try:
+        return json.dumps(value.reveal().decode())[1:-1].encode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _in_form(value: SecretValue) -> bytes:
+    return urllib.parse.quote_from_bytes(value.reveal(), safe="").encode()
+
+
+_ESCAPES: Mapping[str, Callable[[SecretValue], bytes | None]] = {
+    "application/json": _in_json,
+    "application/x-www-form-urlencoded": _in_form,
+}
+
+
+def _demands(part: PartForm) -> tuple[_Demand, ...]:
+    """Return what is demanded of a part, the cheapest first."""
+    where, least = f"custom.parts of {part.name}", part.min_entropy
+    found: list[_Demand] = []
+    if least:
+        found.append(("has less entropy than its minEntropy", lambda raw: entropy(raw) >= least))
+    if part.pattern:
+        found.append(("does not match its pattern", _expression(part.pattern, f"{where}: pattern")))
+    if part.json_schema:
+        if part.form != "Json":
+            raise _wrong(f"{where}: jsonSchema is set, and form is {part.form}", "Set form: Json, or omit jsonSchema")
+        found.append(("is not what its jsonSchema says", _schema(part.json_schema, f"{where}: jsonSchema")))
+    return tuple(found)
+
+
+def entropy(raw: bytes) -> float:
+    """Return how many bits a text has, by how often each of its bytes comes (Shannon's estimate)."""
+    return sum(count * math.log2(len(raw) / count) for count in collections.Counter(raw).values())
+
+
+def _expression(pattern: str, where: str) -> Callable[[bytes], bool]:
+    import re2  # takes a while to load
+
+    wrong = _wrong(f"{where} cannot be used", "Write it in RE2's syntax: no look-around, few repetitions")
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MAX_MEMORY, False
+    with errors.boundary(lambda _: wrong):
+        found: Any = re2.compile(pattern, options)
+        if found.programsize > _MAX_PROGRAM:
+            raise wrong
+    return lambda raw: found.fullmatch(raw) is not None
+
+
+def _schema(text: str, where: str) -> Callable[[bytes], bool]:
+    import jsonschema_rs  # takes a while to load
+
+    wrong = _wrong(f"{where} cannot be used", "Write a JSON Schema as JSON, without $ref and without look-around")
+    with errors.boundary(lambda _: wrong):
+        declared = json.loads(text)
+        if _refers(declared):
+            raise wrong
+        found = jsonschema_rs.validator_for(
+            declared,
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=_MAX_MEMORY, dfa_size_limit=_MAX_MEMORY),
+            retriever=_refuse,
+            validate_formats=False,
+        )
+
+    def is_met(raw: bytes) -> bool:
+        try:
+            return found.is_valid(json.loads(raw))
+        except (ValueError, RecursionError):  # deeper than it goes
+            return False
+
+    return is_met
+
+
+def _refers(schema: Any) -> bool:
+    """Whether a schema refers to something: to itself without end, to what doubles at each step, to other servers."""
+    if isinstance(schema, dict):
+        return any(name in ("$ref", "$dynamicRef", "$recursiveRef") or _refers(each) for name, each in schema.items())
+    return isinstance(schema, list) and any(map(_refers, schema))
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError
+
+
+def _wrong(said: str, hint: str) -> errors.Stalled:
+    return errors.Stalled(Reason.INVALID_SPEC, said, hint)
