@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import pathlib
 import pkgutil
 from types import MappingProxyType
 
+from . import _overrides
+from ._strangers import STRANGERS
 from ._table import Table
 from .base import Issuer
 
@@ -34,7 +37,27 @@ def _discover() -> dict[str, type[Issuer]]:
 ISSUERS = MappingProxyType(_discover())
 
 
-@functools.lru_cache(maxsize=1)
-def table() -> Table:
-    """Return the formats of all issuers, as they are built in."""
-    return Table({name: issuer.formats for name, issuer in ISSUERS.items()})
+@functools.lru_cache(maxsize=4)
+def table(overrides: str | None = None) -> Table:
+    """Return the formats of all issuers, and of strangers that are known by how their credentials begin.
+
+    Args:
+        overrides: text of a file that changes what is built in, as ``_overrides`` reads it; None for no changes.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: the text is wrong.
+    """
+    built_in = {**STRANGERS, **{name: issuer.formats for name, issuer in ISSUERS.items()}}
+    if overrides is None:
+        return Table(built_in)
+    parts = {name: [each.name for each in issuer.parts] for name, issuer in ISSUERS.items()}
+    return Table(_overrides.overridden(built_in, {name: ["apiKey"] for name in STRANGERS} | parts, overrides))
+
+
+def load(path: pathlib.Path) -> Table:
+    """Return the formats of all issuers, as a file changes those that are built in.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: the file cannot be read, or is wrong.
+    """
+    return table(_overrides.read(path))
