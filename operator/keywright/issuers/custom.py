@@ -37,7 +37,7 @@ _MAX_MEMORY, _MAX_PROGRAM = 1 << 20, 2000
 
 _NAME = "[a-z][a-zA-Z0-9]{0,31}"
 _URL = (
-    r"^https://[a-zA-Z0-9_]([-._a-zA-Z0-9]{0,251}[a-zA-Z0-9_])?(:[1-9][0-9]{0,4})?"
+    r"^https://[a-zA-Z0-9_][-._a-zA-Z0-9]{0,252}(:[1-9][0-9]{0,4})?"
     r"(/[-._~%a-zA-Z0-9/]*)?(\?[-._~%a-zA-Z0-9/?!$&()*+,;=:@]*)?$"
 )
 #: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
