@@ -10,6 +10,7 @@ from . import (
     encrypted_file,
     hanging_store,
     many_objects,
+    recognition,
     restart,
     shared_key,
     templates,
@@ -27,4 +28,5 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "restart": restart.run,
     "templates": templates.run,
     "encrypted_file": encrypted_file.run,
+    "recognition": recognition.run,
 }

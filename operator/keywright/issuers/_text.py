@@ -20,7 +20,7 @@ _LONGEST_PLACEHOLDER = 80
 _PLACEHOLDER = (
     r"(?is)<[^<>]*>|\[[a-z _-]+\]|\{\{.*\}\}|\$\{?[a-z_][a-z0-9_]*\}?|\$\(.*\)|%[a-z_]+%"
     r"|(your|my|the|insert|enter|put|add|paste|replace|fill)[-_ ]([a-z0-9]+[-_ ])*(key|token|secret|here|me|this|value)"
-    r"|(sk|pk|rk)[-_](x+|\.+|\*+|your.*)|your[-_ ].*"
+    r"|(sk|pk|rk)[-_](x+|\.+|\*+|your[-_ ].*)|your[-_ ].*"
     r"|(api|secret|access|auth)[-_ ]?(key|token)|(replace|change)[-_ ]?(me|it|this)|to[-_ ]?do|fix[-_ ]?me|tb[ad]"
     r"|place[-_ ]?holder|dummy|foo(bar)?|example|sample|test|none|null|nil|undefined|n/?a|redacted|secret|password"
     r"|token|key"
