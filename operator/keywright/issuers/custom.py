@@ -20,7 +20,7 @@ import pydantic
 
 from .. import errors
 from ..errors import Reason
-from ..schema import Absent, Cel, ListMap, Renamed, Spec
+from ..schema import Cel, ListMap, Printable, Spec
 from ..secret import SecretMap, SecretValue
 from ._table import Format, Table
 from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
@@ -43,7 +43,10 @@ _URL = (
 #: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
 _OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"]
 
-Pattern = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024)]
+#: No control characters but those that part lines and words: it is sent or read, and never shown.
+_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+Pattern = Annotated[Printable, pydantic.StringConstraints(max_length=1024)]
 Template = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, pattern="^[ -~]+$")]
 Status = Annotated[
     int,
@@ -59,7 +62,6 @@ class PartForm(Spec):
     cel: ClassVar[tuple[Cel, ...]] = (
         Cel("!has(self.jsonSchema) || (has(self.form) && self.form == 'Json')", "jsonSchema needs form: Json"),
     )
-    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (Renamed("regex", "pattern"), Renamed("entropy", "minEntropy"))
 
     name: Annotated[str, pydantic.StringConstraints(max_length=32, pattern=f"^{_NAME}$")]
     """Name of the part, as in the credential's `parts`."""
@@ -69,7 +71,7 @@ class PartForm(Spec):
     """Regular expression (RE2) of the whole value."""
     min_entropy: Annotated[int, pydantic.Field(ge=1, le=4096)] | None = None
     """How many bits the value must have at least, estimated by how often each of its bytes comes (Shannon)."""
-    json_schema: Annotated[str, pydantic.StringConstraints(min_length=2, max_length=8192)] | None = None
+    json_schema: Annotated[str, pydantic.StringConstraints(min_length=2, max_length=8192, pattern=_LINES)] | None = None
     """JSON Schema of the value, as JSON, without references (`$ref`) and without look-around in its patterns."""
 
 
@@ -82,11 +84,6 @@ class Probe(Spec):
             "!has(self.method) || self.method != 'HEAD' || (has(self.answer) && self.answer == 'Any')",
             "method: HEAD needs answer: Any",
         ),
-    )
-    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
-        Renamed("aliveOn", "valid"),
-        Renamed("deadOn", "invalid"),
-        Absent("insecureSkipVerify", "the server's certificate must be trusted"),
     )
 
     method: Literal["GET", "HEAD", "POST"] = "GET"
@@ -106,7 +103,7 @@ class Probe(Spec):
         ),
     ] = pydantic.Field(default_factory=dict)
     """Headers, for example `Authorization: Bearer {apiKey}`."""
-    body: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096)] | None = None
+    body: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096, pattern=_LINES)] | None = None
     """Body of a POST. Where the header `Content-Type` is `application/json` or `application/x-www-form-urlencoded`,
     parts are escaped as a string in it must be; else they stand in it as they are."""
     valid: Statuses = pydantic.Field(default_factory=lambda: [200])
