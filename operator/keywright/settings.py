@@ -67,6 +67,8 @@ class Settings:
     """Whether issuers are asked if credentials are alive; where not, no key leaves the cluster for a check."""
     issuer_endpoints: tuple[str, ...] = ()
     """Addresses that objects may name as an issuer's endpoint, beside the issuer's own: scheme, host and port."""
+    issuer_formats: str | None = None
+    """File of forms that credentials have, beside and instead of those that are built in; None: there is none."""
     condemn_seconds: float = 600.0
     """How long an issuer must refuse a credential, three times at least, before that is believed."""
     metrics_detail: Detail = "namespace"

@@ -193,3 +193,151 @@ def test_the_version_before_is_served_where_that_is_wanted(world: World, openai:
     assert "OPENAI_API_KEY is a placeholder" in world.condition()["message"]
     world.has_events("Created", "PreviousVersion")
     assert credentials(world)[0]["version"] == "1"
+
+
+def test_a_key_of_an_object_that_is_not_refreshed_is_asked_about_too(world: World, openai: VendorServer) -> None:
+    operator = starts(world, openai, seconds=2)
+    value = key(openai)
+    has_key(world, openai, value, {"liveness": "Warn", "every": "1m"}, refreshInterval="0")
+    world.is_ready()
+    reads = operator.metric("keywright_store_calls_total")
+    openai.vendor.states.clear()
+
+    world.until(lambda: credentials(world)[0]["verdict"] == "Invalid", "it is found", seconds=90)
+
+    assert world.condition()["reason"] == "KeyWarning"
+    assert "OpenAI answered 401 (invalid_api_key)" in world.condition()["message"]
+    world.has_events("Created", "KeyWarning")
+    assert operator.metric("keywright_store_calls_total") == reads
+
+
+def test_white_space_is_taken_off_where_that_is_wanted(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    value = key(openai)
+    has_key(world, openai, f"{value}\n", {**ENFORCED, "trim": True})
+
+    message = world.is_ready()["status"]["conditions"][0]["message"]
+
+    assert world.secret() == {"OPENAI_API_KEY": value}
+    assert "White space around OPENAI_API_KEY was left out." in message
+
+
+def test_what_nobody_says_what_it_is_is_looked_at_and_never_shown_to_anybody(
+    world: World, openai: VendorServer
+) -> None:
+    starts(world, openai)
+    value = openai.vendor.samples()["project key"]["apiKey"]
+    world.put("llm/openai", api_key=f"{value}\n", note="of the team\n")
+    world.has_store()
+    world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key"), entry("NOTE", "llm/openai", "note")))
+
+    world.is_ready()
+
+    assert world.condition()["reason"] == "KeyWarning"
+    assert world.condition()["message"].endswith("KEY ends with a newline.")
+    (told,) = credentials(world)
+    assert (told["name"], told["issuer"], told["verdict"]) == ("KEY", "openai", "NotChecked")
+    assert openai.requests == []
+
+
+@pytest.mark.parametrize(
+    ("named", "more", "reason", "said"),
+    [
+        (
+            {"parts": {"apiKey": "OTHER"}},
+            {},
+            "PartNotFound",
+            "Credential openai names entry OTHER, which the object does not have",
+        ),
+        (
+            {"endpoint": "https://keys.example.com"},
+            {},
+            "EndpointForbidden",
+            "Credential openai names keys.example.com as its endpoint, which is neither one of OpenAI's own hosts by"
+            " https nor allowed",
+        ),
+        (
+            {"endpoint": "https://169.254.169.254"},
+            {},
+            "EndpointForbidden",
+            "Credential openai names 169.254.169.254 as its endpoint",
+        ),
+        (
+            {"endpoint": "http://api.openai.com"},
+            {},
+            "EndpointForbidden",
+            "Credential openai names api.openai.com as its endpoint",
+        ),
+    ],
+)
+def test_a_credential_that_cannot_be_checked_is_refused_and_nothing_is_lost(
+    world: World, openai: VendorServer, named: Json, more: Json, reason: str, said: str
+) -> None:
+    starts(world, openai)
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+    world.is_ready()
+
+    with world.untouched():
+        changed = credential("openai", "OPENAI_API_KEY", openai.url, check=ENFORCED) | named
+        world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), credentials=[changed]))
+        assert world.told(reason).startswith(said)
+
+    assert len(openai.requests) == 1
+
+
+@pytest.mark.parametrize("mood", ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up"])
+def test_nothing_of_a_key_is_told_whatever_its_issuer_answers(world: World, openai: VendorServer, mood: Any) -> None:
+    operator = starts(world, openai, seconds=1)
+    openai.mood = mood
+    value = key(openai)
+    has_key(world, openai, value, ENFORCED)
+
+    world.until(lambda: world.condition().get("status") == "False", "it is held back")
+    openai.mood = "documented"
+    world.refreshes("again")
+    world.is_ready()
+
+    assert world.secret() == {"OPENAI_API_KEY": value}
+    told = [world.object(), world.events(), operator.log.read_text(), operator.metrics()]
+    assert not [each for each in map(str, told) if value[12:28] in each or value[-16:] in each]
+
+
+def test_no_issuer_is_asked_where_that_is_switched_off(world: World, openai: VendorServer) -> None:
+    world.start(f"--allow-issuer-endpoint={openai.url}", "--no-probes")
+    has_key(world, openai, key(openai), {"liveness": "Warn"})
+    world.is_ready()
+
+    assert credentials(world)[0]["verdict"] == "NotChecked"
+    has_key(world, openai, key(openai), ENFORCED)
+    assert "probes are switched off" in world.told("KeyUnverified")
+    assert openai.requests == []
+
+
+def test_an_issuer_that_asks_for_patience_gets_it(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    openai.mood, openai.pause = "slow down", 3600
+    has_key(world, openai, key(openai), {"liveness": "Warn"})
+    world.is_ready()
+
+    for number in range(3):
+        world.refreshes(f"again {number}")
+
+    assert len(openai.requests) == 1
+
+
+def test_a_new_leader_knows_what_was_condemned(world: World, openai: VendorServer) -> None:
+    first = starts(world, openai, seconds=2)
+    value = key(openai, "invalid")
+    has_key(world, openai, value, {"liveness": "Warn"})
+    world.until(lambda: world.condition().get("reason") == "KeyWarning", "it is condemned")
+    first.kill()
+
+    second = starts(world, openai, seconds=600)
+    mark = world.plane.mark()
+    time.sleep(1)
+    world.refreshes("now")
+
+    assert world.condition()["reason"] == "KeyWarning"
+    assert world.writes(second, mark)["patch apikeysecrets/status"] == 1
+    world.has_events("Created", "KeyWarning")

@@ -124,6 +124,13 @@ SECTION = Section.CLUSTER
     help="Address that credentials may name as their issuer's endpoint; repeatable.",
 )
 @click.option(
+    "--issuer-formats",
+    type=_types.FILE,
+    envvar="KEYWRIGHT_ISSUER_FORMATS",
+    show_envvar=True,
+    help="YAML file of forms that credentials have, beside and instead of those that are built in.",
+)
+@click.option(
     "--condemn-seconds",
     type=click.FloatRange(1, 86400),
     help="How long an issuer must refuse a credential before that is believed. Default: 600.",

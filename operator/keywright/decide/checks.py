@@ -143,7 +143,7 @@ def _told(old: Mapping[str, Any], found: Checked, now: str) -> dict[str, Any]:
         "since": same["since"] if same.get("verdict") == verdict and "since" in same else now,
         "createdAt": found.created_at or same.get("createdAt"),
         "expiresAt": expires_at,
-        "version": found.version,
+        "version": found.version or same.get("version"),
         "fingerprint": found.fingerprint,
         "warned": same.get("warned") if expires_at == same.get("expiresAt") else None,
     }

@@ -83,6 +83,16 @@ def warned(warnings: Sequence[str]) -> str:
     return " ".join(f"{_begun(each)}." for each in [*warnings[:3], *more])
 
 
+def doubted(conditions: Conditions, said: str) -> Conditions:
+    """Return conditions of an object that is Ready with a doubt added."""
+    return [
+        each | {"reason": str(Reason.KEY_WARNING), "message": f"{each.get('message')} {said}"[:2048]}
+        if each.get("type") == "Ready"
+        else each
+        for each in conditions
+    ]
+
+
 def stepped_back(previous: Mapping[str, str]) -> str:
     """Say which keys hold an earlier version, and why; nothing if none does."""
     if not previous:

@@ -9,6 +9,7 @@ import asyncio
 import collections
 import functools
 import logging
+import pathlib
 import random
 import time
 from collections.abc import Set as AbstractSet
@@ -73,6 +74,8 @@ class App:
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
+        formats = settings.issuer_formats
+        self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
         self._prober = Prober(settings.condemn_seconds, self._look_again)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
@@ -111,7 +114,7 @@ class App:
         reconciler = Reconciler(
             self._api,
             keys,
-            Vetting(gatherer, Checker(keys, self._settings, issuers.table(), self._prober)),
+            Vetting(gatherer, Checker(keys, self._settings, self._table, self._prober)),
             self._seen,
             owned=self._names_of,
             terminating=self._terminating,

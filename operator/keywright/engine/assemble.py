@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .. import errors, kinds
 from ..decide import origins, render, report, rewrite, shapes
@@ -97,6 +98,22 @@ class Gathered:
     def dropped(self) -> list[str]:
         """Keys that do not become entries of their own."""
         return sorted(self.inputs.keys() - self.entries.keys())
+
+
+def held_by_target(entries: SecretMap) -> Gathered:
+    """Return what a target holds as if it had been gathered; where it came from is not known."""
+    nothing: Mapping[str, Any] = {}
+    return Gathered(
+        entries,
+        entries,
+        None,
+        *(nothing,) * 6,
+        "",
+        ["what is not there"],
+        wanted=len(entries),
+        shared=False,
+        unusable={},
+    )
 
 
 class Assembly:

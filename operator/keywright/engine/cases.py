@@ -68,7 +68,7 @@ class Cases:
             parts = _parts(issuer, spec, gathered)
             if parts is None:
                 return None
-            scope = self._scope(issuer, spec)
+            scope = self._scope(issuer, spec, issuer.address_for(parts))
         except errors.Stalled as error:
             said = error.about(f"credential {spec.name}")
         else:
@@ -82,12 +82,12 @@ class Cases:
             raise errors.Stalled(Reason.INVALID_SPEC, "names an issuer that this version does not know", hint)
         return kind(spec.config(), self._table, spec.endpoint)
 
-    def _scope(self, issuer: Issuer, spec: kinds.CredentialSpec) -> egress.Scope:
-        if not issuer.address or spec.check.liveness == "Off":
+    def _scope(self, issuer: Issuer, spec: kinds.CredentialSpec, address: str) -> egress.Scope:
+        if not address or spec.check.liveness == "Off":
             return egress.Scope()
         chosen = self._settings
         loopback = chosen.allow_loopback_stores
-        return endpoints.scope(type(issuer), issuer.address, chosen.issuer_endpoints, loopback=loopback)
+        return endpoints.scope(type(issuer), address, chosen.issuer_endpoints, loopback=loopback)
 
     def _known(self, owner: str, spec: kinds.CredentialSpec, gathered: Gathered, parts: SecretMap) -> Checked:
         entries = tuple(spec.parts[part] for part in parts)

@@ -113,6 +113,8 @@ class Checker:
         if verdict.is_alive or old:
             # What the target holds stays until it is condemned.
             return case
+        if verdict is Verdict.NOT_CHECKED:
+            raise errors.Stalled(Reason.KEY_UNVERIFIED, said, "Set check.liveness: Off for this credential")
         wait = max(1.0, again - time.time())
         if history and history.refusals:
             more = f"{said}, {history.refusals} of {checks.TIMES} times"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .. import pacing
+from ..decide.checks import Checked
 from .assemble import Gathered
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
@@ -73,19 +74,27 @@ class Diary:
         if gathered.fallbacks:
             slot = min(now + FALLEN_BACK, slot)
         again = min((each.again for each in gathered.checked if each.again), default=math.inf)
-        if again + LATE * (again - now) < slot and record.spec_model().refresh_seconds:
+        refreshed = bool(record.spec_model().refresh_seconds)
+        if again + LATE * (again - now) < slot and refreshed:
             slot = again
+        record.next_check = None if refreshed or math.isinf(again) else again
         if math.isfinite(slot):
             self.refreshes.set(record.key, slot)
 
+    def check(self, record: Record, checked: Sequence[Checked]) -> None:
+        """Note when an issuer is to be asked again, of an object that is not refreshed."""
+        record.next_check = min((each.again for each in checked if each.again), default=None)
+
     def remind(self, record: Record) -> None:
-        """Look again when there is something to say of a key that ends."""
-        if record.next_ending is None:
-            self.reminders.discard(record.key)
+        """Look again when there is something to say of a key that ends, or an issuer to be asked."""
+        coming = [at for at in (record.next_ending, record.next_check) if at is not None]
+        if coming:
+            self.reminders.set(record.key, min(coming))
         else:
-            self.reminders.set(record.key, record.next_ending)
+            self.reminders.discard(record.key)
 
     def recall(self, record: Record) -> None:
-        """Look soon whether there is something to say of an object that was just listed and is in order."""
-        if b'"expiresAt"' in record.status:
+        """Look soon whether there is something to say, or to ask, of an object that was just listed."""
+        checked = b'"credentials"' in record.status and not record.spec_model().refresh_seconds
+        if checked or b'"expiresAt"' in record.status:
             self.reminders.after(record.key, RECALLED * pacing.fraction(str(record.key)))

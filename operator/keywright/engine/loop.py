@@ -278,8 +278,9 @@ class Loop:
     async def _remind(self, record: Record) -> None:
         """Say what there is to say of keys that end, if it is time, and note when it is again."""
         if record.remind and not record.leaving:
-            record.remind = False
-            await self._reporter.remind(record)
+            checked, record.remind, record.rechecked = record.rechecked, False, ()
+            await self._reporter.remind(record, checked)
+            self.diary.check(record, checked)
         self.diary.remind(record)
 
     async def _done(self, record: Record, outcome: Outcome | None, since: float) -> None:
@@ -289,6 +290,8 @@ class Loop:
         record.failures, record.contested = 0, 0.0
         if outcome is None and self.schedule.at(record.key) is not None:
             return
+        if outcome is not None and outcome.rechecked is not None:
+            record.rechecked, outcome = outcome.rechecked, None
         if outcome is not None:
             if outcome.gathered is not None:
                 record.checked_at = time.time()

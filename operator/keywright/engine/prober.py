@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import logging
 import os
@@ -57,6 +58,11 @@ class Probe:
     scope: egress.Scope
     every: float
 
+    @property
+    def address(self) -> str:
+        """Where the issuer is asked; empty where that is not known: it is not asked then, and says so itself."""
+        return self.issuer.address_for(self.parts)
+
 
 class _Lane:
     """The way to one issuer's address."""
@@ -74,36 +80,44 @@ class _Lane:
         return self._bucket.take(time.monotonic())
 
     async def run(self, probe: Probe) -> Finding:
-        """Probe now."""
+        """Probe now, and take note of how the issuer is."""
         async with self._slots:
-            loop = asyncio.get_running_loop()
-            try:
+            loop, finding = asyncio.get_running_loop(), Finding(Verdict.UNKNOWN, "did not answer in time")
+            silent = True
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TIMEOUT + GRACE):
-                    return await loop.run_in_executor(self._threads, self._probe, probe)
-            except TimeoutError:
-                return Finding(Verdict.UNKNOWN, "did not answer in time")
+                    finding, silent = await loop.run_in_executor(self._threads, self._probe, probe)
+            self._learn(finding, silent=silent)
+            return finding
 
-    def _probe(self, probe: Probe) -> Finding:
-        ends = time.monotonic() + TIMEOUT
+    def _probe(self, probe: Probe) -> tuple[Finding, bool]:
+        """Return what came of a probe, and whether the issuer is in trouble: it does not answer, or asks for patience.
+
+        An answer that tells nothing of a credential may be about that credential all the same.
+        """
+        ends, troubles = time.monotonic() + TIMEOUT, 0
 
         def ask(method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> wire.Answer:
             if self._server is None:
                 self._server = wire.Server(self.address, wire.trust(), MAX_ANSWER)
             told = {"User-Agent": "keywright", **headers}
-            return self._server.exchange(method, target, "a probe", deadline=ends, headers=told, body=body)
+            answer = self._server.exchange(method, target, "a probe", deadline=ends, headers=told, body=body)
+            nonlocal troubles
+            troubles += answer.status == 429 or answer.status >= 500
+            return answer
 
         try:
             with egress.confined(probe.scope), errors.boundary(_bug):
-                return probe.issuer.probe(probe.parts, ask)
+                return probe.issuer.probe(probe.parts, ask), troubles > 0
         except errors.Error as error:
-            return Finding(Verdict.UNKNOWN, error.message.replace(" for a probe", ""))
+            return Finding(Verdict.UNKNOWN, error.message.replace(" for a probe", "")), True
 
-    def learn(self, finding: Finding) -> None:
-        """Take note of what an issuer said: who asks for patience, or is silent, is left alone for a while."""
+    def _learn(self, finding: Finding, *, silent: bool) -> None:
+        """Take note of how an issuer is: who asks for patience, or is silent, is left alone for a while."""
         now = time.monotonic()
         if finding.after:
             self.until = now + min(finding.after, LONGEST_PAUSE)
-        if finding.verdict is Verdict.UNKNOWN:
+        if silent and finding.verdict is Verdict.UNKNOWN:
             silence = errors.Outage(errors.Reason.STORE_UNREACHABLE, finding.said)
             self.breaker.failed(silence, now, chance())
         else:
@@ -152,10 +166,9 @@ class Prober:
         flight = self._flights.get(mark)
         if flight is None:
             flight = self._flights[mark] = asyncio.create_task(self._fly(mark, probe))
-        self._waiting.setdefault(mark, set()).add(asker)
         await asyncio.wait({flight}, timeout=0 if self._is_far(probe) else PATIENCE)
-        if flight.done():
-            self._waiting.get(mark, set()).discard(asker)
+        if not flight.done():
+            self._waiting.setdefault(mark, set()).add(asker)
 
     def _is_far(self, probe: Probe) -> bool:
         """Whether there are so many probes ahead that waiting is in vain."""
@@ -181,7 +194,6 @@ class Prober:
             paused = lane.breaker.error
             return Finding(Verdict.UNKNOWN, paused.message if paused else "is left alone for a moment")
         finding = await lane.run(probe)
-        lane.learn(finding)
         metrics.PROBES.labels(probe.issuer.name, str(finding.verdict)).inc()
         return finding
 
@@ -198,13 +210,13 @@ class Prober:
     def _mark(self, probe: Probe) -> str:
         issuer = probe.issuer
         config = issuer.config.model_dump_json() if issuer.config else ""
-        return self._keys.of_entries(f"{issuer.name} {issuer.address} {config}", probe.parts)
+        return self._keys.of_entries(f"{issuer.name} {probe.address} {config}", probe.parts)
 
     def _lane(self, probe: Probe) -> _Lane:
-        at = (probe.issuer.address, probe.scope)
+        at = (probe.address, probe.scope)
         lane = self._lanes.get(at)
         if lane is None:
-            lane = self._lanes[at] = _Lane(probe.issuer.address, probe.issuer.pace)
+            lane = self._lanes[at] = _Lane(probe.address, probe.issuer.pace)
             for key, idle in [pair for pair in self._lanes.items() if not pair[1].users][: len(self._lanes) - LANES]:
                 idle.close()
                 del self._lanes[key]

@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from .. import cluster, errors, kinds, settings
 from ..decide import sync
+from ..decide.checks import Checked
 from ..errors import Reason
 from ..events import EventReason
 from ..secret import FingerprintKey
@@ -52,12 +53,14 @@ class Outcome:
         gathered: what the stores say; None when none was asked.
         fingerprints: of each key.
         suspended: nothing was done because the object says so.
+        rechecked: its credentials, where nothing but these was looked at.
     """
 
     acts: tuple[tuple[EventReason, str], ...] = ()
     gathered: Gathered | None = None
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     suspended: bool = False
+    rechecked: tuple[Checked, ...] | None = None
 
     def __str__(self) -> str:
         return "suspended" if self.suspended else "; ".join(said for _, said in self.acts) or "in order"
@@ -125,7 +128,7 @@ class Reconciler:
         target = Target(self._api, self._keys, record, spec)
         former = self._former(record, spec, target)
         if not record.ask and not former and await self._still_right(record, target):
-            return None
+            return await self._rechecked(record, spec, target) if record.remind else None
         seen = self._seen.get(Key(record.key.namespace, target.name))
         try:
             gathered = await self._vetting.gather(record, spec, target.made_of(seen), waiting)
@@ -141,6 +144,12 @@ class Reconciler:
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
         return Outcome(tuple(acts), gathered, prints)
+
+    async def _rechecked(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> Outcome | None:
+        """Ask issuers about what the target of an object holds that is not refreshed; its stores are not asked."""
+        if spec.refresh_seconds or not (found := await target.look()):
+            return None
+        return Outcome(rechecked=await self._vetting.recheck(record, spec, found.entries))
 
     async def forecast(self, record: Record) -> Forecast:
         """Say what a reconcile that asks the stores would do now, and write nothing.

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from .. import cluster, events, kinds
-from ..decide import report, sync
+from ..decide import checks, report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
 
@@ -44,7 +44,9 @@ class Record:
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
         next_ending: Unix time at which there is something to say of a key that ends.
+        next_check: Unix time at which an issuer is to be asked again, of an object that is not refreshed.
         remind: it is to be looked at what there is to say of keys that end.
+        rechecked: its credentials, of which there is something to say then.
     """
 
     key: Key
@@ -71,7 +73,9 @@ class Record:
     ready: bool = False
     stores: str = ""
     next_ending: float | None = None
+    next_check: float | None = None
     remind: bool = False
+    rechecked: tuple[checks.Checked, ...] = ()
 
     @property
     def regarding(self) -> events.Regarding:

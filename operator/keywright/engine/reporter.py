@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import cluster, errors, kinds, pacing
 from ..decide import checks, report, sync
-from ..decide.expiry import Outlook
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
-from ..issuers.base import Verdict
 from .assemble import Gathered
 from .catalog import StoreRecord
-from .checker import Refused
-from .endings import ENDING, Endings
+from .endings import ENDING, ENDS, Endings, condemned, fields
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
 
@@ -79,7 +76,7 @@ class Reporter:
         state += endings.conditions
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
-            **_ending(endings),
+            **fields(endings),
             "store": store[:2048],
             "keys": f"{len(outcome.gathered.inputs)}/{outcome.gathered.wanted}",
             "target": _target(name, record.applied, record.working),
@@ -116,15 +113,15 @@ class Reporter:
         emptied = isinstance(error, Emptied)
         silent = emptied or error.reason is Reason.SECRET_MISSING
         kept = "" if silent else _kept(record, error.reason, missing=missing)
-        gone = {"target", "versions", "keys", *_ENDS} if emptied else _ENDS
+        gone = {"target", "versions", "keys", *ENDS} if emptied else ENDS
         before_it = {name: value for name, value in before.items() if name not in gone}
-        endings = await self._endings.told(record, [] if emptied else _condemned(before, error, now))
+        endings = await self._endings.told(record, [] if emptied else condemned(before, error, now))
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
         after = (
             before_it
             | self._base(record, before)
             | _expected(record, before_it)
-            | {"conditions": report.merged(conditions, state, record.working, now), **_ending(endings)}
+            | {"conditions": report.merged(conditions, state, record.working, now), **fields(endings)}
         )
         news = old.get("status") != "False" or old.get("reason") != str(error.reason)
         # Said when it is written: what was decided on an old version is decided, and said, once more.
@@ -133,16 +130,23 @@ class Reporter:
             said = EventReason.DELETED if isinstance(error, Emptied) and error.removed else _said_of(error)
             self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
 
-    async def remind(self, record: Record) -> None:
-        """Say that keys end, of an object of which there is nothing else to say."""
+    async def remind(self, record: Record, checked: Sequence[checks.Checked]) -> None:
+        """Say that keys end, and what their issuers say by now, of an object of which there is nothing else to say."""
         before = record.status_json()
-        endings = await self._endings.told(record, before.get("credentials") or [])
+        known, now = before.get("credentials") or [], rfc3339()
+        news = {each["name"]: each for each in checks.told(known, checked, now)}
+        endings = await self._endings.told(record, [news.get(each.get("name"), each) for each in known])
         conditions = before.get("conditions") or []
         others = [each for each in conditions if each.get("type") not in ENDING]
+        if (said := report.warned([each.warning for each in checked if each.warning])) and (
+            said not in str(report.find(others, "Ready").get("message"))
+        ):
+            others = report.doubted(others, said)
+            self._recorder.say(record.regarding, EventReason.KEY_WARNING, "Check", said, about=Reason.KEY_WARNING)
         generation = int(before.get("observedGeneration") or record.generation)
-        told = report.merged(conditions, endings.conditions, generation, rfc3339())
-        kept = {name: value for name, value in before.items() if name not in _ENDS}
-        await self._write(record, before, kept | {"conditions": others + told} | _ending(endings))
+        told = report.merged(conditions, endings.conditions, generation, now)
+        kept = {name: value for name, value in before.items() if name not in ENDS}
+        await self._write(record, before, kept | {"conditions": others + told} | fields(endings))
 
     def gone(self, record: Record, secret: str) -> None:
         """Say that an object was deleted."""
@@ -305,10 +309,6 @@ def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
-#: What the status tells of credentials.
-_ENDS = frozenset({"credentials", "expires"})
-
-
 def _in_order(name: str, store: str, gathered: Gathered) -> report.Conditions:
     holds = "is made of" if gathered.dropped else "holds"
     message = f"Secret {name} {holds} {len(gathered.inputs)} of {gathered.wanted} keys from {store}."
@@ -326,23 +326,6 @@ def _in_order(name: str, store: str, gathered: Gathered) -> report.Conditions:
 
 def _warnings(gathered: Gathered) -> list[str]:
     return [each.warning for each in gathered.checked if each.warning]
-
-
-def _ending(endings: Outlook) -> dict[str, Any]:
-    """Return what the status tells of credentials."""
-    told: dict[str, Any] = {"credentials": endings.credentials, "expires": endings.first}
-    return {name: value for name, value in told.items() if value}
-
-
-def _condemned(before: Mapping[str, Any], error: errors.Error, now: str) -> list[dict[str, Any]]:
-    """Return the credentials as the status tells of them; one that its issuer has just condemned as invalid."""
-    known = [dict(each) for each in before.get("credentials") or []]
-    if isinstance(error, Refused) and error.reason is Reason.KEY_INVALID:
-        for each in known:
-            same = (each.get("name"), each.get("fingerprint")) == (error.checked.name, error.checked.fingerprint)
-            if same and each.get("verdict") != Verdict.INVALID:
-                each |= {"verdict": str(Verdict.INVALID), "since": now}
-    return known
 
 
 def _answers(record: StoreRecord) -> str:

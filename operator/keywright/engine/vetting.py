@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 from .. import errors, kinds
 from ..decide.checks import Checked
-from .assemble import Gathered
+from ..secret import SecretMap
+from .assemble import Gathered, held_by_target
 from .checker import Checker, Refused
 from .gather import Gatherer
 from .records import Record
@@ -78,6 +79,16 @@ class Vetting:
             return gathered
         async with waiting():
             return dataclasses.replace(gathered, checked=await self._checker.after(record, spec, gathered))
+
+    async def recheck(self, record: Record, spec: kinds.ApiKeySecretSpec, entries: SecretMap) -> tuple[Checked, ...]:
+        """Check what a target holds.
+
+        Raises:
+            errors.Error: as ``Checker.before``.
+        """
+        held = held_by_target(entries)
+        held = dataclasses.replace(held, checked=await self._checker.before(record, spec, held))
+        return await self._checker.after(record, spec, held)
 
     @staticmethod
     def _stepped_back(

@@ -52,7 +52,7 @@ class Aws(Issuer, name="aws", title="AWS"):
         region: Annotated[str, pydantic.StringConstraints(max_length=32, pattern=_REGION)] | None = None
         """Region whose STS is asked; by default `us-east-1`. Keys of AWS China and GovCloud are known in their own
         regions only."""
-        account: Annotated[str, pydantic.StringConstraints(pattern="^[0-9]{12}$")] | None = None
+        account: Annotated[str, pydantic.StringConstraints(max_length=12, pattern="^[0-9]{12}$")] | None = None
         """Number of the account that the key must be of; a key of another one is `ValidLimited`."""
 
     parts = (

@@ -201,7 +201,7 @@ class Issuer(abc.ABC):
                 return found
             if isinstance(found, Recognised):
                 kind, expires_at = kind or found.kind, expires_at or found.expires_at
-            elif any(each.part == part.name for each in self._formats):
+            elif any(self._is_of(each, part) for each in self._table.of(self.name)):
                 return found
         return Recognised(kind, expires_at) if kind else Unrecognised()
 
@@ -214,15 +214,14 @@ class Issuer(abc.ABC):
         text = raw.decode()
         if self.distinct and (other := self._table.owner(text)) and other[0] != self.name:
             return Malformed(part.name, f"is a credential of {other[0]}, by how it begins")
-        for each in self._formats:
-            if each.part == part.name and each.matches(text):
+        for each in self._table.of(self.name):
+            if self._is_of(each, part) and each.matches(text):
                 return self.examine(each.kind, part.name, text)
         return Unrecognised()
 
-    @property
-    def _formats(self) -> tuple[Format, ...]:
-        first = self.parts[0].name if self.parts else ""
-        return tuple(each if each.part else dataclasses.replace(each, part=first) for each in self._table.of(self.name))
+    def _is_of(self, form: Format, part: Part) -> bool:
+        """Whether a format is about a part."""
+        return (form.part or self.parts[0].name) == part.name if self.parts else form.part == part.name
 
     def examine(self, kind: str, part: str, text: str) -> Malformed | Recognised:
         """Look closer at a part that has a known form: checksums, dates. By default there is nothing to be seen."""
