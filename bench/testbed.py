@@ -94,11 +94,11 @@ class Testbed:
         body |= {"spec": store_spec(server)}
         await self.api.call("POST", STORE_RESOURCES["ClusterKeyStore"], body=body)
 
-    def has_keys(self, count: int, prefix: str = "key") -> None:
+    def has_keys(self, count: int, prefix: str = "key", make: Callable[[int], str] = "sk-bench-{:040}".format) -> None:
         """Let there be keys in OpenBao."""
         engine = self.bao.client().secrets.kv.v2
         for number in range(count):
-            engine.create_or_update_secret(f"{prefix}-{number}", {"api_key": f"sk-bench-{number:040}"})
+            engine.create_or_update_secret(f"{prefix}-{number}", {"api_key": make(number)})
 
     async def has_objects(self, items: Iterable[Json]) -> list[Json]:
         """Let there be objects; return them as the API server has them."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..rows import Row
 from . import (
+    checks,
     cold_start,
     deleted_secrets,
     encrypted_file,
@@ -29,4 +30,5 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "templates": templates.run,
     "encrypted_file": encrypted_file.run,
     "recognition": recognition.run,
+    "checks": checks.run,
 }

@@ -60,12 +60,19 @@ async def raw_cost(count: int) -> Cost:
         return await Raw(testbed).syncs(await testbed.has_objects(objects(count)))
 
 
-async def cold_start(testbed: Testbed, count: int, items: list[Json] | None = None) -> ColdStart:
-    """Let an operator find objects that it has never seen."""
-    testbed.has_keys(count)
+async def cold_start(
+    testbed: Testbed, count: int, items: list[Json] | None = None, *flags: str, keys: bool = True
+) -> ColdStart:
+    """Let an operator find objects that it has never seen.
+
+    Args:
+        keys: make keys for them; else they are there.
+    """
+    if keys:
+        testbed.has_keys(count)
     await testbed.has_objects(items or objects(count))
     mark = testbed.plane.mark()
-    operator = testbed.starts_operator()
+    operator = testbed.starts_operator(*flags)
     spent = cpu_seconds(operator)
     await testbed.until_written(count, "apikeysecrets", "patch", mark, "status")
     # Lost Events are a number in the table.

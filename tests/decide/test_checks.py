@@ -1,4 +1,4 @@
-"""What checks come to: when a refusal is believed, when an issuer is asked again, what is told. Tests turn the clock."""
+"""What checks come to: when a refusal is believed, when an issuer is asked again, what is told. Tests turn clocks."""
 
 from __future__ import annotations
 
