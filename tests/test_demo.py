@@ -28,6 +28,7 @@ STORY = (
     "OpenBao is unsealed",
     "its Secret goes too",
     "an encrypted file, as it lies in Git",
+    "neither gets in",
     "What it cost",
 )
 

@@ -24,6 +24,7 @@ import installation
 from controlplane import ControlPlane, OpenBao
 from installation import OperatorProcess
 from keywright import crd, lease, pacing
+from vendors import VendorServer, serving
 
 from .telling import Broken
 
@@ -74,6 +75,7 @@ class Place:
     cluster: Cluster
     bao: OpenBao
     operator: OperatorProcess
+    issuer: VendorServer
 
 
 @contextlib.contextmanager
@@ -142,12 +144,13 @@ def borrowed(cluster: Cluster) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def furnished(cluster: Cluster, folder: pathlib.Path) -> Iterator[Place]:
-    """Start OpenBao, with TLS as in earnest, and the operator."""
-    with OpenBao.start_raft(folder / "openbao") as bao:
-        operator = OperatorProcess(cluster.operator_kubeconfig, cluster.system, folder, *cluster.flags)
+    """Start OpenBao, with TLS as in earnest, a server that answers as OpenAI does, and the operator."""
+    with OpenBao.start_raft(folder / "openbao") as bao, serving("openai") as issuer:
+        flags = (*cluster.flags, f"--allow-issuer-endpoint={issuer.url}")
+        operator = OperatorProcess(cluster.operator_kubeconfig, cluster.system, folder, *flags)
         try:
             operator.wait()
-            yield Place(cluster, bao, operator)
+            yield Place(cluster, bao, operator, issuer)
         finally:
             with _undisturbed():
                 operator.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import collections
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -62,6 +63,7 @@ class Story:
         await self._the_store_comes_back()
         await self._the_object_goes()
         await self._a_file_in_git()
+        await self._a_bad_key_is_stopped()
         self._what_it_cost()
 
     async def _keys_become_secrets(self) -> None:
@@ -182,6 +184,24 @@ class Story:
         self._teller.show(f"ConfigMap keys: {len(file)} bytes that only their key opens")
         self._kubectl("get", "aks", committed.NAME)
 
+    async def _a_bad_key_is_stopped(self) -> None:
+        vendor = self._place.issuer.vendor
+        good, revoked = (vendor.samples()["project key"] for _ in range(2))
+        vendor.knows(good)
+        with self._teller.step("At 3 am a key is pasted with a newline, then one that was revoked: neither gets in"):
+            self._put("checked", good["apiKey"])
+            await self._create(API_KEY_SECRETS, _checked(self._place.issuer.url))
+            await self._holds("checked", {"OPENAI_API_KEY": good["apiKey"]})
+            told = []
+            for bad, reason in ((f"{good['apiKey']}\n", "KeyMalformed"), (revoked["apiKey"], "KeyInvalid")):
+                self._put("checked", bad)
+                refused = functools.partial(self._is_refused, "checked", reason)
+                told.append(await self._seen.until(refused, f"{reason} is told"))
+            _check(self._seen.secret("checked") == {"OPENAI_API_KEY": good["apiKey"]}, "a bad key got into the Secret")
+        self._kubectl("get", "aks", "checked")
+        for each in told:
+            self._teller.show(str(each["message"]))
+
     def _what_it_cost(self) -> None:
         first, objects = self._first_sync, len(_KEYS)
         secrets, reports, events = first["secrets"], first["apikeysecrets"], first["events"]
@@ -240,6 +260,11 @@ class Story:
         ready = self._seen.ready(name, resource)
         return ready if ready.get("status") == status else None
 
+    def _is_refused(self, name: str, reason: str) -> Json | None:
+        """Return the Ready condition of an object if it is not, for a reason."""
+        ready = self._is(name, "False")
+        return ready if ready and ready["reason"] == reason else None
+
     def _reasons(self, name: str) -> list[str]:
         return [each["reason"] for each in self._seen.events(name)]
 
@@ -278,6 +303,17 @@ def _manifest(kind: str, name: str, spec: Json) -> Json:
 def _api_key_secret(name: str, entries: Mapping[str, tuple[str, str]]) -> Json:
     data = [{"key": key, "remoteRef": {"path": path, "property": "api_key"}} for key, (path, _) in entries.items()]
     return _manifest("ApiKeySecret", name, {"storeRef": {"name": "vault"}, "refreshInterval": "10s", "data": data})
+
+
+def _checked(issuer: str) -> Json:
+    """Return an object whose key is checked before it is written."""
+    found = _api_key_secret("checked", {"OPENAI_API_KEY": ("checked", "")})
+    check = {"format": "Enforce", "liveness": "Enforce"}
+    parts = {"apiKey": "OPENAI_API_KEY"}
+    found["spec"]["credentials"] = [
+        {"name": "openai", "issuer": "openai", "parts": parts, "endpoint": issuer, "check": check}
+    ]
+    return found
 
 
 def _check(holds: bool, otherwise: str) -> None:

@@ -117,7 +117,8 @@ class Checker:
             raise errors.Stalled(Reason.KEY_UNVERIFIED, said, "Set check.liveness: Off for this credential")
         wait = max(1.0, again - time.time())
         if history and history.refusals:
-            more = f"{said}, {history.refusals} of {checks.TIMES} times"
+            lasting = f"{prober.over / 60:g} minutes"
+            more = f"{said}, {history.refusals} of the {checks.TIMES} times over {lasting} that condemn it"
             raise errors.Retry(Reason.KEY_INVALID, more, _SOON, after=wait)
         raise errors.Retry(Reason.KEY_UNVERIFIED, said, _WAIT, after=wait)
 
