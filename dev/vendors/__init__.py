@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pkgutil
+import ssl
 from collections.abc import Iterator
 
 from .base import Vendor
@@ -26,9 +27,9 @@ def vendors() -> dict[str, type[Vendor]]:
 
 
 @contextlib.contextmanager
-def serving(name: str) -> Iterator[VendorServer]:
-    """Run the server of a vendor."""
-    server = VendorServer(vendors()[name]())
+def serving(name: str, context: ssl.SSLContext | None = None) -> Iterator[VendorServer]:
+    """Run the server of a vendor; with TLS, where there is something for it to show."""
+    server = VendorServer(vendors()[name](), context)
     try:
         yield server
     finally:

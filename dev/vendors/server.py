@@ -9,6 +9,7 @@ import contextlib
 import http.server
 import json
 import socket
+import ssl
 import threading
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class VendorServer:
         pause: for how many seconds "slow down" asks to wait, and "slow" waits.
     """
 
-    def __init__(self, vendor: Vendor) -> None:
+    def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
         self.vendor = vendor
         self.mood: Mood = "documented"
         self.pause = 1
@@ -39,7 +40,9 @@ class VendorServer:
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if context:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
 

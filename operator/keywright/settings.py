@@ -67,6 +67,8 @@ class Settings:
     """Whether issuers are asked if credentials are alive; where not, no key leaves the cluster for a check."""
     issuer_endpoints: tuple[str, ...] = ()
     """Addresses that objects may name as an issuer's endpoint, beside the issuer's own: scheme, host and port."""
+    issuer_ca_file: str | None = None
+    """File of CA certificates (PEM) that allowed endpoints may chain to, beside the usual public ones."""
     issuer_formats: str | None = None
     """File of forms that credentials have, beside and instead of those that are built in; None: there is none."""
     condemn_seconds: float = 600.0

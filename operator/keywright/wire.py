@@ -197,6 +197,18 @@ def _trust(ca: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=ca)
 
 
+def trust_also(path: str) -> ssl.SSLContext:
+    """Return what rests on the usual public certificates and on those in a file (PEM).
+
+    Raises:
+        errors.Stalled: the file cannot be used.
+    """
+    with errors.boundary(lambda _: _unusable("file of CA certificates")):
+        context = ssl.create_default_context(cafile=certifi.where())
+        context.load_verify_locations(cafile=path)
+        return context
+
+
 def _unusable(what: str) -> errors.Stalled:
     return errors.Stalled(
         Reason.STORE_TLS_FAILED, f"has a {what} that cannot be used", "Write it as PEM, not encrypted"

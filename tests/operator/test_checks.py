@@ -341,3 +341,54 @@ def test_a_new_leader_knows_what_was_condemned(world: World, openai: VendorServe
     assert world.condition()["reason"] == "KeyWarning"
     assert world.writes(second, mark)["patch apikeysecrets/status"] == 1
     world.has_events("Created", "KeyWarning")
+
+
+def test_the_version_before_is_served_when_the_newest_dies(world: World, openai: VendorServer) -> None:
+    starts(world, openai, seconds=2)
+    older, newer = key(openai), key(openai)
+    world.put("llm/openai", api_key=older)
+    has_key(world, openai, newer, ENFORCED, credential={"fallbackToPrevious": True})
+    world.is_ready()
+    assert world.secret() == {"OPENAI_API_KEY": newer}
+
+    openai.vendor.states.pop(newer)
+    time.sleep(1.1)
+    world.refreshes("now")
+
+    world.secret_becomes({"OPENAI_API_KEY": older})
+    world.until(lambda: world.condition().get("reason") == "PreviousVersion", "it is told")
+    assert "OpenAI answered 401 (invalid_api_key)" in world.condition()["message"]
+    assert credentials(world)[0]["version"] == "1"
+
+    newest = key(openai)
+    world.put("llm/openai", api_key=newest)
+    world.refreshes("again")
+    world.secret_becomes({"OPENAI_API_KEY": newest})
+    world.until(lambda: world.condition().get("reason") == "Synced", "all is well")
+
+
+def test_where_no_version_is_good_the_target_stays(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    world.put("llm/openai", api_key="changeme")
+    has_key(world, openai, "<your key>", ENFORCED, credential={"fallbackToPrevious": True})
+
+    told = world.told("KeyMalformed")
+
+    assert told.startswith("Credential openai: OPENAI_API_KEY is a placeholder, not a key")
+    assert world.secret() is None
+
+
+def test_optional_parts_that_are_not_there_are_no_trouble(world: World, openai: VendorServer) -> None:
+    starts(world, openai)
+    value = key(openai)
+    world.put("llm/openai", api_key=value)
+    world.has_store()
+    both = [credential("openai", "KEY", openai.url, check=ENFORCED)]
+    both.append(credential("openai", "OTHER", openai.url, check=ENFORCED) | {"name": "other"})
+    entries = entry("KEY", "llm/openai", "api_key"), entry("OTHER", "llm/other", "api_key", optional=True)
+    world.apply(api_key_secret("llm", *entries, credentials=both))
+
+    world.is_ready()
+
+    assert [each["name"] for each in credentials(world)] == ["openai"]
+    assert world.condition()["reason"] == "Partial"

@@ -124,6 +124,13 @@ SECTION = Section.CLUSTER
     help="Address that credentials may name as their issuer's endpoint; repeatable.",
 )
 @click.option(
+    "--issuer-ca-file",
+    type=_types.FILE,
+    envvar="KEYWRIGHT_ISSUER_CA_FILE",
+    show_envvar=True,
+    help="CA certificates (PEM) that allowed endpoints of issuers may chain to, beside the public ones.",
+)
+@click.option(
     "--issuer-formats",
     type=_types.FILE,
     envvar="KEYWRIGHT_ISSUER_FORMATS",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from .. import cluster, errors, events, issuers, lease, metrics
+from .. import cluster, errors, events, issuers, lease, metrics, wire
 from ..decide import marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
@@ -76,7 +76,8 @@ class App:
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
         formats = settings.issuer_formats
         self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
-        self._prober = Prober(settings.condemn_seconds, self._look_again)
+        trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
+        self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.

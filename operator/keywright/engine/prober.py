@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import ssl
 import time
 from collections.abc import Callable, Mapping
 
@@ -67,8 +68,8 @@ class Probe:
 class _Lane:
     """The way to one issuer's address."""
 
-    def __init__(self, address: str, pace: float) -> None:
-        self.address, self.breaker = address, Breaker()
+    def __init__(self, address: str, pace: float, trust: ssl.SSLContext | None) -> None:
+        self.address, self.breaker, self._trust = address, Breaker(), trust
         self.users, self.until = 0, 0.0
         self._bucket = pacing.TokenBucket(pace, max(1.0, 2 * pace), time.monotonic())
         self._slots = asyncio.Semaphore(THREADS)
@@ -99,7 +100,7 @@ class _Lane:
 
         def ask(method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> wire.Answer:
             if self._server is None:
-                self._server = wire.Server(self.address, wire.trust(), MAX_ANSWER)
+                self._server = wire.Server(self.address, self._trust or wire.trust(), MAX_ANSWER)
             told = {"User-Agent": "keywright", **headers}
             answer = self._server.exchange(method, target, "a probe", deadline=ends, headers=told, body=body)
             nonlocal troubles
@@ -133,11 +134,12 @@ class Prober:
 
     Args:
         over: seconds over which refusals must last to be believed.
+        trust: what the certificates of allowed endpoints must chain to; None: to the usual public ones.
         news: called with an object for which a probe has come to something after it stopped waiting.
     """
 
-    def __init__(self, over: float, news: Callable[[Key], None]) -> None:
-        self.over, self._news = over, news
+    def __init__(self, over: float, news: Callable[[Key], None], trust: ssl.SSLContext | None = None) -> None:
+        self.over, self._news, self._trust = over, news, trust
         self._keys = FingerprintKey("probe", SecretValue(os.urandom(32)))
         self._known: collections.OrderedDict[str, History] = collections.OrderedDict()
         self._due: dict[str, float] = {}
@@ -216,7 +218,9 @@ class Prober:
         at = (probe.address, probe.scope)
         lane = self._lanes.get(at)
         if lane is None:
-            lane = self._lanes[at] = _Lane(probe.address, probe.issuer.pace)
+            lane = self._lanes[at] = _Lane(
+                probe.address, probe.issuer.pace, self._trust if probe.scope.private else None
+            )
             for key, idle in [pair for pair in self._lanes.items() if not pair[1].users][: len(self._lanes) - LANES]:
                 idle.close()
                 del self._lanes[key]

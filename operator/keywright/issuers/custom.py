@@ -116,7 +116,7 @@ class Probe(Spec):
     """What tells the server's own answers from those of proxies: `Json`: they are JSON objects; `Any`: nothing does."""
 
 
-class Custom(Issuer, name="custom", title="Others"):
+class Custom(Issuer, name="custom", title="Its issuer"):
     """Credentials of an issuer that Keywright does not know."""
 
     parts: ClassVar[tuple[Part, ...]] = ()
