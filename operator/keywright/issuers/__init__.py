@@ -11,7 +11,6 @@ import pathlib
 import pkgutil
 from types import MappingProxyType
 
-from . import _overrides
 from ._strangers import STRANGERS
 from ._table import Table
 from .base import Issuer
@@ -50,6 +49,8 @@ def table(overrides: str | None = None) -> Table:
     built_in = {**STRANGERS, **{name: issuer.formats for name, issuer in ISSUERS.items()}}
     if overrides is None:
         return Table(built_in)
+    from . import _overrides
+
     parts = {name: [each.name for each in issuer.parts] for name, issuer in ISSUERS.items()}
     return Table(_overrides.overridden(built_in, {name: ["apiKey"] for name in STRANGERS} | parts, overrides))
 
@@ -60,4 +61,6 @@ def load(path: pathlib.Path) -> Table:
     Raises:
         errors.Stalled: ``InvalidSpec``: the file cannot be read, or is wrong.
     """
+    from . import _overrides
+
     return table(_overrides.read(path))

@@ -9,9 +9,8 @@ Does not belong here: keys of clouds that serve the same models; their issuers a
 from __future__ import annotations
 
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Verdict, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Verdict, judged
 
 _SEEN = "2026-11-22"
 _SOURCE = "gitleaks anthropic-api-key, anthropic-admin-api-key; trufflehog anthropic"

@@ -16,9 +16,8 @@ import pydantic
 
 from ..schema import Spec
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Malformed, Part, Recognition, Verdict, judged
+from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognition, Verdict, judged
 
 _SEEN = "2026-11-01"
 _SOURCE = "gitleaks aws-access-token; trufflehog aws"

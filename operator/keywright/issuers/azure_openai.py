@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Verdict, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Verdict, judged
 
 _SEEN = "2026-11-01"
 

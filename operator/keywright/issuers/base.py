@@ -15,15 +15,12 @@ import enum
 import fnmatch
 import urllib.parse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from ..schema import Spec
 from ..secret import SecretMap, SecretValue
 from . import _text
 from ._table import Format, Table
-
-if TYPE_CHECKING:
-    from ..wire import Answer
 
 
 class Verdict(enum.StrEnum):
@@ -113,6 +110,29 @@ class Finding:
     expires_at: str | None = None
     created_at: str | None = None
     after: float | None = None
+
+
+class Answer(Protocol):
+    """What an issuer's server answered; ``wire.Answer`` is one."""
+
+    @property
+    def status(self) -> int:
+        """Status."""
+
+    @property
+    def data(self) -> bytes:
+        """Body."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that it asked to wait."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers by name, whose case does not count."""
+
+    def json(self) -> dict[str, Any] | None:
+        """Return the JSON object that the body is, None if it is none."""
 
 
 class Ask(Protocol):

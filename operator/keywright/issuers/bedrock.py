@@ -20,9 +20,8 @@ import pydantic
 
 from ..schema import Spec
 from ..secret import SecretMap, SecretValue
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Recognised, Verdict, bearer, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Recognised, Verdict, bearer, judged
 
 _SEEN = "2026-11-01"
 _REGION = "^[a-z]{2}(-[a-z]+)+-[0-9]$"

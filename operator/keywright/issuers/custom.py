@@ -14,7 +14,7 @@ import math
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
@@ -23,10 +23,7 @@ from ..errors import Reason
 from ..schema import Cel, ListMap, Printable, Spec
 from ..secret import SecretMap, SecretValue
 from ._table import Format, Table
-from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
-
-if TYPE_CHECKING:
-    from ..wire import Answer
+from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
 
 #: What a credential is called that is as the object says.
 KIND = "credential"

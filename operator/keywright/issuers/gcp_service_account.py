@@ -20,9 +20,8 @@ from typing import Any
 from .. import errors
 from ..errors import Reason
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
+from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
 
 _SEEN = "2026-11-01"
 _TOKEN = "https://oauth2.googleapis.com/token"

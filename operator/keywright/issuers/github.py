@@ -19,9 +19,8 @@ import zlib
 from ..dates import moment
 from ..pacing import unix
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, bearer, judged
+from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, bearer, judged
 
 _SEEN = "2026-11-22"
 _SOURCE = "docs.github.com about-authentication-to-github; gitleaks github-*; trufflehog github"

@@ -16,9 +16,8 @@ import zlib
 
 from ..dates import midnight, moment
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
+from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
 
 _SEEN = "2026-11-22"
 _SOURCE = (

@@ -13,9 +13,8 @@ from typing import ClassVar
 
 from ..dates import moment
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Verdict, bearer, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Verdict, bearer, judged
 
 _SEEN = "2026-11-22"
 _SOURCE = "gitleaks huggingface-access-token, huggingface-organization-api-token; trufflehog huggingface"

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Verdict, bearer, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Verdict, bearer, judged
 
 _SEEN = "2026-11-01"
 _SOURCE = "gitleaks openai-api-key; trufflehog openai, openaiadmin"

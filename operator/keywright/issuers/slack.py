@@ -9,9 +9,8 @@ Does not belong here: addresses of incoming webhooks, signing secrets, tokens of
 from __future__ import annotations
 
 from ..secret import SecretMap
-from ..wire import Answer
 from ._table import Format
-from .base import Ask, Finding, Issuer, Part, Verdict, bearer, judged
+from .base import Answer, Ask, Finding, Issuer, Part, Verdict, bearer, judged
 
 _SEEN = "2026-11-22"
 _SOURCE = "docs.slack.dev authentication/tokens; gitleaks slack-*; trufflehog slack"
