@@ -47,7 +47,7 @@ def test_programs_are_told_the_same(form: str) -> None:
     assert (own["title"], own["named"], own["parts"], own["probed"]) == ("OpenAI", True, ["apiKey"], True)
     assert own["address"] == "https://api.openai.com"
     assert [each["kind"] for each in own["formats"]] == [each.kind for each in table().of("openai")]
-    assert said["custom"]["title"] == "Others"
+    assert said["custom"]["title"] == "Its issuer"
     assert (said["custom"]["parts"], said["custom"]["address"], said["custom"]["formats"]) == ([], None, [])
     assert (said["groq"]["named"], said["groq"]["probed"], said["groq"]["address"]) == (False, False, None)
 

@@ -103,8 +103,8 @@ async def test_an_issuer_that_hangs_holds_up_nobody_else(vendor: VendorServer) -
 async def test_an_issuer_in_trouble_is_left_alone(vendor: VendorServer) -> None:
     vendor.mood = "broken"
     async with probing() as (asker, _):
-        for _ in range(8):
-            assert verdict(await asker.ask(probe(vendor), KEY)) in (Verdict.UNKNOWN, None)
+        for _ in range(4):
+            assert verdict(await asker.ask(probe(vendor), KEY)) is Verdict.UNKNOWN
 
     assert len(vendor.requests) == 3
 
