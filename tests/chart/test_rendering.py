@@ -67,6 +67,12 @@ SETS: dict[str, tuple[Json, str]] = {
         {"metrics": {"detail": "object", "port": 9000, "serviceMonitor": {"enabled": True, "interval": "30s"}}},
         "+ServiceMonitor",
     ),
+    "alerts": ({"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "x"}}}}, "+PrometheusRule"),
+    "issuers at other addresses": (
+        {"checks": {"issuerEndpoints": ["https://a.example.com", "https://[fd00::1]:8443"], "condemnSeconds": 60}},
+        "",
+    ),
+    "nobody is asked": ({"checks": {"probes": False}}, ""),
     "no CRDs": ({"crds": {"enabled": False}}, "-CustomResourceDefinition"),
     "CRDs that go": ({"crds": {"keep": False}}, ""),
     "own roles": (
@@ -91,6 +97,8 @@ SETS: dict[str, tuple[Json, str]] = {
 }
 PLAIN = ["ServiceAccount", *["CustomResourceDefinition"] * 3, *["ClusterRole"] * 5, "ClusterRoleBinding", "Role"]
 PLAIN += ["RoleBinding", "Service", "Deployment", "Pod"]
+#: Kinds of the Prometheus operator, with schemas of its own.
+PROMETHEUS = ("ServiceMonitor", "PrometheusRule")
 ALL_SETS = pytest.mark.parametrize("name", SETS)
 
 
@@ -154,8 +162,7 @@ def test_each_set_of_values_fits_the_oldest_and_the_newest_kubernetes(name: str)
 
     for each in helm.template("keywright", "keywright-system", SETS[name][0]):
         for version in (oldest, kubernetes_validate.latest_version()):
-            # Its schema is the Prometheus operator's.
-            if each["kind"] != "ServiceMonitor":
+            if each["kind"] not in PROMETHEUS:
                 fits(json.dumps(each), version)
 
 
@@ -169,8 +176,7 @@ def test_each_set_of_values_is_accepted_by_the_api_server(
     control_plane: ControlPlane, namespace: str, name: str
 ) -> None:
     parts = helm.template("keywright", namespace, SETS[name][0])
-    # Its CRD is the Prometheus operator's.
-    known = [each for each in parts if each["kind"] != "ServiceMonitor"]
+    known = [each for each in parts if each["kind"] not in PROMETHEUS]
     account = pods(parts)[0]["spec"]["serviceAccountName"]
     # A pod is admitted only where its account is; a dry run makes none.
     made = control_plane.kubeconfig_for(namespace, account)
@@ -251,6 +257,9 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str, t
     assert [str(each) for each in chosen.store_networks] == values.get("storeNetworks", [])
     assert chosen.cluster_stores == values.get("clusterStores", {}).get("enabled", True)
     assert chosen.file_store_root == (str(tmp_path) if "files" in mounted else None)
+    checks = values.get("checks", {})
+    assert (chosen.probes, chosen.condemn_seconds) == (checks.get("probes", True), checks.get("condemnSeconds", 600))
+    assert list(chosen.issuer_endpoints) == checks.get("issuerEndpoints", [])
     assert chosen.listen == f":{container['ports'][0]['containerPort']}"
 
 
