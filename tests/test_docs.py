@@ -242,6 +242,8 @@ def kubectl(plane: ControlPlane, *arguments: str, stdin: str = "") -> subprocess
     return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("variable", ["KEYWRIGHT_NAMESPACE", "KEYWRIGHT_CLUSTER_STORES", "POD_NAME", "KUBECONFIG"])
+@pytest.mark.parametrize(
+    "variable", ["KEYWRIGHT_NAMESPACE", "KEYWRIGHT_CLUSTER_STORES", "KEYWRIGHT_PROBES", "POD_NAME", "KUBECONFIG"]
+)
 def test_what_is_read_from_the_environment_is_told(variable: str) -> None:
     assert f"`{variable}`" in section("docs/howto/install.md", "Environment")

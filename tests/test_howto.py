@@ -1,4 +1,4 @@
-"""Two how-tos, walked from their first step to a Secret: the commands are run as they stand on the page."""
+"""Three how-tos, walked from their first step to a Secret: the commands are run as they stand on the page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
-from world import World
+import shown
+from build import key_store
+from shown import LOOKS
+from vendors import serving, vendors
+from world import PATIENCE, World
 
 ROOT = pathlib.Path(__file__).parent.parent
 BIN = pathlib.Path(sys.executable).parent
@@ -27,10 +34,15 @@ class Reader:
 
     Args:
         folder: where they work.
+        knows: what they have in variables.
     """
 
-    def __init__(self, world: World, folder: pathlib.Path, page: str) -> None:
-        self._world, self._folder = world, folder
+    def __init__(
+        self, world: World, folder: pathlib.Path, page: str, knows: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._world, self._folder, self._knows = world, folder, knows
+        #: What else stands in place of what is on the page.
+        self.places: dict[str, str] = {}
         self._text = (ROOT / "docs/howto" / page).read_text()
         self.passphrase(PASSPHRASE)
 
@@ -52,16 +64,35 @@ class Reader:
         Args:
             stdin: what is typed where something is asked.
         """
-        section = self._text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-        blocks = re.findall(r"^```(bash|console)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(r"^```(bash|console)\n(.*?)^```$", self._section(title), re.MULTILINE | re.DOTALL)
         assert blocks, title
         return "".join(self.runs(each, stdin) for kind, text in blocks for each in _commands(kind, text))
+
+    def sees(self, title: str) -> None:
+        """Run the commands below a heading; see that they print what the page shows."""
+        for step in shown.steps(self._section(title)):
+            ends = time.monotonic() + PATIENCE
+            printed = self._run(step.command).stdout
+            expected = shown.alike(self._here(step.shown))
+            while shown.alike(printed) != expected and LOOKS.match(step.command) and time.monotonic() < ends:
+                time.sleep(0.2)
+                printed = self._run(step.command).stdout
+            if step.shown:
+                assert shown.alike(printed) == expected, f"$ {step.command}\n{printed}"
+
+    def _section(self, title: str) -> str:
+        return self._text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
     def runs(self, command: str, stdin: str = "") -> str:
         """Run a command; return what it prints."""
         if command.startswith(THERE):
             return ""
-        done = subprocess.run(
+        done = self._run(command, stdin)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def _run(self, command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["/bin/bash", "-c", AT_HAND + self._here(command)],
             cwd=self._folder,
             env=os.environ | self._environment(),
@@ -71,14 +102,14 @@ class Reader:
             timeout=90,
             check=False,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
 
     def _here(self, text: str) -> str:
         """Put the names of this run in place of the page's."""
         text = text.replace("team-a", self._world.namespace).replace(
             "https://vault.example.com:8200", self._world.bao.url
         )
+        for name, place in self.places.items():
+            text = text.replace(name, place)
         text = re.sub(r"(mount[=:] ?)kv\b", rf"\g<1>{self._world.mount}", text)
         return text.replace('"kv/data', f'"{self._world.mount}/data')
 
@@ -90,6 +121,7 @@ class Reader:
             "VAULT_ADDR": self._world.bao.url,
             "VAULT_TOKEN": self._world.bao.root_token,
             "KEYWRIGHT_MASTER_KEY_FILE": str(self._folder / "passphrase"),
+            **self._knows,
         }
 
 
@@ -160,3 +192,30 @@ def test_a_registrys_token_goes_from_vault_into_a_pull_secret(world: World, fold
     assert reader.runs("keywright get registry/ghcr --file keys/keys.kw --reveal") == (
         '{"user": "robot", "token": "reg-demo-1"}'
     )
+
+
+def test_bad_keys_are_stopped_at_three_in_the_morning(world: World, folder: pathlib.Path) -> None:
+    with serving("openai") as server:
+        keys = {name: server.vendor.samples()["project key"] for name in ("KEY", "NEW_KEY", "REVOKED_KEY")}
+        for name in ("KEY", "NEW_KEY"):
+            server.vendor.knows(keys[name])
+        known = {name: parts["apiKey"] for name, parts in keys.items()}
+        known["ANTHROPIC_KEY"] = vendors()["anthropic"]().samples()["API key"]["apiKey"]
+        reader = Reader(world, folder, "check-keys.md", known)
+        reader.places["issuer: openai\n"] = f"issuer: openai\n    endpoint: {server.url}\n"
+        world.start(f"--allow-issuer-endpoint={server.url}", "--condemn-seconds=10")
+        world.apply(key_store("vault", world.bao.url, world.mount))
+        reader.saves(0, "llm.yaml")
+
+        reader.sees("A good key")
+        with world.untouched():
+            reader.sees("At 3 in the morning")
+        assert {each.bearer for each in server.requests} == {known["KEY"]}
+        reader.sees("A key that its issuer refuses")
+        with world.untouched():
+            server.vendor.states.pop(known["NEW_KEY"])
+            # What was found a second ago is as good as new.
+            time.sleep(1.1)
+            reader.sees("A key that dies later")
+        reader.sees("The version before")
+        world.secret_becomes({"OPENAI_API_KEY": known["KEY"]})

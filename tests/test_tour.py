@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import time
@@ -14,54 +12,22 @@ from collections.abc import Iterator
 
 import pytest
 
+import shown
 from controlplane import ControlPlane, OpenBao, free_ports
+from shown import LOOKS, alike
 
 ROOT = pathlib.Path(__file__).parent.parent
 BIN = pathlib.Path(sys.executable).parent
 
-#: Commands that change nothing: a reader calls them when things have happened, the test until they have.
-LOOKS = ("kubectl get", "kubectl events", "keywright plan", "keywright status")
 #: Seconds for which the test looks.
 PATIENCE = 45.0
 
-#: What is different at each reading, and what it is called here.
-DIFFERENT = (
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "NOW"),
-    (r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC", "since NOW"),
-    (r"request [-0-9a-f]{36}", "request ID"),
-    (r"[0-9a-f]{8}:[0-9a-f]{20}", "FINGERPRINT"),
-    (r"\b\d+ ?(s|m|min)\b", "AGE"),
-    (r"operator \S+ leads", "operator NAME leads"),
-    (r"[ \t]+", " "),
-)
 
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """A command of the tour, and what the page shows of its output; nothing, where that is not worth a line."""
-
-    command: str
-    shown: str
-
-
-def steps() -> list[Step]:
-    """Return what a reader types into the second terminal."""
+def tour() -> list[shown.Step]:
+    """Return what a reader types into the second terminal: in the first there is one command, to start the servers."""
     text = (ROOT / "README.md").read_text()
-    tour = text[text.index("## Five minutes") : text.index("## In your cluster")]
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", tour, re.MULTILINE | re.DOTALL)[1:]:
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            here = re.match(r".*<<END\n.*?^END\n", part, re.MULTILINE | re.DOTALL)
-            command = here.group() if here else part.partition("\n")[0]
-            found.append(Step(command, part.removeprefix(command).strip("\n")))
-    return found
-
-
-def alike(text: str) -> str:
-    """Return a text without what is different at each reading."""
-    for pattern, name in DIFFERENT:
-        text = re.sub(pattern, name, text)
-    return "\n".join(line.strip() for line in text.strip().splitlines())
+    found = shown.steps(text[text.index("## Five minutes") : text.index("## In your cluster")])
+    return found[2:]
 
 
 class Terminal:
@@ -137,10 +103,10 @@ def terminal(tmp_path: pathlib.Path) -> Iterator[Terminal]:
 
 
 def test_the_tour_shows_what_is_printed(terminal: Terminal) -> None:
-    for step in steps():
+    for step in tour():
         ends = time.monotonic() + PATIENCE
         printed = terminal(step.command)
-        while alike(printed) != alike(step.shown) and step.command.startswith(LOOKS) and time.monotonic() < ends:
+        while alike(printed) != alike(step.shown) and LOOKS.match(step.command) and time.monotonic() < ends:
             time.sleep(0.2)
             printed = terminal(step.command)
         if step.shown:
