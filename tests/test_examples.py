@@ -10,6 +10,7 @@ import contextlib
 import json
 import pathlib
 import shlex
+import string
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from hvac import exceptions
 
+from vendors import serving
 from world import SERVED, World
 
 Json = dict[str, Any]
@@ -72,6 +74,9 @@ class Stage:
     def __init__(self, world: World) -> None:
         self.world = world
         self.neighbour = f"{world.namespace}-b"
+        #: What variables stand for, and where issuers are asked.
+        self.knows: dict[str, str] = {}
+        self.endpoints: dict[str, str] = {}
         self.cleanup = contextlib.ExitStack()
 
     def apply(self, name: str) -> list[Json]:
@@ -80,7 +85,8 @@ class Stage:
         text = text.replace("team-a", self.world.namespace).replace("team-b", self.neighbour)
         for line in text.splitlines():
             if line.startswith("#   vault kv put "):
-                self.put(*shlex.split(line.removeprefix("#   vault kv put ")))
+                filled = string.Template(line.removeprefix("#   vault kv put ")).substitute(self.knows)
+                self.put(*shlex.split(filled))
         manifests = [self.placed(each) for each in yaml.safe_load_all(text)]
         for each in manifests:
             self.world.must("PATCH", f"{where(each)}?fieldManager=test", each, "application/apply-patch+yaml")
@@ -113,6 +119,8 @@ class Stage:
             spec["vault"] |= {"server": self.world.bao.url, "mount": self.mount(spec["vault"]["mount"])}
             if "kubernetes" in spec["vault"]["auth"]:
                 spec["vault"]["auth"]["kubernetes"]["mount"] = self.world.namespace
+        for each in spec.get("credentials", ()):
+            each["endpoint"] = self.endpoints[each["issuer"]]
         for holder in (manifest.get("metadata"), spec.get("storeRef")):
             if holder and "ClusterKeyStore" in (holder.get("kind"), manifest["kind"]):
                 holder["name"] = f"{self.world.namespace}-{holder['name']}"
@@ -219,6 +227,28 @@ def test_namespaces_that_share_a_store_get_their_own_keys(
     world.until(lambda: stage.secret("llm", neighbour) == {"OPENAI_API_KEY": "sk-demo-b"}, "the neighbour has its own")
 
 
+def test_checked_keys_are_written_once_their_issuers_accept_them(stage: Stage) -> None:
+    world = stage.world
+    with serving("openai") as openai, serving("anthropic") as anthropic:
+        for server, kind, name in (
+            (openai, "project key", "OPENAI_API_KEY"),
+            (anthropic, "API key", "ANTHROPIC_API_KEY"),
+        ):
+            parts = server.vendor.samples()[kind]
+            server.vendor.knows(parts)
+            stage.knows[name], stage.endpoints[server.vendor.name] = parts["apiKey"], server.url
+        world.start(*(f"--allow-issuer-endpoint={each}" for each in stage.endpoints.values()))
+
+        stage.apply("checked-keys")
+
+        world.secret_becomes(stage.knows)
+
+        def verdicts() -> list[str]:
+            return [each["verdict"] for each in world.is_ready()["status"]["credentials"]]
+
+        world.until(lambda: verdicts() == ["Valid", "Valid"], "both are accepted")
+
+
 def test_a_kept_secret_stays_when_its_object_goes(stage: Stage) -> None:
     world = stage.world
     world.start()
@@ -246,5 +276,5 @@ def test_every_example_is_told_of_and_tried() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.yaml")}
     told = (EXAMPLES / "README.md").read_text()
 
-    assert files == RESULTS.keys() | {"share-a-store"}
+    assert files == RESULTS.keys() | {"share-a-store", "checked-keys"}
     assert [name for name in sorted(files) if f"]({name}.yaml)" not in told] == []
