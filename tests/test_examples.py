@@ -229,23 +229,23 @@ def test_namespaces_that_share_a_store_get_their_own_keys(
 
 def test_checked_keys_are_written_once_their_issuers_accept_them(stage: Stage) -> None:
     world = stage.world
-    with serving("openai") as openai, serving("anthropic") as anthropic:
-        for server, kind, name in (
-            (openai, "project key", "OPENAI_API_KEY"),
-            (anthropic, "API key", "ANTHROPIC_API_KEY"),
+    with serving("openai") as openai, serving("aws") as aws:
+        stage.endpoints = {"openai": openai.url, "aws": aws.url}
+        for server, kind, names in (
+            (openai, "project key", {"apiKey": "OPENAI_API_KEY"}),
+            (aws, "access key", {"accessKeyId": "AWS_ACCESS_KEY_ID", "secretAccessKey": "AWS_SECRET_ACCESS_KEY"}),
         ):
             parts = server.vendor.samples()[kind]
             server.vendor.knows(parts)
-            stage.knows[name], stage.endpoints[server.vendor.name] = parts["apiKey"], server.url
+            stage.knows |= {name: parts[part] for part, name in names.items()}
         world.start(*(f"--allow-issuer-endpoint={each}" for each in stage.endpoints.values()))
 
         stage.apply("checked-keys")
 
-        world.secret_becomes(stage.knows)
-
         def verdicts() -> list[str]:
             return [each["verdict"] for each in world.is_ready()["status"]["credentials"]]
 
+        world.secret_becomes(stage.knows)
         world.until(lambda: verdicts() == ["Valid", "Valid"], "both are accepted")
 
 
