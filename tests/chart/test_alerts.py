@@ -7,14 +7,24 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 import helm
+from keywright import metrics
 from keywright.cli import _structural
+from keywright.issuers.base import Verdict
 
 Json = dict[str, Any]
 RUNBOOK = "https://wiki.example.com/alerts"
 ALERTS: Json = yaml.safe_load((helm.CHART / "files" / "alerts.yaml").read_text())
 RULES: list[Json] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+#: Labels of each metric, by the name that a scrape gives it.
+LABELS = {
+    told.name + ("_total" if told.type == "counter" else ""): set(each._labelnames)
+    for each in vars(metrics).values()
+    if isinstance(each, MetricWrapperBase)
+    for told in each.describe()
+}
 NAMES = [rule["alert"] for rule in RULES]
 
 #: What the CRD of a PrometheusRule (monitoring.coreos.com/v1, operator 0.80) takes of an alert; any field else is lost.
@@ -75,9 +85,21 @@ def test_the_rule_has_the_shape_that_the_prometheus_operator_takes() -> None:
 def test_an_alert_says_how_bad_it_is_and_speaks_of_labels_that_it_has(rule: Json) -> None:
     assert rule["labels"]["severity"] in ("warning", "critical")
     spoken = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+    matched = set(re.findall(r"[{,] *(\w+)=", rule["expr"]))
     grouped = re.findall(r"\bby \((\w+)\)", rule["expr"])
-    # What is not summed up has the namespace that the metric itself has.
-    assert spoken <= set(grouped) | (set() if "sum(" in rule["expr"] else {"namespace"})
+    named = re.findall(r"\bkeywright_\w+", rule["expr"])
+
+    assert named
+    for name in named:
+        assert spoken | matched <= LABELS[name]
+    assert not grouped or spoken <= set(grouped)
+    assert "sum(" not in rule["expr"] or not spoken
+
+
+def test_the_verdict_that_an_alert_is_about_is_one() -> None:
+    verdicts = {each for rule in RULES for each in re.findall(r'verdict="(\w+)"', rule["expr"])}
+
+    assert verdicts == {str(Verdict.INVALID)}
 
 
 def test_each_alert_leads_to_its_section_of_the_runbook_and_each_section_is_of_an_alert() -> None:
