@@ -113,3 +113,10 @@ def test_each_alert_leads_to_its_section_of_the_runbook_and_each_section_is_of_a
     assert [title for title, _ in sections] == NAMES
     assert linked == [f"{RUNBOOK}#{title.lower()}" for title, _ in sections]
     assert [title for title, text in sections if re.findall(r"\*\*(\w+)\.\*\*", text) != ["Means", "Look", "Do"]] == []
+
+
+def test_metrics_keep_the_namespace_that_they_name_when_they_are_scraped() -> None:
+    parts = helm.template("keywright", "keywright-system", {"metrics": {"serviceMonitor": {"enabled": True}}})
+    (monitor,) = (each for each in parts if each["kind"] == "ServiceMonitor")
+
+    assert [each.get("honorLabels") for each in monitor["spec"]["endpoints"]] == [True]
