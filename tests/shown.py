@@ -17,7 +17,7 @@ DIFFERENT = (
     (r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC", "since NOW"),
     (r"request [-0-9a-f]{36}", "request ID"),
     (r"[0-9a-f]{8}:[0-9a-f]{20}", "FINGERPRINT"),
-    (r"\b\d of 3 times\b", "some of 3 times"),
+    (r"\b\d of the 3 times over \S+ minutes\b", "some of the 3 times"),
     (r"\b\d+ ?(s|m|min|h|m\d+s)\b", "AGE"),
     (r"operator \S+ leads", "operator NAME leads"),
     (r"[ \t]+", " "),
