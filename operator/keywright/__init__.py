@@ -10,11 +10,12 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``decide``: pure decisions over values that somebody else gathered.
 * ``crd``, ``kinds``: the API.
 * ``stores``: where keys live, one file each.
+* ``issuers``: who makes keys, what they look like and whether they are alive, one file each.
 * ``keyfile``: the encrypted file: its format, its keys, its place.
 * ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
-* ``wire``: HTTP to stores: TLS, deadlines, limits.
+* ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
 * ``secret``, ``logs``: values that cannot be printed; logs that hold none.
-* ``errors``, ``settings``, ``metrics``, ``pacing``: leaves.
+* ``errors``, ``settings``, ``metrics``, ``pacing``, ``dates``: leaves.
 """
 
 __version__ = "0.1.0"

@@ -45,6 +45,7 @@ WAITING = (
     Reason.TARGET_MISSING,
     Reason.DRIFT_CONTESTED,
     *STORE_TROUBLE,
+    Reason.KEY_INVALID,
     Reason.KEY_UNVERIFIED,
     Reason.SECRET_MISSING,
     Reason.STALE,
@@ -180,7 +181,13 @@ def issuers() -> str:
         for name, issuer in ISSUERS.items()
         for each in issuer.formats or (None,)
     )
-    return "\n".join([_HEAD, _section("Issuers", _ISSUERS, ("Issuer", "Kind", "Begins with", "Form", "Seen"), rows)])
+    return "\n".join(
+        [
+            _HEAD,
+            "# Issuers\n",
+            _section("Forms of their credentials", _ISSUERS, ("Issuer", "Kind", "Begins with", "Form", "Seen"), rows),
+        ]
+    )
 
 
 def _format(of: Format | None) -> tuple[str, ...]:

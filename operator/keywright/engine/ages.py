@@ -60,7 +60,8 @@ class Ages:
         verdicts: collections.Counter[tuple[str, str]] = collections.Counter()
         for key, record in self._records.items():
             group = (key.namespace, key.name if self._by_object else "")
-            confirmed.add(group, record.checked_at)
+            if record.refreshed:
+                confirmed.add(group, record.checked_at)
             if facts := self._of(key, record):
                 ends.add(group, facts.ends)
                 made.add(group, facts.made)

@@ -5,11 +5,12 @@ Does not belong here: what follows from it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import Any
 
-from .. import cluster, events, kinds
+from .. import cluster, events, kinds, schema
 from ..decide import checks, report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
@@ -41,6 +42,7 @@ class Record:
         noticed: clock reading at which its Secret was last seen to be changed or gone.
         leaving: the object is being deleted, or is gone.
         ready: its status says that it is Ready.
+        refreshed: its stores are asked again and again: it is neither suspended nor read once only.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
         next_ending: Unix time at which there is something to say of a key that ends.
@@ -57,6 +59,7 @@ class Record:
     status: bytes
     refresh: str
     uses: frozenset[str] = frozenset()
+    refreshed: bool = True
     working: int = 0
     working_refresh: str = ""
     parsed: kinds.ApiKeySecretSpec | None = None
@@ -131,10 +134,17 @@ def read(item: dict[str, Any]) -> Record:
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
         uses=uses(meta["namespace"], spec),
+        refreshed=_is_refreshed(spec),
         ready=report.is_ready(status.get("conditions") or []),
     )
     record.applied = applied(status)
     return record
+
+
+def _is_refreshed(spec: dict[str, Any]) -> bool:
+    with contextlib.suppress(ValueError, TypeError):
+        return not spec.get("suspend") and schema.seconds(spec.get("refreshInterval", "1h")) > 0
+    return False
 
 
 def uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:

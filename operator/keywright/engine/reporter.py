@@ -16,6 +16,7 @@ from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .assemble import Gathered
 from .catalog import StoreRecord
+from .checker import Refused
 from .endings import ENDING, ENDS, Endings, condemned, fields
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
@@ -123,7 +124,7 @@ class Reporter:
             | _expected(record, before_it)
             | {"conditions": report.merged(conditions, state, record.working, now), **fields(endings)}
         )
-        news = old.get("status") != "False" or old.get("reason") != str(error.reason)
+        news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
         # Said when it is written: what was decided on an old version is decided, and said, once more.
         if await self._write(record, before, after) and news and not quiet:
             note = f"{error.reason}: {report.explain(error, kept)}"
@@ -303,6 +304,12 @@ class Reporter:
 def rfc3339() -> str:
     """Return the time as objects carry it."""
     return pacing.rfc3339(time.time())
+
+
+def _given_up(conditions: report.Conditions, error: errors.Error) -> bool:
+    """Whether a key that was held back is condemned by now."""
+    waited = report.find(conditions, "Reconciling").get("reason") == Reason.KEY_INVALID
+    return waited and isinstance(error, Refused)
 
 
 def _said_of(error: errors.Error) -> EventReason:
