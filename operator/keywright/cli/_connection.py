@@ -25,14 +25,28 @@ if TYPE_CHECKING:
 _WATCH, _CLUSTER_SCOPED = "a watch of ", ("namespaces", "clusterkeystores")
 _NO_CRDS = "Install Keywright, or at least its CRDs: keywright crds | kubectl apply -f -"
 
+
+class _Variable(click.Option):
+    """An option whose variable counts only where a cluster is asked: `check --stdin` asks none."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        return None if ctx.params.get("stdin") else super().resolve_envvar_value(ctx)
+
+
 _OPTIONS = (
     click.option("-n", "--namespace", type=_types.NAMESPACE, help="Namespace. Default: the context's, else default."),
     click.option("--context", help="Context of the kubeconfig. Default: its current one."),
     click.option(
-        "--kubeconfig", type=_types.KUBECONFIG, envvar="KUBECONFIG", show_envvar=True, help="How to reach the cluster."
+        "--kubeconfig",
+        cls=_Variable,
+        type=_types.KUBECONFIG,
+        envvar="KUBECONFIG",
+        show_envvar=True,
+        help="How to reach the cluster.",
     ),
     click.option(
         "--operator-namespace",
+        cls=_Variable,
         type=_types.NAMESPACE,
         envvar="KEYWRIGHT_NAMESPACE",
         show_envvar=True,

@@ -18,9 +18,18 @@ class Exit(enum.IntEnum):
     USAGE = 2
     """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
     NOT_READY = 3
-    """`status`, `refresh --wait`: some ApiKeySecrets are not Ready; the latter: or are suspended."""
+    """`status`, `refresh --wait`, `check`: some ApiKeySecrets are not Ready; the latter two: or are suspended. `status
+    --expiring`: some credentials end within that time, or have ended."""
     CHANGES = 4
     """`plan`: something would change."""
+    MALFORMED = 5
+    """`check`: a credential is malformed: it cannot be what it should be."""
+    INVALID = 6
+    """`check`: a credential's issuer does not accept it."""
+    UNKNOWN = 7
+    """`check`: whether a credential is alive could not be found out."""
+    UNRECOGNISED = 8
+    """`check --stdin`: nobody was asked, and by its form it is no credential that is known."""
     BUG = 70
     """A bug in Keywright: please report the line that is printed."""
     BROKEN_OFF = 130

@@ -182,7 +182,7 @@ def value(path: str, *, exact: bool) -> SecretValue:
     from ..keyfile import sealed
 
     if sys.stdin.isatty():
-        data = _typed(f"Value of {path}", default="", show_default=False)
+        data = typed(f"Value of {path}", default="", show_default=False)
         if data.startswith(b"-----BEGIN "):
             # The other lines would answer the next question, or be commands of the shell.
             raise _Own(Reason.DECODE_FAILED, "a value of several lines cannot be typed", _PIPE)
@@ -212,11 +212,14 @@ def _from(key_file: str, *, new: bool) -> SecretValue:
 
 
 def _asked(what: str, *, new: bool) -> SecretValue:
-    return _long_enough(_typed(what, confirmation_prompt=new), new=new)
+    return _long_enough(typed(what, confirmation_prompt=new), new=new)
 
 
-def _typed(what: str, **how: Any) -> bytes:
+def typed(what: str, **how: Any) -> bytes:
     """Return what somebody types, unseen.
+
+    Args:
+        how: more for ``click.prompt``.
 
     Raises:
         errors.Stalled: it is no text, or the terminal may have cut it off.

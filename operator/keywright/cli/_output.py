@@ -27,7 +27,15 @@ from .. import pacing
 #: Width that nothing reaches: in a pipe, lines are not broken.
 _ENDLESS = 100_000
 #: How states are shown where colours are.
-_COLOURS = {"True": "green", "False": "red", "Unknown": "yellow", "changed": "yellow", "new": "green", "removed": "red"}
+_COLOURS = {
+    word: colour
+    for colour, words in {
+        "green": ("True", "new", "Valid"),
+        "yellow": ("Unknown", "changed", "ValidLimited", "Unrecognised"),
+        "red": ("False", "removed", "Invalid", "Malformed"),
+    }.items()
+    for word in words
+}
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import urllib.parse
 from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
-from .. import logs
+from .. import logs, schema
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
@@ -132,8 +133,36 @@ class _Origin(_Text):
         return f"{scheme}://{place}"
 
 
+class _Endpoint(_Text):
+    """Where an issuer is asked: an address with https, or on loopback, perhaps with a path."""
+
+    name, shown = "endpoint", "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        host = urllib.parse.urlsplit(value).hostname if re.fullmatch(schema.URL_PATTERN, value) else None
+        if not host or not (value.startswith("https://") or host in ("localhost", "127.0.0.1", "::1")):
+            why = "is no endpoint: one is written like https://gateway.example.com/openai; http is for loopback only"
+            self.wrong(why, value, param, ctx)
+        return str(value)
+
+
+class _Duration(click.ParamType[float]):
+    """A span of time, as in manifests; in seconds."""
+
+    name = "duration"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        return "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return schema.seconds(str(value))
+        except ValueError:
+            self.fail("a span of time is written like 90s, 5m or 30d", param, ctx)
+
+
 NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
-FOLDER, FILE, ORIGIN = _Folder(), _File(), _Origin()
+FOLDER, FILE, ORIGIN, ENDPOINT, DURATION = _Folder(), _File(), _Origin(), _Endpoint(), _Duration()
 
 
 def _is_host(text: str) -> bool:

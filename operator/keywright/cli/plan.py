@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import errors, settings
+from ..decide import report
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
-from . import _connection, _output, _types
+from . import _connection, _named, _output, _types
 from ._exit import Exit
 from ._section import Section
 
@@ -76,6 +77,7 @@ class Plan:
         message: the same as a sentence.
         deletes: name of the Secret that would be deleted because it no longer is the target.
         fingerprints: whose key they are made with: ``install`` or ``run``.
+        unasked: names of the credentials whose issuers only the operator asks.
     """
 
     object: str
@@ -86,6 +88,7 @@ class Plan:
     entries: tuple[Entry, ...] = ()
     deletes: str | None = None
     fingerprints: str = "run"
+    unasked: tuple[str, ...] = ()
 
     @property
     def code(self) -> Exit:
@@ -108,6 +111,8 @@ def command(place: _connection.Place, name: str, output: str) -> None:
     The stores are read from this machine, with your own rights in the cluster, so you need those that the operator
     needs: to read the Secret, the store and its credentials. As it is your machine, stores may be at any private or
     loopback address. Values never appear; fingerprints tell equal from different.
+
+    Credentials are checked by their form; their issuers are not asked.
 
     Exit code: 0 if nothing would change, 4 if something would, 1 if it would be refused or could not be found out.
     """
@@ -132,20 +137,22 @@ async def _plan(api: Cluster, place: _connection.Place, name: str) -> Plan:
     record = records.read(await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name))
     record.working = record.generation
     secret = name
+    unasked: tuple[str, ...] = ()
     try:
         spec = record.spec_model()
         secret = spec.target_name(name)
         if spec.suspend:
             message = await _resting(api, namespace, secret)
             return Plan(str(record.key), secret, "nothing", "suspended", message)
-        return await _forecast(api, place.operator_namespace, record)
+        unasked = tuple(each.name for each in spec.credentials if each.check.liveness != "Off")
+        return dataclasses.replace(await _forecast(api, place.operator_namespace, record), unasked=unasked)
     except errors.Error as error:
         if _ours(error):
             raise
         if isinstance(error, AllGone):
             act = "update" if spec.target.merges else "delete"
             return Plan(str(record.key), secret, act, "all_gone", _sentence(secret, act, "all_gone"))
-        return _not_to_be(record, secret, error)
+        return dataclasses.replace(_not_to_be(record, secret, error), unasked=unasked)
 
 
 async def _resting(api: Cluster, namespace: str, secret: str) -> str:
@@ -197,7 +204,7 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
         reconciler = Reconciler(
             api,
             keys,
-            Vetting(gatherer, Checker(keys, settings.Settings(), issuers.table(), None)),
+            Vetting(gatherer, Checker(keys, _allowing(record), issuers.table(), None)),
             {},
             owned=lambda _: frozenset(),
             terminating=lambda _: "deletionTimestamp" in meta,
@@ -208,6 +215,12 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
     finally:
         catalog.close()
     return dataclasses.replace(plan, fingerprints="install" if install else "run")
+
+
+def _allowing(record: Record) -> settings.Settings:
+    """Return settings that allow the endpoints of an object's issuers: nobody is asked there."""
+    found = tuple(_named.addresses(record.spec_model().credentials))
+    return settings.Settings(issuer_endpoints=found, allow_loopback_stores=True)
 
 
 async def _install_key(api: Cluster, namespace: str) -> FingerprintKey | None:
@@ -317,8 +330,16 @@ def _show(plan: Plan) -> None:
         page.line(
             f"Secret {plan.deletes} is no longer the target: it would be deleted, or lose what was merged into it."
         )
-    if not plan.entries:
-        return
+    if plan.entries:
+        _show_entries(page, plan)
+    if plan.unasked:
+        page.line()
+        page.line(
+            f"A plan asks no issuer: whether {report.few(plan.unasked)} would be accepted, the operator finds out."
+        )
+
+
+def _show_entries(page: _output.Page, plan: Plan) -> None:
     page.line()
     page.table(
         ["KEY", "STORE", "PATH", "VERSION", "STATE", "IN THE SECRET", "IN THE STORE"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import Reason
-from . import _connection, _health, _leader, _output, _types
+from . import _connection, _health, _leader, _output, _types, _verdicts
 from ._exit import Exit
 from ._output import lasting, seconds_since
 from ._section import Section
@@ -30,18 +30,28 @@ SECTION = Section.CLUSTER
 @click.command("status")
 @click.argument("name", type=_types.NAME, required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the objects of all namespaces.")
+@click.option(
+    "--expiring", type=_types.DURATION, help="Show the credentials that end within this time, and nothing else."
+)
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_connection.connects
-def command(place: _connection.Place, name: str | None, all_namespaces: bool, output: str) -> None:
+def command(
+    place: _connection.Place, name: str | None, all_namespaces: bool, expiring: float | None, output: str
+) -> None:
     """Show who leads, how each ApiKeySecret is, and how the stores are; with NAME those that it uses.
 
-    Exit code: 0 if all ApiKeySecrets that are shown are Ready, 3 if some are not, 1 if that could not be found out.
+    With --expiring 30d, show the credentials that end within 30 days, or have ended, the first of them first.
+
+    Exit code: 0 if all ApiKeySecrets that are shown are Ready, 3 if some are not; with --expiring 0 if no credential
+    ends within that time, 3 if some do; 1 if that could not be found out.
     """
     if all_namespaces and (name or place.namespace):
         raise click.UsageError("-A shows all namespaces: it goes neither with NAME nor with -n.")
 
     async def work(api: Cluster) -> Exit:
         namespace = None if all_namespaces else place.namespace_in(api)
+        if expiring is not None:
+            return _expiring(await _objects(api, namespace, name), expiring, output)
         leader = await _leader.find(api, place.operator_namespace)
         items = await _objects(api, namespace, name)
         objects, stores = [_object(each) for each in items], await _stores(api, namespace, items, only_used=bool(name))
@@ -63,6 +73,19 @@ async def _objects(api: Cluster, namespace: str | None, name: str | None) -> lis
     return [item async for page in api.pages(API_KEY_SECRETS, namespace) for item in page["items"]]
 
 
+def _expiring(items: Sequence[Json], within: float, output: str) -> Exit:
+    """Print what ends within a time (seconds); return the exit code."""
+    found = _verdicts.ending(items, within)
+    page = _output.Page()
+    if output != "table":
+        _output.structured(output, {"credentials": found})
+    elif found:
+        _verdicts.show_ending(page, found)
+    else:
+        page.line(f"No credential whose end is known ends within {lasting(within)}.")
+    return Exit.NOT_READY if found else Exit.FINE
+
+
 def _object(item: Json) -> Row:
     meta, status = item["metadata"], item.get("status") or {}
     return {
@@ -71,6 +94,7 @@ def _object(item: Json) -> Row:
         **dataclasses.asdict(_health.of(item)),
         "store": status.get("store"),
         "keys": status.get("keys"),
+        "expires": status.get("expires"),
         "lastChanged": status.get("lastChanged"),
         "created": meta["creationTimestamp"],
     }
@@ -138,13 +162,14 @@ def _show(leader: str, objects: Sequence[Row], stores: Sequence[Row], namespace:
 
 def _show_objects(page: _output.Page, objects: Sequence[Row], namespace: str | None) -> None:
     lead = [] if namespace else ["NAMESPACE"]
+    end = ["EXPIRES"] if any(each["expires"] for each in objects) else []
     page.table(
-        [*lead, "NAME", "READY", "REASON", "STORE", "KEYS", "LAST CHANGE", "AGE"],
+        [*lead, "NAME", "READY", "REASON", "STORE", "KEYS", *end, "LAST CHANGE", "AGE"],
         [
             [
                 *([] if namespace else [each["namespace"]]),
                 *(each["name"], each["ready"]),
-                *(each[told] or "-" for told in ("reason", "store", "keys")),
+                *(each[told] or "-" for told in ("reason", "store", "keys", *(["expires"] if end else []))),
                 *(lasting(seconds_since(each[when])) for when in ("lastChanged", "created")),
             ]
             for each in objects

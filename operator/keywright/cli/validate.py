@@ -13,7 +13,7 @@ import click
 import pydantic
 
 from .. import schema
-from . import _manifests, _output, _structural
+from . import _credentials, _manifests, _output, _structural
 from ._exit import Exit
 from ._section import Section
 
@@ -110,7 +110,7 @@ def _judge(document: _manifests.Document, file: str, report: Report) -> None:
     metadata = manifest.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     title = f"{kind}/{name}" if isinstance(name, str) else kind
-    wrong = list(_of_manifest(manifest, rules=report.rules))
+    wrong = _demanded(manifest, kind, list(_of_manifest(manifest, rules=report.rules)))
     if not (wrong or report.rules):
         demands = _structural.rules(_schema(kind), _bare(manifest), "")
         report.unchecked += [Finding(file, document.line(at.path), title, at.path, at.message) for at in demands]
@@ -119,6 +119,23 @@ def _judge(document: _manifests.Document, file: str, report: Report) -> None:
     for each in found:
         line = second[each.path] if each.message == "stands there twice" else document.line(each.path)
         report.findings.append(Finding(file, line, title, each.path, each.message))
+
+
+def _demanded(manifest: dict[str, Any], kind: str, refused: list[_structural.Fault]) -> list[_structural.Fault]:
+    """Return what is wrong, with what the operator says of credentials of a spec that can be read.
+
+    Args:
+        refused: what the API server says.
+    """
+    if kind != "ApiKeySecret":
+        return refused
+    about = {each for each in refused if not each.path.startswith("metadata")}
+    if not about <= set(_structural.rules(_schema(kind), _bare(manifest), "")):
+        return refused
+    more = list(_credentials.faults(manifest.get("spec") or {}))
+    # What the API server says of parts as a whole is told in detail.
+    at = {each.path.partition(".parts")[0] for each in more}
+    return [each for each in refused if not (each.path in at and each.message.startswith("parts of "))] + more
 
 
 def _of_manifest(manifest: dict[str, Any], *, rules: bool = True) -> Iterator[_structural.Fault]:

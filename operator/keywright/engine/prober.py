@@ -65,6 +65,31 @@ class Probe:
         return self.issuer.address_for(self.parts)
 
 
+def asked(probe: Probe, way: Callable[[], wire.Server]) -> tuple[Finding, bool]:
+    """Ask an issuer once, in this thread and within the time that a probe may take; what goes wrong is `Unknown`.
+
+    Returns what came of it, and whether the issuer is in trouble: it does not answer, or asks for patience. An answer
+    that tells nothing of a credential may be about that credential all the same.
+
+    Args:
+        way: leads to the issuer's address; called where the issuer is asked anything.
+    """
+    ends, troubles = time.monotonic() + TIMEOUT, 0
+
+    def ask(method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> wire.Answer:
+        told = {"User-Agent": "keywright", **headers}
+        answer = way().exchange(method, target, "a probe", deadline=ends, headers=told, body=body)
+        nonlocal troubles
+        troubles += answer.status == 429 or answer.status >= 500
+        return answer
+
+    try:
+        with egress.confined(probe.scope), errors.boundary(_bug):
+            return probe.issuer.probe(probe.parts, ask), troubles > 0
+    except errors.Error as error:
+        return Finding(Verdict.UNKNOWN, error.message.replace(" for a probe", "")), True
+
+
 class _Lane:
     """The way to one issuer's address."""
 
@@ -92,26 +117,12 @@ class _Lane:
             return finding
 
     def _probe(self, probe: Probe) -> tuple[Finding, bool]:
-        """Return what came of a probe, and whether the issuer is in trouble: it does not answer, or asks for patience.
+        return asked(probe, self._way)
 
-        An answer that tells nothing of a credential may be about that credential all the same.
-        """
-        ends, troubles = time.monotonic() + TIMEOUT, 0
-
-        def ask(method: str, target: str, *, headers: Mapping[str, str], body: bytes | None = None) -> wire.Answer:
-            if self._server is None:
-                self._server = wire.Server(self.address, self._trust or wire.trust(), MAX_ANSWER)
-            told = {"User-Agent": "keywright", **headers}
-            answer = self._server.exchange(method, target, "a probe", deadline=ends, headers=told, body=body)
-            nonlocal troubles
-            troubles += answer.status == 429 or answer.status >= 500
-            return answer
-
-        try:
-            with egress.confined(probe.scope), errors.boundary(_bug):
-                return probe.issuer.probe(probe.parts, ask), troubles > 0
-        except errors.Error as error:
-            return Finding(Verdict.UNKNOWN, error.message.replace(" for a probe", "")), True
+    def _way(self) -> wire.Server:
+        if self._server is None:
+            self._server = wire.Server(self.address, self._trust or wire.trust(), MAX_ANSWER)
+        return self._server
 
     def _learn(self, finding: Finding, *, silent: bool) -> None:
         """Take note of how an issuer is: who asks for patience, or is silent, is left alone for a while."""
