@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from build import api_key_secret, cluster_key_store, entry
+from build import api_key_secret, cluster_key_store, credential, entry
 from cli.terminal import call, person
 from world import World
 
@@ -292,3 +292,33 @@ def test_plan_says_what_the_operator_says_of_fewer_entries(world: World) -> None
     assert said in world.is_refused("FewerEntries")["message"]
     assert "FewerEntries" in plan.out
     assert said in plan.out
+
+
+#: Nobody listens there, and the operator may allow it: a plan asks nobody.
+ENDPOINT = "http://127.0.0.1:9"
+
+
+def test_a_plan_asks_no_issuer_and_says_so(world: World) -> None:
+    asked = credential("openai", "KEY", ENDPOINT, check={"liveness": "Enforce"})
+    unasked = credential("stripe", "KEY", check={"liveness": "Off", "format": "Off"})
+    wanted(world, credentials=[asked, unasked])
+
+    plan, told = call(world, "plan", "llm"), call(world, "plan", "llm", "-o", "json")
+
+    assert (plan.code, told.json["act"], told.json["unasked"]) == (4, "create", ["openai"])
+    said = "A plan asks no issuer: whether openai would be accepted, the operator finds out."
+    assert plan.out.splitlines()[-1] == said
+    wanted(world, credentials=[unasked])
+    assert "issuer" not in call(world, "plan", "llm").out
+
+
+def test_a_malformed_credential_is_refused_by_its_form_and_not_shown(world: World) -> None:
+    wanted(world, credentials=[credential("openai", "KEY", ENDPOINT)])
+    world.put("llm/openai", api_key=f"{CANARY}\n")
+
+    plan = call(world, "plan", "llm")
+
+    assert plan.code == 1
+    assert plan.out.splitlines()[0].endswith("Secret llm would not be written (KeyMalformed).")
+    assert "credential openai: KEY ends with a newline. Write it to the store without that" in plan.out
+    assert CANARY not in plan.everything

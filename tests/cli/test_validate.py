@@ -253,6 +253,62 @@ def test_yaml_is_read_as_kubectl_reads_it(tmp_path: pathlib.Path) -> None:
     ]
 
 
+CREDENTIALS = """\
+apiVersion: keywright.dev/v1alpha1
+kind: ApiKeySecret
+metadata: {name: llm}
+spec:
+  data:
+  - {key: KEY, remoteRef: {path: a}}
+  credentials:
+  - name: a
+    issuer: openai
+    parts:
+      apiKeey: KEY
+  - name: b
+    issuer: openai
+    parts:
+      apiKey: KEYS
+  - {name: c, issuer: openai, parts: {apiKey: KEY}}
+"""
+
+
+def test_credentials_that_name_what_is_not_there_are_told_with_their_lines(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.yaml").write_text(CREDENTIALS)
+    unknown = [
+        (11, "spec.credentials[0].parts.apiKeey", "is no part that OpenAI knows: apiKey"),
+        (10, "spec.credentials[0].parts", "lacks apiKey, which OpenAI needs"),
+    ]
+    entry = [(15, "spec.credentials[1].parts.apiKey", "names an entry that data does not have; did you mean KEY?")]
+
+    assert found(run(tmp_path, CREDENTIALS)) == [*unknown, *entry]
+    # What is known of issuers needs no library of rules.
+    assert found(without_rules(str(tmp_path / "a.yaml"), "-o", "json")) == [*unknown, *entry]
+    # What dataFrom brings, only the store knows.
+    more = CREDENTIALS.replace("spec:\n", "spec:\n  dataFrom: [{extract: {path: a}}]\n")
+    assert [path for _, path, _ in found(run(tmp_path, more))] == [path for _, path, _ in unknown]
+
+
+def test_credentials_of_a_spec_that_cannot_be_read_are_left_to_what_is_wrong_with_it(tmp_path: pathlib.Path) -> None:
+    texts = [
+        CREDENTIALS.replace("issuer: openai", f"issuer: {CANARY}", 1),
+        CREDENTIALS.replace("parts: {apiKey: KEY}", "parts: 5"),
+        CREDENTIALS.replace("parts: {apiKey: KEY}", "parts: {}"),
+        CREDENTIALS.replace("v1alpha1", "v1"),
+    ]
+
+    said = run(tmp_path, *texts)
+
+    told = [(path, message.partition(" ")[0]) for _, path, message in found(said)]
+    assert told == [
+        ("spec.credentials[0].issuer", "must"),
+        ("spec.credentials[2].parts", "must"),
+        ("spec.credentials[2].parts", "must"),
+        ("apiVersion", "must"),
+    ]
+    assert CANARY not in said.everything
+
+
 def test_kinds_and_versions_that_are_not_of_this_version_are_told(tmp_path: pathlib.Path) -> None:
     other = with_spec() | {"apiVersion": "keywright.dev/v1"}
     unknown = with_spec() | {"kind": "ApiKeySecrets"}
