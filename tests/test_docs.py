@@ -15,10 +15,11 @@ import click
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
+from pydantic import alias_generators
 
 from controlplane import ControlPlane
 from keywright import cli, kinds, metrics, reference
-from keywright.cli import _health, _leader, operator, plan, status
+from keywright.cli import _health, _leader, _probing, _verdicts, operator, plan, status
 from keywright.cli._exit import Exit
 from keywright.engine import gather
 from keywright.errors import STORE_TROUBLE, Reason
@@ -217,6 +218,8 @@ def test_every_field_that_programs_are_told_has_its_row() -> None:
 
     assert told == names(_leader.Leader, _health.Health) | set(status._object(made)) | {"store"}
     assert names(plan.Plan, plan.Entry) - {"entries"} <= fields("docs/cli.md", "plan")
+    found = {alias_generators.to_camel(name) for name in names(_probing.Found)}
+    assert found | {*_verdicts.FIELDS} | names(_health.Health) <= fields("docs/cli.md", "check")
 
 
 def test_the_old_words_are_refused_as_the_page_shows(control_plane: ControlPlane, namespace: str) -> None:

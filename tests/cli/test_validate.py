@@ -289,6 +289,29 @@ def test_credentials_that_name_what_is_not_there_are_told_with_their_lines(tmp_p
     assert [path for _, path, _ in found(run(tmp_path, more))] == [path for _, path, _ in unknown]
 
 
+CUSTOM = """\
+  - name: d
+    issuer: custom
+    parts: {apiKey: KEY}
+    custom:
+      parts:
+      - {name: apiKey, pattern: '(%s'}
+"""
+
+
+def test_what_an_issuers_own_fields_cannot_mean_is_told_with_its_line(tmp_path: pathlib.Path) -> None:
+    broken = CREDENTIALS.partition("  - name: a\n")[0] + CUSTOM % CANARY
+
+    said = run(tmp_path, broken)
+
+    why = "custom.parts of apiKey: pattern cannot be used. Write it in RE2's syntax: no look-around, few repetitions"
+    assert found(said) == [(11, "spec.credentials[0].custom", why)]
+    assert CANARY not in said.everything
+    (tmp_path / "b.yaml").write_text(broken.partition("    custom:")[0])
+    alone = keywright("validate", "--no-rules", str(tmp_path / "b.yaml"), "-o", "json")
+    assert [each["path"] for each in alone.json["findings"]] == ["spec.credentials[0].custom"]
+
+
 def test_credentials_of_a_spec_that_cannot_be_read_are_left_to_what_is_wrong_with_it(tmp_path: pathlib.Path) -> None:
     texts = [
         CREDENTIALS.replace("issuer: openai", f"issuer: {CANARY}", 1),

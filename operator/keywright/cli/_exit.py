@@ -18,8 +18,7 @@ class Exit(enum.IntEnum):
     USAGE = 2
     """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
     NOT_READY = 3
-    """`status`, `refresh --wait`, `check`: some ApiKeySecrets are not Ready; the latter two: or are suspended. `status
-    --expiring`: some credentials end within that time, or have ended."""
+    """Some ApiKeySecrets are not Ready, or are suspended and waited for; `status --expiring`: some keys end."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5
