@@ -308,8 +308,9 @@ def test_what_an_issuers_own_fields_cannot_mean_is_told_with_its_line(tmp_path: 
     assert found(said) == [(11, "spec.credentials[0].custom", why)]
     assert CANARY not in said.everything
     (tmp_path / "b.yaml").write_text(broken.partition("    custom:")[0])
-    alone = keywright("validate", "--no-rules", str(tmp_path / "b.yaml"), "-o", "json")
-    assert [each["path"] for each in alone.json["findings"]] == ["spec.credentials[0].custom"]
+    for rules in ((), ("--no-rules",)):
+        alone = keywright("validate", *rules, str(tmp_path / "b.yaml"), "-o", "json")
+        assert [each["path"] for each in alone.json["findings"]] == ["spec.credentials[0].custom"]
 
 
 def test_credentials_of_a_spec_that_cannot_be_read_are_left_to_what_is_wrong_with_it(tmp_path: pathlib.Path) -> None:

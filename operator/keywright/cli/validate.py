@@ -133,9 +133,10 @@ def _demanded(manifest: dict[str, Any], kind: str, refused: list[_structural.Fau
     if not readable or _structural.faults(_schema(kind), _bare(manifest), "", rules=False):
         return refused
     more = list(_credentials.faults(manifest.get("spec") or {}))
-    # What the API server says of parts as a whole is told in detail.
-    at = {each.path.partition(".parts")[0] for each in more}
-    return [each for each in refused if not (each.path in at and each.message.startswith("parts of "))] + more
+    # What the API server says of parts, and of an issuer's own fields, as a whole is told in detail.
+    at = {each.path[: each.path.index("]") + 1] for each in more}
+    told = ("parts of ", "issuer: ")
+    return [each for each in refused if not (each.path in at and each.message.startswith(told))] + more
 
 
 def _of_manifest(manifest: dict[str, Any], *, rules: bool = True) -> Iterator[_structural.Fault]:
