@@ -138,8 +138,8 @@ def test_without_a_probe_the_form_alone_decides() -> None:
     known, unknown = check(key(), "--issuer=openai", "--no-probe"), check("sk-proj-1", "--issuer=openai", "--no-probe")
 
     assert (known.code, unknown.code) == (ALIVE, UNRECOGNISED)
-    assert known.out.splitlines()[-1] == "OpenAI was not asked."
-    assert unknown.out.splitlines()[-1] == "It has no form of OpenAI that is known. OpenAI was not asked."
+    assert known.out.splitlines()[-1] == "Nobody was asked."
+    assert unknown.out.splitlines()[-1] == "It has no form of OpenAI that is known. Nobody was asked."
 
 
 def test_a_form_that_is_not_known_does_not_keep_the_issuer_from_being_asked(openai: VendorServer) -> None:
@@ -157,7 +157,7 @@ def test_a_key_tells_by_itself_whose_it_is() -> None:
     nobodys, nothing = check("correct horse battery staple"), check("")
 
     assert (said.code, said.json["issuer"], said.json["kind"]) == (ALIVE, "anthropic", "API key")
-    assert said.json["message"] == "By how it begins, it is a credential of Anthropic. Anthropic was not asked."
+    assert said.json["message"] == "By how it begins, it is a credential of Anthropic. Nobody was asked."
     assert broken.code == MALFORMED
     assert (nobodys.code, nothing.code) == (UNRECOGNISED, MALFORMED)
     assert nobodys.out.splitlines()[-1] == "It does not tell by itself whose it is: say that with --issuer."

@@ -154,7 +154,7 @@ class Question:
             found = dataclasses.replace(found, kind=recognised.kind)
             ends.append(recognised.expires_at)
         if not self.probe:
-            message = f"{said}{issuer.title} was not asked."
+            message = f"{said}Nobody was asked."
             return dataclasses.replace(found, message=message, expires_at=earliest(*ends))
         finding = self._asked(issuer, parts)
         return dataclasses.replace(
