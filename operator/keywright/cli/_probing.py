@@ -172,9 +172,9 @@ class Question:
         anywhere = self.endpoint is not None
         scope = egress.Scope(private=anywhere, loopback=anywhere)
         probe = prober.Probe(issuer, parts, scope, every=0.0)
-        return prober.asked(
-            probe, lambda: wire.Server(self.endpoint or issuer.address_for(parts), wire.trust(), prober.MAX_ANSWER)
-        )
+        at = self.endpoint or probe.address
+        finding, _ = prober.asked(probe, lambda: wire.Server(at, wire.trust(), prober.MAX_ANSWER))
+        return finding
 
 
 def _config(kind: type[Issuer], path: str) -> Any:
