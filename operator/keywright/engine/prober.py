@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -87,7 +88,7 @@ def asked(probe: Probe, way: Callable[[], wire.Server]) -> tuple[Finding, bool]:
         with egress.confined(probe.scope), errors.boundary(_bug):
             return probe.issuer.probe(probe.parts, ask), troubles > 0
     except errors.Error as error:
-        return Finding(Verdict.UNKNOWN, error.message.replace(" for a probe", "")), True
+        return Finding(Verdict.UNKNOWN, _said(error)), True
 
 
 class _Lane:
@@ -243,6 +244,11 @@ class Prober:
             flight.cancel()
         for lane in self._lanes.values():
             lane.close()
+
+
+def _said(error: errors.Error) -> str:
+    """Return what an exchange failed for, as a clause behind the issuer's name."""
+    return re.sub(",? for a probe$", "", error.message)
 
 
 def _bug(foreign: Exception) -> errors.Error:
