@@ -267,6 +267,14 @@ class LoginExpired(Retry):
     """The store no longer accepts the login; a new login may help. Never leaves ``engine/opened.py``."""
 
 
+def place_of(foreign: Exception) -> str:
+    """Return where an exception was raised, as ``file:line``, without its text."""
+    frame = foreign.__traceback__
+    while frame and frame.tb_next:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "?"
+
+
 @contextlib.contextmanager
 def boundary(translate: Callable[[Exception], Error]) -> Iterator[None]:
     """Let only our own errors out: every foreign exception becomes what ``translate`` makes of it.

@@ -391,9 +391,6 @@ class Loop:
 
 def _bug(key: Key, foreign: Exception) -> errors.Error:
     """Say where a bug is, without its text."""
-    place, frame = "?", foreign.__traceback__
-    while frame:
-        place = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}"
-        frame = frame.tb_next
+    place = errors.place_of(foreign)
     log.error("%s: a bug: %s at %s", key, type(foreign).__name__, place)
     return errors.Retry(Reason.INTERNAL_ERROR, f"Keywright failed on this object ({type(foreign).__name__} at {place})")

@@ -322,11 +322,7 @@ def _snapshot(store: Store) -> Snapshot:
 
 def _bug(foreign: Exception) -> errors.Error:
     """Turn what a store should have translated itself into an error without its text."""
-    where = foreign.__traceback__
-    while where and where.tb_next:
-        where = where.tb_next
-    place = f"{where.tb_frame.f_code.co_filename.rpartition('/')[2]}:{where.tb_lineno}" if where else "?"
-    log.error("a store failed in an unforeseen way: %s at %s", type(foreign).__name__, place)
+    log.error("a store failed in an unforeseen way: %s at %s", type(foreign).__name__, errors.place_of(foreign))
     return errors.Retry(Reason.INTERNAL_ERROR, "failed in a way that Keywright does not know; its log says where")
 
 

@@ -252,9 +252,5 @@ def _said(error: errors.Error) -> str:
 
 
 def _bug(foreign: Exception) -> errors.Error:
-    where = foreign.__traceback__
-    while where and where.tb_next:
-        where = where.tb_next
-    place = f"{where.tb_frame.f_code.co_filename.rpartition('/')[2]}:{where.tb_lineno}" if where else "?"
-    log.error("an issuer failed in an unforeseen way: %s at %s", type(foreign).__name__, place)
+    log.error("an issuer failed in an unforeseen way: %s at %s", type(foreign).__name__, errors.place_of(foreign))
     return errors.Retry(errors.Reason.INTERNAL_ERROR, "could not be asked: a bug, of which the log tells the place")

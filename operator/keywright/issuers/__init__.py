@@ -6,34 +6,16 @@ Issuers do not import each other. What they need of an SDK is imported when a cr
 from __future__ import annotations
 
 import functools
-import importlib
 import pathlib
-import pkgutil
 from types import MappingProxyType
 
+from ..members import members
 from ._strangers import STRANGERS
 from ._table import Table
 from .base import Issuer
 
-
-def _discover() -> dict[str, type[Issuer]]:
-    """Import every file of this folder and return the issuers by name. A file that fails to import ends the program."""
-    found: dict[str, type[Issuer]] = {}
-    for module in sorted(each.name for each in pkgutil.iter_modules(__path__)):
-        if module == "base" or module.startswith("_"):
-            continue
-        loaded = importlib.import_module(f"{__name__}.{module}")
-        (issuer,) = (
-            each
-            for each in vars(loaded).values()
-            if isinstance(each, type) and issubclass(each, Issuer) and each.__module__ == loaded.__name__
-        )
-        found[issuer.name] = issuer
-    return found
-
-
 #: Every issuer of this version by its name.
-ISSUERS = MappingProxyType(_discover())
+ISSUERS = MappingProxyType({each.name: each for each in members(__name__, __path__, Issuer)})  # type: ignore[type-abstract]
 
 
 @functools.lru_cache(maxsize=4)

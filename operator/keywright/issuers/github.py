@@ -12,13 +12,12 @@ from __future__ import annotations
 import dataclasses
 import email.utils
 import re
-import string
 import time
-import zlib
 
 from ..dates import moment
 from ..pacing import unix
 from ..secret import SecretMap
+from ._checksum import crc
 from ._table import Format
 from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, bearer, judged
 
@@ -30,7 +29,6 @@ _JWT = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.([A-Za-z0-9_-]{43}|[A-Za-z0-9_
 
 #: Those that end in a checksum.
 _CHECKED = re.compile(r"gh[pous]_([A-Za-z0-9]{30})([A-Za-z0-9]{6})", re.ASCII)
-_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 #: A 403 that is none of the token: too many requests, or too many refused logins from this address.
 _SLOW = ("rate limit", "abuse detection", "login attempts")
@@ -81,11 +79,7 @@ class GitHub(Issuer, name="github", title="GitHub"):
 
 def checksum(body: str) -> str:
     """Return the last six characters of a token: CRC-32 of the 30 before them, in base 62."""
-    number, digits = zlib.crc32(body.encode("ascii")), ""
-    while number:
-        number, digit = divmod(number, 62)
-        digits = _DIGITS[digit] + digits
-    return digits.rjust(6, "0")
+    return crc(body, 62, 6)
 
 
 def _judged(answer: Answer) -> Finding:

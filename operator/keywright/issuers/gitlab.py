@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import string
-import zlib
 
 from ..dates import midnight, moment
 from ..secret import SecretMap
+from ._checksum import crc
 from ._table import Format
 from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
 
@@ -26,7 +25,6 @@ _SOURCE = (
 
 #: The two versions of routable tokens whose checksum is known.
 _CHECKED = re.compile(r"(glpat-[\w-]{27,300}\.(?:01\.)?[0-9a-z]{2})([0-9a-z]{7})", re.ASCII)
-_DIGITS = string.digits + string.ascii_lowercase
 
 #: How tokens begin that are alive without being known where others are asked about.
 _OTHERS = (
@@ -75,11 +73,7 @@ class GitLab(Issuer, name="gitlab", title="GitLab"):
 
 def checksum(body: str) -> str:
     """Return the last seven characters of a routable token: CRC-32 of all before them, in base 36."""
-    number, digits = zlib.crc32(body.encode("ascii")), ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits.rjust(7, "0")
+    return crc(body, 36, 7)
 
 
 def _judged(answer: Answer) -> Finding:

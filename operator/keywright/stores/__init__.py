@@ -6,28 +6,10 @@ Kubernetes objects or policy: those are the engine's. Stores do not import each 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from types import MappingProxyType
 
+from ..members import members
 from .base import Store
 
-
-def _discover() -> dict[str, type[Store]]:
-    """Import every file of this folder and return the stores by name. A file that fails to import stops the program."""
-    found: dict[str, type[Store]] = {}
-    for module in sorted(each.name for each in pkgutil.iter_modules(__path__)):
-        if module == "base" or module.startswith("_"):
-            continue
-        loaded = importlib.import_module(f"{__name__}.{module}")
-        (store,) = (
-            each
-            for each in vars(loaded).values()
-            if isinstance(each, type) and issubclass(each, Store) and each.__module__ == loaded.__name__
-        )
-        found[store.name] = store
-    return found
-
-
 #: Every store of this version by its field in the CRDs.
-STORES = MappingProxyType(_discover())
+STORES = MappingProxyType({each.name: each for each in members(__name__, __path__, Store)})  # type: ignore[type-abstract]
