@@ -392,3 +392,37 @@ def test_optional_parts_that_are_not_there_are_no_trouble(world: World, openai: 
 
     assert [each["name"] for each in credentials(world)] == ["openai"]
     assert world.condition()["reason"] == "Partial"
+
+
+def test_a_silent_issuer_costs_the_store_nothing(world: World, openai: VendorServer) -> None:
+    operator = starts(world, openai)
+    openai.mood = "broken"
+    has_key(world, openai, key(openai), {"liveness": "Warn"}, refreshInterval="1h")
+    world.is_ready()
+    reads = operator.metric("keywright_store_calls_total")
+
+    # After a quarter of a minute the issuer may be asked again.
+    world.holds(lambda: operator.metric("keywright_store_calls_total") == reads, "the store is left alone", seconds=20)
+
+
+def test_objects_whose_keys_wait_to_be_probed_leave_their_store_alone(world: World, openai: VendorServer) -> None:
+    operator = starts(world, openai)
+    openai.mood, openai.pause = "slow", 4
+    world.has_store()
+    for number in range(24):
+        world.put(f"llm/{number}", api_key=key(openai))
+        credentials = [credential("openai", "KEY", openai.url, check={"liveness": "Warn"})]
+        world.apply(api_key_secret(f"llm-{number}", entry("KEY", f"llm/{number}", "api_key"), credentials=credentials))
+    for number in range(24):
+        world.is_ready(f"llm-{number}")
+    written = {number: world.secret(f"llm-{number}") for number in range(24)}
+    assert all(written.values())
+
+    def known() -> bool:
+        told = (world.object(f"llm-{number}")["status"]["credentials"][0] for number in range(24))
+        return all(each["verdict"] == "Valid" for each in told)
+
+    world.until(known, "all are known", seconds=60)
+    assert len(openai.requests) == 24
+    # One read for each, and one more for each that was called when its probe was done.
+    assert operator.metric("keywright_store_calls_total") <= 3 + 2 * 24

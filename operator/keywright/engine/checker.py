@@ -186,8 +186,13 @@ def _told(record: Record, checked: Checked) -> Mapping[str, Any]:
 
 
 def _known(case: Case, history: History | None, verdict: Verdict, again: float) -> Case:
-    """Add to a case what its issuer has told."""
+    """Add to a case what its issuer has told.
+
+    A silent issuer is no reason to read stores sooner; one that refuses is.
+    """
     known = history.known if history else None
+    if not history or history.silent:
+        again = max(again, time.time() + case.spec.check.every_seconds)
     if known is None:
         return case.but(verdict=verdict, again=again)
     return case.but(

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 THREADS, TIMEOUT, GRACE, MAX_ANSWER = 4, 10.0, 5.0, 1024 * 1024
 #: Seconds that an object waits for a probe; a probe that takes longer wakes it when it is done.
 PATIENCE = 12.0
+#: Seconds after which an object that is to be called may look by itself.
+CALLED = 300.0
 #: Seconds for which a finding is as good as new.
 RECENT = 1.0
 #: Credentials that are remembered; those asked about last.
@@ -171,9 +173,9 @@ class Prober:
         known = self._known.get(mark)
         if self._due.get(mark, 0.0) <= now or (anew and known and known.at + RECENT <= now):
             await self._asked(mark, probe, asker)
-        history = self._known.get(mark)
-        left = max(1.0, self._due.get(mark, 0.0) - time.monotonic())
-        return history, time.time() + left
+        # Who asked while a probe is on its way is called when it is done.
+        left = CALLED if mark in self._flights else max(1.0, self._due.get(mark, 0.0) - time.monotonic())
+        return self._known.get(mark), time.time() + left
 
     async def _asked(self, mark: str, probe: Probe, asker: Key) -> None:
         """Wait for a probe, for a while."""
