@@ -72,6 +72,16 @@ SETS: dict[str, tuple[Json, str]] = {
         {"checks": {"issuerEndpoints": ["https://a.example.com", "https://[fd00::1]:8443"], "condemnSeconds": 60}},
         "",
     ),
+    "forms and authorities": (
+        {
+            "checks": {
+                "formats": {"openai": [{"kind": "user key", "remove": True}]},
+                "authorities": "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n",
+            },
+            "podAnnotations": {"a": "b"},
+        },
+        "+ConfigMap",
+    ),
     "nobody is asked": ({"checks": {"probes": False}}, ""),
     "no CRDs": ({"crds": {"enabled": False}}, "-CustomResourceDefinition"),
     "CRDs that go": ({"crds": {"keep": False}}, ""),
@@ -260,6 +270,9 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str, t
     checks = values.get("checks", {})
     assert (chosen.probes, chosen.condemn_seconds) == (checks.get("probes", True), checks.get("condemnSeconds", 600))
     assert list(chosen.issuer_endpoints) == checks.get("issuerEndpoints", [])
+    assert bool(chosen.issuer_formats) == bool(checks.get("formats"))
+    assert bool(chosen.issuer_ca_file) == bool(checks.get("authorities"))
+    assert ("checks" in mounted) == bool(checks.keys() & {"formats", "authorities"})
     assert chosen.listen == f":{container['ports'][0]['containerPort']}"
 
 
@@ -309,3 +322,12 @@ def test_names_of_releases_that_are_numbers_or_long_do_no_harm() -> None:
         assert all(isinstance(each, str) and re.fullmatch("[a-z][-a-z0-9]{0,62}", each) for each in names), names
         assert one(parts, "Deployment")["metadata"]["namespace"] == "123"
         assert "." not in one(parts, "Service")["metadata"]["name"]
+
+
+def test_the_forms_of_the_chart_are_those_of_the_operator() -> None:
+    form = {"kind": "project key", "pattern": "sk-proj-.{9}", "prefix": "sk-proj-", "checked": "2026-12-24"}
+    made = one(helm.template("keywright", "home", {"checks": {"formats": {"openai": [form]}}}), "ConfigMap")
+
+    known = {each.kind: each for each in issuers.table(made["data"]["formats.yaml"]).of("openai")}
+
+    assert (known["project key"].pattern, known["project key"].checked) == ("sk-proj-.{9}", "2026-12-24")

@@ -89,3 +89,7 @@ emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- define "keywright.files" -}}
 /var/lib/keywright/files
 {{- end }}
+
+{{- define "keywright.checks" -}}
+/etc/keywright/checks
+{{- end }}
