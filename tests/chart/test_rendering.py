@@ -17,7 +17,7 @@ import yaml
 import helm
 import keywright
 from controlplane import ControlPlane
-from keywright import cli, crd, settings
+from keywright import cli, crd, issuers, settings
 from keywright.cli import operator
 
 Json = dict[str, Any]
