@@ -116,7 +116,7 @@ def test_what_is_told_of_a_value_holds_until_its_issuer_says_something_else(
 
 
 NOW, THEN = "2026-11-22T10:00:00Z", "2026-01-01T00:00:00Z"
-FOUND = Checked("openai", ("KEY",), "k:1", Verdict.VALID, "openai", "project key", THEN, None, "7")
+FOUND = Checked("openai", ("KEY",), "k:1", Verdict.VALID, "openai", "project key", THEN, None, "7", asked=True)
 
 
 def test_what_was_known_of_the_same_value_is_not_forgotten() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from controlplane import ControlPlane, FaultProxy, OpenBao
+from vendors import VendorServer, serving
 
 
 @pytest.fixture
@@ -22,3 +23,17 @@ def bao_proxy(openbao: OpenBao, tmp_path: pathlib.Path) -> Iterator[FaultProxy]:
     """A proxy in front of OpenBao."""
     with FaultProxy(openbao, tmp_path / "bao-proxy") as made:
         yield made
+
+
+@pytest.fixture
+def openai() -> Iterator[VendorServer]:
+    """A server that answers as OpenAI does."""
+    with serving("openai") as server:
+        yield server
+
+
+@pytest.fixture
+def hugging() -> Iterator[VendorServer]:
+    """A server that answers as Hugging Face does."""
+    with serving("huggingface") as server:
+        yield server

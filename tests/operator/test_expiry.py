@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
+from typing import Any
 
 import requests
 
-from build import api_key_secret, entry
+from build import api_key_secret, credential, entry, key_store
+from checking import DAY, starts, token
 from keywright import pacing
+from vendors import VendorServer
 from world import Json, World
 
-DAY = 86400.0
-
-
-def token(days: float) -> str:
-    """Make a JSON Web Token that ends in so many days."""
-    parts = ({"alg": "none"}, {"exp": int(time.time() + days * DAY)})
-    return ".".join(
-        [*(base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts), "x"]
-    )
+#: A moment that comes a few seconds after a token was made that ends in six days.
+SOON = "518396s"
 
 
 def has_token(world: World, days: float, **spec: object) -> None:
@@ -30,7 +25,7 @@ def has_token(world: World, days: float, **spec: object) -> None:
     world.apply(api_key_secret("llm", entry("TOKEN", "llm/gateway", "token"), **spec))
 
 
-def credential(world: World) -> Json:
+def told(world: World) -> Json:
     (found,) = world.object()["status"]["credentials"]
     return dict(found)
 
@@ -41,23 +36,23 @@ def test_an_end_that_is_far_away_is_shown_and_no_news(world: World) -> None:
 
     status = world.is_ready()["status"]
 
-    assert status["expires"] == credential(world)["expiresAt"]
+    assert status["expires"] == told(world)["expiresAt"]
     assert pacing.unix(status["expires"]) > time.time() + 399 * DAY  # type: ignore[operator]
-    assert credential(world)["verdict"] == "NotChecked"
+    assert told(world)["verdict"] == "NotChecked"
     assert world.condition(type_="ExpiringSoon") == {}
     assert world.event_reasons() == ["Created"]
 
 
 def test_an_end_that_is_near_is_said_once_by_whoever_leads(world: World) -> None:
     first = world.start()
-    has_token(world, 6)
+    has_token(world, 6, warnBeforeExpiry=[SOON])
 
     world.is_ready()
     world.until(lambda: "ExpiringSoon" in world.event_reasons(), "it is said")
 
     assert world.condition(type_="ExpiringSoon")["status"] == "True"
     assert "TOKEN" in world.condition(type_="ExpiringSoon")["message"]
-    assert credential(world)["warned"] == "7d"
+    assert told(world)["warned"] == SOON
     world.refreshes("once")
     first.kill()
     second = world.start()
@@ -69,7 +64,7 @@ def test_an_end_that_is_near_is_said_once_by_whoever_leads(world: World) -> None
 
 def test_a_new_key_ends_the_matter(world: World) -> None:
     world.start()
-    has_token(world, 6)
+    has_token(world, 6, warnBeforeExpiry=[SOON])
     world.is_ready()
     world.until(lambda: world.condition(type_="ExpiringSoon").get("status") == "True", "it is told")
 
@@ -78,7 +73,7 @@ def test_a_new_key_ends_the_matter(world: World) -> None:
     world.is_ready()
 
     assert world.condition(type_="ExpiringSoon") == {}
-    assert "warned" not in credential(world)
+    assert "warned" not in told(world)
 
 
 def test_each_moment_is_said_when_it_comes_and_the_end_too(world: World) -> None:
@@ -103,7 +98,97 @@ def test_metrics_tell_when_keys_end(world: World) -> None:
 
     ends = operator.metric("keywright_key_expiry_timestamp_seconds")
 
-    assert ends == pacing.unix(credential(world)["expiresAt"])
+    assert ends == pacing.unix(told(world)["expiresAt"])
     assert 0 <= operator.metric("keywright_key_age_seconds") < 600
     assert operator.metrics()[f'keywright_credentials{{namespace="{world.namespace}",verdict="NotChecked"}}'] == 1
     assert requests.get(f"{operator.url}/metrics", timeout=5).text.count("keywright_key_expiry_timestamp_seconds{") == 1
+
+
+def test_what_an_issuer_told_stays_while_it_is_silent_after_a_restart(world: World, hugging: VendorServer) -> None:
+    first = starts(world, hugging)
+    parts = hugging.vendor.samples()["user access token"]
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * DAY))
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 300 * DAY))
+    hugging.vendor.knows(parts, ends=ends)
+    world.put("llm/hf", token=parts["token"])
+    world.vault.secrets.kv.v2.update_metadata("llm/hf", custom_metadata={"expires_at": later}, mount_point=world.mount)
+    world.has_store()
+    creds = [credential("huggingface", "T", hugging.url, part="token")]
+    world.apply(api_key_secret("llm", entry("T", "llm/hf", "token"), credentials=creds))
+    world.is_ready()
+    world.until(lambda: world.condition(type_="ExpiringSoon"), "told")
+    before = told(world)
+    assert before["expiresAt"] == ends
+    first.kill()
+    hugging.mood = "broken"
+    starts(world, hugging)
+    world.refreshes("now")
+    after = told(world)
+    assert (after["expiresAt"], after["createdAt"], after.get("warned")) == (
+        before["expiresAt"],
+        before["createdAt"],
+        before["warned"],
+    )
+    assert world.condition(type_="ExpiringSoon")
+
+
+def test_a_token_made_anew_at_each_read_is_no_news(world: World) -> None:
+    world.start()
+    world.put("llm/gateway", token=token(0.5, iat=int(time.time()), jti=1))
+    world.has_store()
+    world.apply(api_key_secret("llm", entry("TOKEN", "llm/gateway", "token")))
+    world.is_ready()
+    for number in range(3):
+        time.sleep(1.1)
+        world.put("llm/gateway", token=token(0.5, iat=int(time.time()), jti=number))
+        world.refreshes(str(number))
+    assert world.event_reasons().count("ExpiringSoon") <= 1
+
+
+def test_an_end_is_told_during_an_outage_of_the_store_after_a_restart(bao_proxy: Any, world: World) -> None:
+    first = world.start()
+    world.apply(key_store("vault", bao_proxy.url, world.mount, limits={"timeout": "1s"}))
+    world.put("llm/gateway", token=token(35 / DAY))
+    world.apply(api_key_secret("llm", entry("TOKEN", "llm/gateway", "token"), warnBeforeExpiry=[]))
+    world.is_ready()
+    bao_proxy.down()
+    world.annotate("llm", refresh="1")
+    world.told("StoreUnreachable", "vault", "KeyStore")
+    first.kill()
+    world.start()
+    try:
+        world.until(lambda: "Expired" in world.event_reasons(), "the end is said", seconds=60)
+    finally:
+        bao_proxy.up()
+
+
+def test_an_end_stays_when_the_issuer_does_not_accept_the_key_any_more(world: World, hugging: VendorServer) -> None:
+    starts(world, hugging)
+    parts = hugging.vendor.samples()["user access token"]
+    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 1))
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 300 * DAY))
+    hugging.vendor.knows(parts, ends=ends)
+    world.put("llm/hf", token=parts["token"])
+    world.vault.secrets.kv.v2.update_metadata("llm/hf", custom_metadata={"expires_at": later}, mount_point=world.mount)
+    world.has_store()
+    creds = [credential("huggingface", "T", hugging.url, part="token")]
+    world.apply(api_key_secret("llm", entry("T", "llm/hf", "token"), credentials=creds))
+    world.is_ready()
+    world.until(lambda: world.condition(type_="Expired"), "told")
+    hugging.vendor.states.clear()
+    time.sleep(6)
+    world.refreshes("now")
+    time.sleep(6)
+    world.refreshes("then")
+    assert len(hugging.requests) > 1
+    assert world.condition(type_="Expired")
+
+
+def test_a_hostile_token_does_not_stop_an_object(world: World) -> None:
+    world.start()
+    parts = [base64.urlsafe_b64encode(each.encode()).decode() for each in ('{"a":1}', f'{{"exp":1{"0" * 401}}}')]
+    world.put("llm/gateway", token=".".join([*parts, "x"]))
+    world.has_store()
+    world.apply(api_key_secret("llm", entry("TOKEN", "llm/gateway", "token")))
+
+    world.is_ready()

@@ -61,6 +61,10 @@ def noted(before: History | None, finding: Finding, now: float) -> History:
         return History(finding, now, finding)
     if finding.verdict is Verdict.INVALID:
         first = old.refused[0] if old.refusals else now
+        if old.known:
+            # When it was made and ends it does not unsay.
+            made, ends = old.known.created_at, old.known.expires_at
+            finding = dataclasses.replace(finding, created_at=made, expires_at=ends)
         return History(finding, now, finding, old.refusals + 1, (first, now))
     return dataclasses.replace(old, finding=finding, at=now, silent=old.silent + 1)
 
@@ -104,6 +108,9 @@ class Checked:
         warning: what is wrong with it although it is written, as a clause; empty if nothing is.
         again: Unix time at which its issuer is to be asked again; None if it is not asked.
         malformed: it cannot be such a credential; nobody is asked about it.
+        asked: its issuer is asked about it.
+        dead: why it is condemned although the target holds it, as a clause; empty if it is not.
+        heard: its issuer has told something of it since this process began.
     """
 
     name: str
@@ -118,6 +125,9 @@ class Checked:
     warning: str = ""
     again: float | None = None
     malformed: bool = False
+    asked: bool = False
+    heard: bool = False
+    dead: str = ""
 
 
 def told(before: Sequence[Mapping[str, Any]], found: Sequence[Checked], now: str) -> list[dict[str, Any]]:
@@ -134,16 +144,20 @@ def told(before: Sequence[Mapping[str, Any]], found: Sequence[Checked], now: str
 def _told(old: Mapping[str, Any], found: Checked, now: str) -> dict[str, Any]:
     same = old if old.get("fingerprint") == found.fingerprint else {}
     verdict = str(found.verdict)
-    expires_at = found.expires_at or same.get("expiresAt")
+    expires_at, created_at = found.expires_at, found.created_at
+    if found.asked and not found.heard:
+        # It may be the issuer that told the end once.
+        ends = [each for each in (expires_at, same.get("expiresAt")) if each]
+        expires_at, created_at = min(ends, default=None), same.get("createdAt") or created_at
     facts = {
         "name": found.name,
         "issuer": found.issuer,
         "kind": found.kind,
         "verdict": verdict,
         "since": same["since"] if same.get("verdict") == verdict and "since" in same else now,
-        "createdAt": found.created_at or same.get("createdAt"),
+        "createdAt": created_at,
         "expiresAt": expires_at,
-        "version": found.version or same.get("version"),
+        "version": (found.version or same.get("version") or "")[:128] or None,
         "fingerprint": found.fingerprint,
         "warned": same.get("warned") if expires_at == same.get("expiresAt") else None,
     }

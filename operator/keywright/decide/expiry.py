@@ -6,6 +6,7 @@ Does not belong here: where an end is known from (``issuers/``, ``stores/``), wr
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,14 +76,17 @@ def outlook(credentials: Sequence[Mapping[str, Any]], warn_before: Sequence[str]
         if end is None:
             continue
         ends.append((end, str(each["expiresAt"])))
-        stage = _stage(end - now, warn_before)
-        coming += [at for at in _moments(end, warn_before) if at > now]
+        # What lives for a day does not end soon all day long.
+        life = end - (pacing.unix(each.get("createdAt")) or -math.inf)
+        moments = [length for length in warn_before if schema.seconds(length) < life]
+        stage = _stage(end - now, moments)
+        coming += [at for at in _moments(end, moments) if at > now]
         if stage is None:
             told.pop("warned", None)
             continue
         said = f"{each['name']} ({report.clock(str(each['expiresAt']))})"
         (ended if stage == ENDED else soon).append(said)
-        if told.get("warned") != stage:
+        if _is_news(stage, told.get("warned")):
             told["warned"] = stage
             news.append(News(str(each["name"]), stage, str(each["expiresAt"])))
     conditions = _conditions(soon, ended)
@@ -96,6 +100,11 @@ def _stage(left: float, warn_before: Sequence[str]) -> str | None:
         return ENDED
     passed = [each for each in warn_before if left <= schema.seconds(each)]
     return min(passed, key=schema.seconds, default=None)
+
+
+def _is_news(stage: str, warned: object) -> bool:
+    """Whether a moment comes after the one that was told of last: a clock that goes back tells nothing."""
+    return not isinstance(warned, str) or schema.seconds(stage) < schema.seconds(warned)
 
 
 def _moments(end: float, warn_before: Sequence[str]) -> list[float]:

@@ -72,7 +72,7 @@ class Cases:
         except errors.Stalled as error:
             said = error.about(f"credential {spec.name}")
         else:
-            return Case(spec, issuer, scope, parts, self._known(owner, spec, gathered, parts))
+            return Case(spec, issuer, scope, parts, self._known(owner, issuer, spec, gathered, parts))
         raise said
 
     def _issuer(self, spec: kinds.CredentialSpec) -> Issuer:
@@ -89,12 +89,18 @@ class Cases:
         loopback = chosen.allow_loopback_stores
         return endpoints.scope(type(issuer), address, chosen.issuer_endpoints, loopback=loopback)
 
-    def _known(self, owner: str, spec: kinds.CredentialSpec, gathered: Gathered, parts: SecretMap) -> Checked:
+    def _known(
+        self, owner: str, issuer: Issuer, spec: kinds.CredentialSpec, gathered: Gathered, parts: SecretMap
+    ) -> Checked:
         entries = tuple(spec.parts[part] for part in parts)
+        # What one issuer said at one address is no word about the same value elsewhere.
+        config = issuer.config.model_dump_json(exclude_defaults=True) if issuer.config else ""
+        whose = f"{owner}/{spec.name} {spec.issuer} {issuer.address_for(parts)} {config}"
         return Checked(
             spec.name,
             entries,
-            self._keys.of_entries(f"{owner}/{spec.name}", parts),
+            self._keys.of_entries(whose, parts),
+            asked=spec.check.liveness != "Off",
             issuer=spec.issuer,
             created_at=gathered.created.get(entries[0]),
             expires_at=earliest(*(gathered.ends.get(each) for each in entries)),

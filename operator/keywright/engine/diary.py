@@ -88,7 +88,10 @@ class Diary:
     def remind(self, record: Record) -> None:
         """Look again when there is something to say of a key that ends, or an issuer to be asked."""
         coming = [at for at in (record.next_ending, record.next_check) if at is not None]
-        if coming:
+        if not record.endings_known and b'"expiresAt"' in record.status:
+            # Its store was out when it was looked at first.
+            self.recall(record)
+        elif coming:
             self.reminders.set(record.key, min(coming))
         else:
             self.reminders.discard(record.key)

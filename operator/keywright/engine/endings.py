@@ -10,14 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import errors
 from ..decide import expiry, report
 from ..decide.expiry import News, Outlook
 from ..errors import Reason
 from ..events import EventReason, Recorder
-from ..issuers.base import Verdict
 from ..kinds import ApiKeySecretSpec
-from .checker import Refused
 from .records import Record
 
 #: Conditions that are told here.
@@ -42,7 +39,7 @@ class Endings:
             credentials: as the status is to tell of them.
         """
         outlook = expiry.outlook(credentials, _warn_before(record), time.time())
-        record.next_ending = outlook.next
+        record.next_ending, record.endings_known = outlook.next, True
         for each in outlook.news:
             token = f"{each.credential} {each.expires_at} {each.stage}"
             await self._recorder.once(record.regarding, _SAID[each.reason], "Check", _note(each), token=token)
@@ -53,17 +50,6 @@ def fields(endings: Outlook) -> dict[str, Any]:
     """Return what the status tells of credentials."""
     told: dict[str, Any] = {"credentials": endings.credentials, "expires": endings.first}
     return {name: value for name, value in told.items() if value}
-
-
-def condemned(before: Mapping[str, Any], error: errors.Error, now: str) -> list[dict[str, Any]]:
-    """Return the credentials as the status tells of them; one that its issuer has just condemned as invalid."""
-    known = [dict(each) for each in before.get("credentials") or []]
-    if isinstance(error, Refused) and error.reason is Reason.KEY_INVALID:
-        for each in known:
-            same = (each.get("name"), each.get("fingerprint")) == (error.checked.name, error.checked.fingerprint)
-            if same and each.get("verdict") != Verdict.INVALID:
-                each |= {"verdict": str(Verdict.INVALID), "since": now}
-    return known
 
 
 def _warn_before(record: Record) -> Sequence[str]:

@@ -9,7 +9,6 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
-import dataclasses
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from ..decide import origins, render, report
 from ..errors import Reason
 from ..kinds.target import Template as TemplateSpec
 from ..secret import FingerprintKey
-from ..stores.base import Credentials, Fetched, Ref
+from ..stores.base import Credentials, Fetched
 from . import templates
 from .assemble import Assembly, Before, Gathered
 from .catalog import Catalog, StoreRecord, Use
@@ -69,14 +68,14 @@ class Gatherer:
         spec: kinds.ApiKeySecretSpec,
         made_of: str | None,
         waiting: Callable[[], contextlib.AbstractAsyncContextManager[None]] = contextlib.nullcontext,
-        earlier: Mapping[tuple[str, str], str] | None = None,
+        earlier: Mapping[str, str] | None = None,
     ) -> Gathered:
         """Return all entries of an object.
 
         Args:
             made_of: what the target tells of the keys that it was made of; None if there is no target.
             waiting: entered while stores are waited for.
-            earlier: versions to read instead of the newest, by the store's identifier and the path in it.
+            earlier: versions to read instead of the newest, by entry of `data`.
 
         Raises:
             errors.Error: of the first entry, in the order of the object, that is not to be had.
@@ -103,15 +102,11 @@ class Gatherer:
         about = {"name": name, "namespace": namespace}
         return templates.Templating(spec, texts, about, functools.partial(self._keys.salt, str(record.key)))
 
-    def _wants(
-        self, record: Record, spec: kinds.ApiKeySecretSpec, earlier: Mapping[tuple[str, str], str]
-    ) -> list[Want]:
+    def _wants(self, record: Record, spec: kinds.ApiKeySecretSpec, earlier: Mapping[str, str]) -> list[Want]:
         """Resolve the stores of everything that an object wants."""
 
         def use(ref: kinds.StoreRef | None, path: str, version: str | None) -> Use:
-            found = self._catalog.use(record.key.namespace, ref or spec.store_ref, path, version)
-            other = earlier.get((found.record.identifier, found.ref.path)) if version is None else None
-            return dataclasses.replace(found, ref=Ref(found.ref.path, other)) if other else found
+            return self._catalog.use(record.key.namespace, ref or spec.store_ref, path, version)
 
         def place(ref: kinds.StoreRef | None, remote: kinds.RemoteRef) -> Place:
             return Place(use(ref, remote.path, remote.version), remote.property, remote.jmes_path)
@@ -121,7 +116,10 @@ class Gatherer:
             found = use(each.store_ref, each.extract.path, each.extract.version)
             wants.append(Want(f"dataFrom[{number}]", (Place(found),), extract=each))
         for entry in spec.data:
-            places, unusable = [place(entry.store_ref, entry.remote_ref)], []
+            remote = entry.remote_ref
+            if entry.key in earlier:
+                remote = remote.model_copy(update={"version": earlier[entry.key]})
+            places, unusable = [place(entry.store_ref, remote)], []
             for other in entry.sources:
                 try:
                     places.append(place(other.store_ref, other.remote_ref or entry.remote_ref))

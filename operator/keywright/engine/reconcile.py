@@ -149,7 +149,8 @@ class Reconciler:
         """Ask issuers about what the target of an object holds that is not refreshed; its stores are not asked."""
         if spec.refresh_seconds or not (found := await target.look()):
             return None
-        return Outcome(rechecked=await self._vetting.recheck(record, spec, found.entries))
+        own = {name: value for name, value in found.entries.items() if name in target.own(found)}
+        return Outcome(rechecked=await self._vetting.recheck(record, spec, own))
 
     async def forecast(self, record: Record) -> Forecast:
         """Say what a reconcile that asks the stores would do now, and write nothing.

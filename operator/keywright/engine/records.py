@@ -45,7 +45,7 @@ class Record:
         refreshed: its stores are asked again and again: it is neither suspended nor read once only.
         uses: identifiers of the stores that it names, whether they exist or not.
         stores: the stores it reads, for people.
-        next_ending: Unix time at which there is something to say of a key that ends.
+        next_ending: Unix time at which there is something to say of a key that ends; and whether that was looked at.
         next_check: Unix time at which an issuer is to be asked again, of an object that is not refreshed.
         remind: it is to be looked at what there is to say of keys that end.
         rechecked: its credentials, of which there is something to say then.
@@ -76,6 +76,7 @@ class Record:
     ready: bool = False
     stores: str = ""
     next_ending: float | None = None
+    endings_known: bool = False
     next_check: float | None = None
     remind: bool = False
     rechecked: tuple[checks.Checked, ...] = ()

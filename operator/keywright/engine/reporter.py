@@ -16,8 +16,8 @@ from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .assemble import Gathered
 from .catalog import StoreRecord
-from .checker import Refused
-from .endings import ENDING, ENDS, Endings, condemned, fields
+from .checker import Refused, refused_as_dead
+from .endings import ENDING, ENDS, Endings, fields
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
 
@@ -70,7 +70,9 @@ class Reporter:
         assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
         name, store, now = spec.target_name(record.key.name), record.stores, rfc3339()
-        state = _in_order(name, store, outcome.gathered)
+        old = report.find(before.get("conditions") or [], "Ready")
+        dead = next((refused_as_dead(each) for each in outcome.gathered.checked if each.dead), None)
+        state = _dead(record, old, dead, now) if dead else _in_order(name, store, outcome.gathered)
         message = str(state[0]["message"])
         credentials = checks.told(before.get("credentials") or [], outcome.gathered.checked, now)
         endings = await self._endings.told(record, credentials)
@@ -81,15 +83,11 @@ class Reporter:
             "store": store[:2048],
             "keys": f"{len(outcome.gathered.inputs)}/{outcome.gathered.wanted}",
             "target": _target(name, record.applied, record.working),
-            "versions": [
-                {"key": key, "fingerprint": mark} | _source(key, outcome.gathered)
-                for key, mark in outcome.fingerprints.items()
-            ],
+            "versions": _versions(outcome.gathered, outcome.fingerprints),
             "lastChanged": now if outcome.acts else before.get("lastChanged", now),
         }
-        old = report.find(before.get("conditions") or [], "Ready")
         said = SAID_BY_STORE | errors.LOGIN_TROUBLE if outcome.gathered.shared else SAID_BY_STORE
-        recovered = old.get("status") == "False" and old.get("reason") not in said
+        recovered = old.get("status") == "False" and old.get("reason") not in said and not dead
         try:
             recovered = await self._write(record, before, after) and recovered
         except errors.Error:
@@ -99,6 +97,8 @@ class Reporter:
         if not record.leaving:
             self._say_acts(record, outcome, message, recovered=recovered)
             self._say_doubts(record, outcome.gathered, str(old.get("message")))
+            if dead and old.get("reason") != str(dead.reason):
+                self._say_dead(record, dead)
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
@@ -116,7 +116,7 @@ class Reporter:
         kept = "" if silent else _kept(record, error.reason, missing=missing)
         gone = {"target", "versions", "keys", *ENDS} if emptied else ENDS
         before_it = {name: value for name, value in before.items() if name not in gone}
-        endings = await self._endings.told(record, [] if emptied else condemned(before, error, now))
+        endings = await self._endings.told(record, [] if emptied else before.get("credentials") or [])
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
         after = (
             before_it
@@ -255,6 +255,11 @@ class Reporter:
             # What somebody deleted and what somebody edited are no series.
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
 
+    def _say_dead(self, record: Record, dead: Refused) -> None:
+        """Say that a key has died that the target holds."""
+        note = f"{dead.reason}: {report.explain(dead, _kept(record, dead.reason, missing=False))}"
+        self._recorder.say(record.regarding, EventReason.REFUSED, "Check", note, about=dead.reason)
+
     def _say_doubts(self, record: Record, gathered: Gathered, told: str) -> None:
         """Say what is not as it should be although all is written, unless the condition has told that already."""
         for event, reason, action, said in (
@@ -316,6 +321,11 @@ def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
+def _dead(record: Record, old: dict[str, Any], dead: Refused, now: str) -> report.Conditions:
+    """Return the conditions of an object whose target is as the stores say, with a dead key in it."""
+    return report.troubled(dead, _kept(record, dead.reason, missing=False), report.since_when(old, dead, now))
+
+
 def _in_order(name: str, store: str, gathered: Gathered) -> report.Conditions:
     holds = "is made of" if gathered.dropped else "holds"
     message = f"Secret {name} {holds} {len(gathered.inputs)} of {gathered.wanted} keys from {store}."
@@ -351,6 +361,10 @@ def _target(name: str, applied: sync.Applied, generation: int) -> dict[str, Any]
         "generation": generation,
         "fingerprint": applied.fingerprint,
     }
+
+
+def _versions(gathered: Gathered, fingerprints: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"key": key, "fingerprint": mark} | _source(key, gathered) for key, mark in fingerprints.items()]
 
 
 def _source(key: str, gathered: Gathered) -> dict[str, Any]:
