@@ -45,6 +45,9 @@ def certificate(days: int) -> bytes:
         (token({"exp": "1900000000"}), None),
         (token({"exp": True}), None),
         (token({"exp": 10**30}), None),
+        (token({"exp": 10**400}), None),
+        (token({"exp": float("inf")}), None),
+        (token({"exp": float("nan")}), None),
         (token({"exp": -5}), None),
         (token({}), None),
         (token(["exp"]), None),
@@ -61,6 +64,13 @@ def certificate(days: int) -> bytes:
 )
 def test_tokens_and_certificates_tell_when_they_end(raw: bytes, ends: str | None) -> None:
     assert looks.expires_at(SecretValue(raw)) == ends
+
+
+@given(st.integers(-(10**600), 10**600) | st.floats() | st.text() | st.lists(st.integers()))
+def test_whatever_a_token_says_of_its_end_it_is_looked_at(end: Any) -> None:
+    told = looks.expires_at(SecretValue(token({"exp": end})))
+
+    assert told is None or "2000-01-01T00:00:00Z" <= told <= "2200-01-01T00:00:00Z"
 
 
 def test_a_known_key_tells_whose_it_is_and_what_is_wrong_with_it() -> None:

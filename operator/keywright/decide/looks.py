@@ -73,10 +73,10 @@ def _token(raw: bytes) -> float | None:
         return None
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + b"=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
+        end = claims.get("exp") if isinstance(claims, dict) else None
+        return float(end) if isinstance(end, int | float) and not isinstance(end, bool) else None
+    except (ValueError, RecursionError, OverflowError):  # the last: whole numbers of hundreds of digits
         return None
-    end = claims.get("exp") if isinstance(claims, dict) else None
-    return float(end) if isinstance(end, int | float) and not isinstance(end, bool) else None
 
 
 def _certificates(raw: bytes) -> float | None:
