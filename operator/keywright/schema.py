@@ -229,7 +229,8 @@ Annotations = Annotated[
 ]
 
 _LABEL = "[a-zA-Z0-9_]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9_])?"
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+#: A port, 1 to 65535, without leading zeros.
+PORT_PATTERN = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _GROUP = "[0-9a-fA-F]{1,4}"
 #: IPv6 by where ``::`` stands: nowhere, at the end, in front, after one group and more.
 _IPV6 = "|".join(
@@ -241,7 +242,7 @@ _IPV6 = "|".join(
         *(f"({_GROUP}:){{1,{7 - after}}}(:{_GROUP}){{1,{after}}}" for after in range(1, 7)),
     )
 )
-URL_PATTERN = rf"^https?://({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])(:{_PORT})?(/[-._~a-zA-Z0-9/]*)?$"
+URL_PATTERN = rf"^https?://({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])(:{PORT_PATTERN})?(/[-._~a-zA-Z0-9/]*)?$"
 
 #: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
 Url = Annotated[

@@ -16,7 +16,8 @@ from keywright import errors, wire
 from keywright.errors import Reason
 from keywright.issuers import table
 from keywright.issuers.base import Finding, Malformed, Recognised, Unrecognised, Verdict
-from keywright.issuers.custom import MAX_VALUE, Custom, entropy
+from keywright.issuers._demands import MAX_TEXT, entropy
+from keywright.issuers.custom import MAX_VALUE, Custom
 from vendors import serving
 
 CANARY = "kw-canary-6f1d2c9b4a"
@@ -66,8 +67,25 @@ def schema(**said: Any) -> Json:
         (part(minEntropy=8), "abcdefgh", ""),
         (part(minEntropy=25), "abcdefgh", "has less entropy than its minEntropy"),
         (part(minEntropy=1), "zzzzzz", "has less entropy than its minEntropy"),
-        (part(pattern=".*"), "k" * MAX_VALUE, ""),
-        (part(pattern=".*"), "k" * (MAX_VALUE + 1), "is larger than 64 KiB"),
+        (part(minEntropy=1), "kq" * (MAX_VALUE // 2), ""),
+        (part(minEntropy=1), "kq" * (MAX_VALUE // 2 + 1), "is larger than 64 KiB"),
+        (part(pattern=".*"), "k" * MAX_TEXT, ""),
+        (part(pattern=".*"), "k" * (MAX_TEXT + 1), "is too long for its pattern"),
+        (part(pattern="[ab]*a[ab]{950}"), "ba" * 500, ""),
+        (part(pattern="[ab]*a[ab]{950}"), "ab" * 600, "is too long for its pattern"),
+        (part(form="Json", jsonSchema="true"), json.dumps({"a": "k" * 60_000}), ""),
+        (schema(allOf=[{"not": {"const": each}} for each in range(200)]), '{"a": 1}', ""),
+        (
+            schema(allOf=[{"not": {"const": each}} for each in range(200)]),
+            json.dumps({"a": [1] * 2000}),
+            "is too large for its jsonSchema",
+        ),
+        (schema(properties={"a": {"pattern": "^[ab]*a[ab]{900}"}}), json.dumps({"a": "ab" * 1500}), ""),
+        (
+            schema(properties={"a": {"pattern": "^[ab]*a[ab]{900}"}}),
+            json.dumps({"a": "ab" * 3000}),
+            "is too large for its jsonSchema",
+        ),
         (schema(required=["a"]), '{"a": 1}', ""),
         (schema(required=["a"]), '{"b": 1}', "is not what its jsonSchema says"),
         (schema(required=["a"]), "[]", "is not a JSON object"),
@@ -128,6 +146,7 @@ def test_entropy_of_some_texts(text: bytes, bits: float) -> None:
         ([part(pattern="(?=a)")], {}, "custom.parts of apiKey: pattern"),
         ([part(pattern="((a{100}){100}){100}")], {}, "custom.parts of apiKey: pattern"),
         ([part(pattern="\\pX")], {}, "custom.parts of apiKey: pattern"),
+        ([part(pattern="[ab]{1000}")], {}, "custom.parts of apiKey: pattern"),
         ([part(jsonSchema="{}")], {}, "custom.parts of apiKey: jsonSchema"),
         ([part(form="Json", jsonSchema="{ ")], {}, "custom.parts of apiKey: jsonSchema"),
         ([part(form="Json", jsonSchema="[1]")], {}, "custom.parts of apiKey: jsonSchema"),
@@ -137,6 +156,12 @@ def test_entropy_of_some_texts(text: bytes, bits: float) -> None:
         ([schema(pattern="(?=a)")], {}, "custom.parts of apiKey: jsonSchema"),
         ([schema(pattern="(a{1000}){1000}")], {}, "custom.parts of apiKey: jsonSchema"),
         ([schema(allOf=[{"$ref": "#"}])], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(anyOf=[{"unevaluatedProperties": {}}])], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(items={"not": {"unevaluatedItems": False}})], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(items={"pattern": "[ab]{1000}"})], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(patternProperties={"[ab]{1000}": {}})], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(allOf=[{"pattern": "[ab]{900}"}] * 5)], {}, "custom.parts of apiKey: jsonSchema"),
+        ([schema(enum=list(range(1400)))], {}, "custom.parts of apiKey: jsonSchema"),
         (
             [schema(properties={"a": {"$ref": "https://schemas.example.com/a"}})],
             {},
@@ -167,6 +192,9 @@ def test_what_is_wrong_in_an_object_is_named_and_not_shown(parts: list[Json], pr
         {"url": "https://api.example.com/\r\nX: y"},
         {"url": "https://api.example.com/#a"},
         {"url": "https://"},
+        {"url": "https://api.example.com:99999/"},
+        {"url": "https://api.example.com:65536"},
+        {"url": "https://api.example.com:0"},
         {"method": "DELETE"},
         {"headers": {"X-Key": "a\nb"}},
         {"headers": {"X-Key": "é"}},

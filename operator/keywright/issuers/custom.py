@@ -1,7 +1,7 @@
 """What no other file here knows: parts, forms and a probe as the object declares them.
 
-Whoever writes objects writes all of this, so it is bounded: expressions and schemas run in linear time, a schema refers
-to nothing, and a probe goes to one https address, into which no part can be put.
+Whoever writes objects writes all of this, so it is bounded: what expressions and schemas cost (``_demands``), and a probe
+goes to one https address, into which no part can be put.
 
 Does not belong here: any one vendor, whether an address may be asked (the egress guard).
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import json
-import math
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -20,8 +19,9 @@ import pydantic
 
 from .. import errors
 from ..errors import Reason
-from ..schema import Cel, ListMap, Printable, Spec
+from ..schema import PORT_PATTERN, Cel, ListMap, Printable, Spec
 from ..secret import SecretMap, SecretValue
+from . import _demands
 from ._table import Format, Table
 from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
 
@@ -29,12 +29,10 @@ from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Rec
 KIND = "credential"
 #: Bytes of a value that demands are made of; larger ones are malformed.
 MAX_VALUE = 64 * 1024
-#: Bytes of memory, and steps, that an expression may take.
-_MAX_MEMORY, _MAX_PROGRAM = 1 << 20, 2000
 
 _NAME = "[a-z][a-zA-Z0-9]{0,31}"
 _URL = (
-    r"^https://[a-zA-Z0-9_][-._a-zA-Z0-9]{0,252}(:[1-9][0-9]{0,4})?"
+    rf"^https://[a-zA-Z0-9_][-._a-zA-Z0-9]{{0,252}}(:{PORT_PATTERN})?"
     r"(/[-._~%a-zA-Z0-9/]*)?(\?[-._~%a-zA-Z0-9/?!$&()*+,;=:@]*)?$"
 )
 #: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
@@ -69,7 +67,8 @@ class PartForm(Spec):
     min_entropy: Annotated[int, pydantic.Field(ge=1, le=4096)] | None = None
     """How many bits the value must have at least, estimated by how often each of its bytes comes (Shannon)."""
     json_schema: Annotated[str, pydantic.StringConstraints(min_length=2, max_length=8192, pattern=_LINES)] | None = None
-    """JSON Schema of the value, as JSON, without references (`$ref`) and without look-around in its patterns."""
+    """JSON Schema of the value, as JSON, without references (`$ref`), without `unevaluatedProperties` and
+    `unevaluatedItems`, and with patterns that are RE2 as well."""
 
 
 class Probe(Spec):
@@ -88,7 +87,7 @@ class Probe(Spec):
     url: Annotated[
         str,
         pydantic.StringConstraints(max_length=512, pattern=_URL),
-        Cel(f"self.matches(r'{_URL}')", "write https://, a host name, perhaps a port, a path and a query"),
+        Cel(f"self.matches(r'{_URL}')", "write https://, a host name, perhaps a port up to 65535, a path and a query"),
     ]
     """Where it is asked, with `https://`. No part can stand in it: addresses are logged by everybody."""
     headers: Annotated[
@@ -135,7 +134,7 @@ class Custom(Issuer, name="custom", title="Its issuer"):
             errors.Stalled: ``InvalidSpec``: an expression, a schema or a template is none.
         """
         super().__init__(config, table, endpoint)
-        self._demands = {each.name: _demands(each) for each in config.parts}
+        self._demands = {each.name: _demanded(each) for each in config.parts}
         if probe := config.probe:
             known = set(self._demands)
             self._headers = {
@@ -201,9 +200,6 @@ _FORMS: Mapping[str, Literal["token", "json", "text"]] = {"Token": "token", "Jso
 #: What may stand in the value of a header (RFC 9110, 5.5), without what only some servers take.
 _HEADER = re.compile(rb"[\t -~]*")
 
-#: A clause for who does not meet it, and whether a value does.
-_Demand = tuple[str, Callable[[bytes], bool]]
-
 
 def _is_own(answer: Answer, probe: Probe) -> bool:
     return probe.answer == "Any" or answer.json() is not None
@@ -257,72 +253,19 @@ _ESCAPES: Mapping[str, Callable[[SecretValue], bytes | None]] = {
 }
 
 
-def _demands(part: PartForm) -> tuple[_Demand, ...]:
+def _demanded(part: PartForm) -> tuple[_demands.Demand, ...]:
     """Return what is demanded of a part, the cheapest first."""
-    where, least = f"custom.parts of {part.name}", part.min_entropy
-    found: list[_Demand] = []
-    if least:
-        found.append(("has less entropy than its minEntropy", lambda raw: entropy(raw) >= least))
+    where = f"custom.parts of {part.name}"
+    found: list[_demands.Demand] = []
+    if part.min_entropy:
+        found += _demands.of_entropy(part.min_entropy)
     if part.pattern:
-        found.append(("does not match its pattern", _expression(part.pattern, f"{where}: pattern")))
+        found += _demands.of_pattern(part.pattern, f"{where}: pattern")
     if part.json_schema:
         if part.form != "Json":
             raise _wrong(f"{where}: jsonSchema is set, and form is {part.form}", "Set form: Json, or omit jsonSchema")
-        found.append(("is not what its jsonSchema says", _schema(part.json_schema, f"{where}: jsonSchema")))
+        found += _demands.of_schema(part.json_schema, f"{where}: jsonSchema")
     return tuple(found)
-
-
-def entropy(raw: bytes) -> float:
-    """Return how many bits a text has, by how often each of its bytes comes (Shannon's estimate)."""
-    return sum(count * math.log2(len(raw) / count) for count in collections.Counter(raw).values())
-
-
-def _expression(pattern: str, where: str) -> Callable[[bytes], bool]:
-    import re2  # takes a while to load
-
-    wrong = _wrong(f"{where} cannot be used", "Write it in RE2's syntax: no look-around, few repetitions")
-    options = re2.Options()
-    options.max_mem, options.log_errors = _MAX_MEMORY, False
-    with errors.boundary(lambda _: wrong):
-        found: Any = re2.compile(pattern, options)
-        if found.programsize > _MAX_PROGRAM:
-            raise wrong
-    return lambda raw: found.fullmatch(raw) is not None
-
-
-def _schema(text: str, where: str) -> Callable[[bytes], bool]:
-    import jsonschema_rs  # takes a while to load
-
-    wrong = _wrong(f"{where} cannot be used", "Write a JSON Schema as JSON, without $ref and without look-around")
-    with errors.boundary(lambda _: wrong):
-        declared = json.loads(text)
-        if _refers(declared):
-            raise wrong
-        found = jsonschema_rs.validator_for(
-            declared,
-            pattern_options=jsonschema_rs.RegexOptions(size_limit=_MAX_MEMORY, dfa_size_limit=_MAX_MEMORY),
-            retriever=_refuse,
-            validate_formats=False,
-        )
-
-    def is_met(raw: bytes) -> bool:
-        try:
-            return found.is_valid(json.loads(raw))
-        except (ValueError, RecursionError):  # deeper than it goes
-            return False
-
-    return is_met
-
-
-def _refers(schema: Any) -> bool:
-    """Whether a schema refers to something: to itself without end, to what doubles at each step, to other servers."""
-    if isinstance(schema, dict):
-        return any(name in ("$ref", "$dynamicRef", "$recursiveRef") or _refers(each) for name, each in schema.items())
-    return isinstance(schema, list) and any(map(_refers, schema))
-
-
-def _refuse(_: str) -> Any:
-    raise ValueError
 
 
 def _wrong(said: str, hint: str) -> errors.Stalled:
