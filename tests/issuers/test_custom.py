@@ -15,8 +15,8 @@ from issuers.issuing import asking, secret
 from keywright import errors, wire
 from keywright.errors import Reason
 from keywright.issuers import table
-from keywright.issuers.base import Finding, Malformed, Recognised, Unrecognised, Verdict
 from keywright.issuers._demands import MAX_TEXT, entropy
+from keywright.issuers.base import Finding, Malformed, Recognised, Unrecognised, Verdict
 from keywright.issuers.custom import MAX_VALUE, Custom
 from vendors import serving
 
@@ -115,6 +115,14 @@ def test_each_part_of_a_pair_has_its_own_demands() -> None:
     assert pair.recognise(secret({"user": "bob", "password": "x Y3!\n8qzWk#"})) == Recognised("credential")
     found = pair.recognise(secret({"user": "bob", "password": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}))
     assert isinstance(found, Malformed) and found.part == "password"
+
+
+@pytest.mark.parametrize(("user", "word"), [("apikey", "SG.x"), ("svc", "$Summer2026"), ("token", "abcdefgh1")])
+def test_names_and_passwords_are_no_placeholders(user: str, word: str) -> None:
+    """SendGrid's user of SMTP is called ``apikey``; a password may begin with a dollar sign."""
+    pair = custom(part("user"), part("password"))
+
+    assert pair.recognise(secret({"user": user, "password": word})) == Unrecognised()
 
 
 def test_parts_are_those_declared_and_those_named() -> None:

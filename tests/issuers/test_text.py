@@ -43,6 +43,17 @@ def test_a_key_that_looks_like_a_placeholder_is_none(text: str) -> None:
     assert _text.defect(text.encode(), "token") == ""
 
 
+@pytest.mark.parametrize("text", ["apikey", "token", "secret", "test", "$Summer2026", "[abc]", "%abc%", "my-secret"])
+def test_words_may_be_names_and_passwords(text: str) -> None:
+    assert _text.is_placeholder(text.encode())
+    assert not _text.is_placeholder(text.encode(), words=False)
+
+
+@pytest.mark.parametrize("text", ["<your key>", "{{ key }}", "${KEY}", "changeme", "your-key", "xxxxxxxx", "sk-..."])
+def test_what_nobody_means_is_a_placeholder_for_names_and_passwords_too(text: str) -> None:
+    assert _text.is_placeholder(text.encode(), words=False)
+
+
 @pytest.mark.parametrize("name", sorted(vendors()))
 def test_no_vendors_credential_is_a_placeholder(name: str) -> None:
     for _ in range(50):

@@ -13,7 +13,7 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
