@@ -12,6 +12,8 @@ from keywright.wire import Answer
 from vendors import serving
 from vendors.azure_openai import AzureOpenAI as Vendor
 
+REFUSAL = b"Access denied due to invalid subscription key"
+
 
 def test_without_an_endpoint_nobody_is_asked() -> None:
     own = AzureOpenAI(None, table())
@@ -54,8 +56,15 @@ def test_keys_of_all_its_services_are_recognised(mark: str, known: bool) -> None
 @pytest.mark.parametrize(
     ("status", "body", "verdict"),
     [
-        (403, b'{"error": {"code": "AuthenticationTypeDisabled", "message": "Key based ..."}}', Verdict.LIMITED),
-        (401, b'{"error": {"code": "PermissionDenied", "message": "..."}}', Verdict.INVALID),
+        (403, b'{"error": {"code": "AuthenticationTypeDisabled", "message": "Key based ..."}}', Verdict.UNKNOWN),
+        (403, b'{"error": {"code": "Forbidden", "message": "..."}}', Verdict.LIMITED),
+        (401, b'{"error": {"code": "PermissionDenied", "message": "Principal does not ..."}}', Verdict.UNKNOWN),
+        (401, b'{"error": {"code": "401", "message": "Log in to the gateway"}}', Verdict.UNKNOWN),
+        (401, b'{"error": {"code": "Unauthorized", "message": "%s."}}' % REFUSAL, Verdict.INVALID),
+        (401, b'{"statusCode": 401, "message": "%s. Make sure to ..."}' % REFUSAL, Verdict.INVALID),
+        (401, b'{"statusCode": 403, "message": "%s. Make sure to ..."}' % REFUSAL, Verdict.UNKNOWN),
+        (401, b'{"statusCode": 401, "message": "Unauthorized"}', Verdict.UNKNOWN),
+        (401, b'{"error": {"code": {}, "message": []}}', Verdict.UNKNOWN),
         (401, b'{"error": {"code": 401, "message": "of somebody else"}}', Verdict.UNKNOWN),
         (401, b'{"error": "denied"}', Verdict.UNKNOWN),
         (404, b'{"error": {"code": "404", "message": "Resource not found"}}', Verdict.UNKNOWN),

@@ -22,6 +22,10 @@ _NEW = "[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9][A-L][A-Za-z0-9]{12}AAA[ABE]ACOG[A-Za-z0
 
 #: The codes of its errors that are words.
 _CODES = {"AuthenticationTypeDisabled", "PermissionDenied", "Unauthorized", "Forbidden"}
+#: How it says that a key is none of the resource's. A 401 may be about roles, or the login of a gateway, too.
+_REFUSED = "Access denied due to invalid subscription key"
+#: Whoever has the resource takes no keys at present: nobody looked at this one.
+_SWITCHED_OFF = "AuthenticationTypeDisabled"
 
 
 class AzureOpenAI(Issuer, name="azureOpenai", title="Azure OpenAI"):
@@ -49,8 +53,13 @@ class AzureOpenAI(Issuer, name="azureOpenai", title="Azure OpenAI"):
 def _judged(answer: Answer) -> Finding:
     body = answer.json() or {}
     error = body.get("error")
+    if not isinstance(error, dict) and "statusCode" in body:
+        # The older form: without an object around it, and the status as a number.
+        error = {"code": str(body["statusCode"]), "message": body.get("message")}
     if not isinstance(error, dict):
         return judged(answer, {200: Verdict.VALID}, own=isinstance(body.get("data"), list))
     code = next((word for word in _CODES if word == error.get("code")), "")
     own = bool(code) or error.get("code") == str(answer.status)
-    return judged(answer, {401: Verdict.INVALID, 403: Verdict.LIMITED}, own=own, code=code)
+    refused = Verdict.INVALID if str(error.get("message")).startswith(_REFUSED) else Verdict.UNKNOWN
+    known = Verdict.UNKNOWN if code == _SWITCHED_OFF else Verdict.LIMITED
+    return judged(answer, {401: refused, 403: known}, own=own, code=code)
