@@ -31,6 +31,10 @@ _KNOWN = {
     "API_KEY_ANDROID_APP_BLOCKED",
     "API_KEY_IOS_APP_BLOCKED",
 }
+#: Said of every key where another kind of login is wanted: Google did not look at it.
+_OTHER_KIND = "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+#: How it says, without a reason, that it does not know an auth key.
+_UNAUTHENTICATED = ("Request had invalid authentication credentials", "API key not valid")
 #: What it says of a key that it found in public, and blocked for good; such answers have no reason.
 _LEAKED = "Your API key was reported as leaked"
 
@@ -58,11 +62,13 @@ def _judged(answer: Answer, *, auth: bool) -> Finding:
     if not isinstance(error, dict):
         return judged(answer, {200: Verdict.VALID}, own=isinstance(body.get("models"), list))
     reason = _reason(error)
-    if str(error.get("message")).startswith(_LEAKED) and answer.status == 403:
+    told = str(error.get("message"))
+    if told.startswith(_LEAKED) and answer.status == 403:
         return Finding(Verdict.INVALID, "answered 403 (reported as leaked)")
     refused = Verdict.INVALID if reason in _REFUSED else Verdict.UNKNOWN
     # A standard key without restrictions is refused so, and may be good for other APIs.
-    unknown = Verdict.INVALID if auth else Verdict.UNKNOWN
+    foreign = reason == _OTHER_KIND or error.get("status") != "UNAUTHENTICATED"
+    unknown = Verdict.INVALID if auth and not foreign and told.startswith(_UNAUTHENTICATED) else Verdict.UNKNOWN
     own = error.get("code") == answer.status and isinstance(error.get("status"), str)
     return judged(answer, {400: refused, 401: unknown, 403: Verdict.LIMITED}, own=own, code=reason)
 
@@ -70,4 +76,4 @@ def _judged(answer: Answer, *, auth: bool) -> Finding:
 def _reason(error: dict[str, Any]) -> str:
     details = error.get("details")
     found = [each.get("reason") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    return next((word for word in sorted(_REFUSED | _KNOWN) if word in found), "")
+    return next((word for word in sorted(_REFUSED | _KNOWN | {_OTHER_KIND}) if word in found), "")
