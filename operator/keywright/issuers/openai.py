@@ -19,10 +19,16 @@ _SOURCE = "gitleaks openai-api-key; trufflehog openai, openaiadmin"
 #: "OpenAI" in Base64 stands between two halves of one length.
 _LONG = "([A-Za-z0-9_-]{74}T3BlbkFJ[A-Za-z0-9_-]{74}|[A-Za-z0-9_-]{58}T3BlbkFJ[A-Za-z0-9_-]{58})"
 
-#: What OpenAI says of a key that it knows.
-_KNOWN = {"missing_scope", "insufficient_quota", "insufficient_permissions", "unsupported_country_region_territory"}
-#: What it says of one that is none of its own.
-_REFUSED = {"invalid_api_key", "account_deactivated", "invalid_organization", "key_expired", "expired_api_key"}
+#: What OpenAI says of a key that it knows. A list of addresses that may use it is one of its project's.
+_KNOWN = {
+    "missing_scope",
+    "insufficient_quota",
+    "insufficient_permissions",
+    "ip_not_authorized",
+    "unsupported_country_region_territory",
+}
+#: What it says of one that is none of its own. A 401 may be about the host, the account or the login of a gateway too.
+_REFUSED = {"invalid_api_key", "account_deactivated", "key_expired", "expired_api_key"}
 
 
 class OpenAI(Issuer, name="openai", title="OpenAI"):
@@ -50,8 +56,11 @@ def _judged(answer: Answer) -> Finding:
     body = answer.json() or {}
     error = body.get("error")
     if not isinstance(error, dict):
-        return judged(answer, {200: Verdict.VALID}, own="data" in body)
-    code = next((word for word in (error.get("code"), error.get("type")) if word in _KNOWN | _REFUSED), "")
+        return judged(answer, {200: Verdict.VALID}, own=isinstance(body.get("data"), list))
+    words = [word for word in (error.get("code"), error.get("type")) if isinstance(word, str)]
+    code = next((word for word in words if word in _KNOWN | _REFUSED), "")
     if code in _KNOWN and answer.status in (401, 403, 429):
         return Finding(Verdict.LIMITED, f"answered {answer.status} ({code})")
-    return judged(answer, {401: Verdict.INVALID, 403: Verdict.LIMITED}, own=True, code=str(code))
+    refused = Verdict.INVALID if code in _REFUSED else Verdict.UNKNOWN
+    own = bool(code) or {"message", "type", "code"} <= error.keys()
+    return judged(answer, {401: refused, 403: Verdict.LIMITED}, own=own, code=code)
