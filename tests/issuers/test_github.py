@@ -155,6 +155,12 @@ def test_a_suspended_account_is_not_alive(github: VendorServer) -> None:
     assert _probed(github, short("ghp_")) == Finding(Verdict.INVALID, "answered 403 (account suspended)")
 
 
+def test_a_401_that_is_not_about_the_token_says_nothing(github: VendorServer) -> None:
+    for message in ("Requires authentication", "Must specify two-factor authentication OTP code."):
+        _vendor(github).refusal = error(401, message)
+        assert _probed(github, short("ghp_")) == Finding(Verdict.UNKNOWN, "answered 401")
+
+
 def test_a_refusal_without_githubs_form_says_nothing(github: VendorServer) -> None:
     for status in (401, 403):
         _vendor(github).refusal = Response(status, {"message": "Unauthorized"})

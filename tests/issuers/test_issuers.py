@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from issuers.issuing import UNTRUE, asking, issuer, secret
+from keywright import wire
 from keywright.issuers import ISSUERS, table
 from keywright.issuers.base import Finding, Malformed, Recognised, Unrecognised, Verdict
 from vendors import VendorServer, serving, vendors
@@ -161,6 +162,29 @@ def test_an_answer_that_is_none_says_nothing_of_the_credential(vendor: VendorSer
 
     assert found.verdict is Verdict.UNKNOWN
     assert (found.after == 1) == (mood == "slow down")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"error": {"message": "login required"}},
+        {"error": {"message": "login required", "code": 401, "type": "unauthorized", "status": "DENIED"}},
+        {"error": {"message": "login required", "code": "401", "type": "error"}, "type": "error"},
+        {"message": "Unauthorized"},
+        {"statusCode": 401, "message": "Unauthorized"},
+        {"error": "unauthorized"},
+        {"error": "invalid_token", "ok": False},
+        {"detail": "Not authenticated", "status": 401},
+    ],
+)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"custom"}))
+def test_a_gateway_that_wants_a_login_condemns_no_credential(name: str, told: Any) -> None:
+    kind, vendor = ISSUERS[name], vendors()[name]()
+    own = kind(kind.Config.model_validate(vendor.config) if kind.Config else None, table(), "https://gate.example")
+    answer = wire.Answer(401, json.dumps(told).encode())
+
+    for parts in vendor.samples().values():
+        assert own.probe(secret(parts), lambda *_, **__: answer).verdict is Verdict.UNKNOWN
 
 
 def test_an_answer_that_does_not_come_says_nothing(vendor: VendorServer) -> None:

@@ -21,6 +21,13 @@ from vendors.stripe import Stripe
         (401, {"type": "authentication_error", "code": "rk_live_abc"}, Verdict.INVALID, "answered 401"),
         (403, {"type": "invalid_request_error", "code": ["api_key_expired"]}, Verdict.LIMITED, "answered 403"),
         (400, {"type": "invalid_request_error"}, Verdict.UNKNOWN, "answered 400"),
+        (401, {"type": "api_error"}, Verdict.UNKNOWN, "answered 401"),
+        (
+            401,
+            {"type": "invalid_request_error", "message": "The key does not allow requests from your IP address."},
+            Verdict.UNKNOWN,
+            "answered 401",
+        ),
         (401, {"type": "gateway"}, Verdict.UNKNOWN, "answered 401, and not in the form of its answers"),
         (401, {"type": {}}, Verdict.UNKNOWN, "answered 401, and not in the form of its answers"),
     ],
@@ -30,7 +37,7 @@ def test_an_error_counts_in_the_form_of_stripe(
 ) -> None:
     class Saying(Stripe):
         def answer(self, request: object) -> Response:
-            return Response(status, {"error": error | {"message": "no"}})
+            return Response(status, {"error": {"message": "no"} | error})
 
     with serving("stripe") as server:
         server.vendor = Saying()

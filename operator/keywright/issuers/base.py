@@ -171,7 +171,7 @@ class Issuer(abc.ABC):
     hosts: ClassVar[tuple[str, ...]] = ()
     #: Probes a second that it may be asked for.
     pace: ClassVar[float] = 2.0
-    #: Whether its credentials look like keys: one of another issuer, or a word, in the place of one is surely a mistake.
+    #: Whether its credentials look like keys: another issuer's, or a word, in the place of one is surely a mistake.
     distinct: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, name: str, title: str, **kwargs: Any) -> None:

@@ -1,7 +1,7 @@
 """What no other file here knows: parts, forms and a probe as the object declares them.
 
-Whoever writes objects writes all of this, so it is bounded: what expressions and schemas cost (``_demands``), and a probe
-goes to one https address, into which no part can be put.
+Whoever writes objects writes all of this, so it is bounded: what expressions and schemas cost (``_demands``); and a
+probe goes to one https address, into which no part can be put.
 
 Does not belong here: any one vendor, whether an address may be asked (the egress guard).
 """

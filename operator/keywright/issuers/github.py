@@ -33,6 +33,8 @@ _CHECKED = re.compile(r"gh[pous]_([A-Za-z0-9]{30})([A-Za-z0-9]{6})", re.ASCII)
 #: A 403 that is none of the token: too many requests, or too many refused logins from this address.
 _SLOW = ("rate limit", "abuse detection", "login attempts")
 _SUSPENDED = "account was suspended"
+#: How it says that it does not accept a token. Of none at all, and of a missing second factor, it says 401 too.
+_REFUSED = "Bad credentials"
 
 #: A token that was accepted has more than this left to live, seconds: for some, the header held the time of the answer.
 _LEAST = 60.0
@@ -93,7 +95,8 @@ def _judged(answer: Answer) -> Finding:
         return Finding(Verdict.UNKNOWN, f"answered {answer.status}: asked to slow down", after=_pause(answer))
     if answer.status == 403 and _SUSPENDED in str(told):
         return Finding(Verdict.INVALID, "answered 403 (account suspended)")
-    return judged(answer, {401: Verdict.INVALID, 403: Verdict.LIMITED}, own=bool(message))
+    refused = Verdict.INVALID if message.startswith(_REFUSED) else Verdict.UNKNOWN
+    return judged(answer, {401: refused, 403: Verdict.LIMITED}, own=bool(message))
 
 
 def _drained(answer: Answer) -> bool:

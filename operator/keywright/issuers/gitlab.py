@@ -34,6 +34,8 @@ _OTHERS = (
 
 #: What GitLab says of a token that it knows, and of one that it does not accept.
 _KNOWN, _REFUSED = "insufficient_scope", "invalid_token"
+#: How it says why, or that it is not accepted without a word. ``invalid_token`` alone is OAuth's: gateways say it too.
+_WHY, _UNAUTHORIZED = "Token ", "401 Unauthorized"
 #: Why nothing of an account is accepted, and our word for it.
 _SHUT = {"Your account has been blocked": "account blocked", "Your account has been deactivated": "account deactivated"}
 _OTHER_KIND = "400 Bad request - This endpoint requires token type to be a personal access token"
@@ -93,4 +95,6 @@ def _judged(answer: Answer) -> Finding:
     code = next((word for word in (_KNOWN, _REFUSED) if error == word), "")
     # "401 Unauthorized": gateways in front leave the number out.
     own = bool(code) or message.startswith(f"{answer.status} ")
-    return judged(answer, {401: Verdict.INVALID, 403: Verdict.LIMITED}, own=own, code=code)
+    sure = str(body.get("error_description")).startswith(_WHY) if code else message.startswith(_UNAUTHORIZED)
+    refused = Verdict.INVALID if sure else Verdict.UNKNOWN
+    return judged(answer, {401: refused, 403: Verdict.LIMITED}, own=own, code=code)

@@ -16,6 +16,8 @@ _SEEN = "2026-11-22"
 _SOURCE = "docs.stripe.com keys; gitleaks stripe-access-token; trufflehog stripe"
 
 _ERRORS = {"api_error", "authentication_error", "idempotency_error", "invalid_request_error", "rate_limit_error"}
+#: Types of errors that are about a key, where the status is 401; and how Stripe says that it may not be used from here.
+_REFUSED, _PLACE = {"authentication_error", "invalid_request_error"}, "IP address"
 #: Stripe's words for why.
 _CODES = {"api_key_expired", "platform_api_key_expired", "account_invalid", "more_permissions_required", "rate_limit"}
 
@@ -49,4 +51,5 @@ def _judged(answer: Answer) -> Finding:
         return judged(answer, {200: Verdict.VALID}, own=body.get("object") == "balance")
     code = next((word for word in _CODES if error.get("code") == word), "")
     own = any(error.get("type") == each for each in _ERRORS)
-    return judged(answer, {401: Verdict.INVALID, 403: Verdict.LIMITED}, own=own, code=code)
+    sure = own and error["type"] in _REFUSED and _PLACE not in str(error.get("message"))[:400]
+    return judged(answer, {401: Verdict.INVALID if sure else Verdict.UNKNOWN, 403: Verdict.LIMITED}, own=own, code=code)
