@@ -80,9 +80,16 @@ def test_a_dead_key_is_condemned_as_soon_as_it_may_be() -> None:
 
 
 def test_an_issuer_that_asks_for_patience_gets_it() -> None:
-    asked = Finding(Verdict.UNKNOWN, "answered 429", after=7200)
+    asked = Finding(Verdict.UNKNOWN, "answered 429", after=3000)
 
-    assert checks.pause(history((0, asked)), EVERY, OVER, 0.0) == 7200
+    assert checks.pause(history((0, asked)), EVERY, OVER, 0.0) == 3000
+
+
+@pytest.mark.parametrize("after", [3601, 999_999_999.0, float("inf")])
+def test_patience_has_an_end(after: float) -> None:
+    asked = Finding(Verdict.UNKNOWN, "answered 429", after=after)
+
+    assert checks.pause(history((0, asked)), EVERY, OVER, 0.0) == checks.LONGEST_PATIENCE
 
 
 def test_silence_is_met_with_growing_pauses() -> None:

@@ -17,6 +17,8 @@ TIMES = 3
 _LOOKS = (0.1, 0.4, 0.5)
 #: Seconds after a probe that told nothing, first and longest; and the longest after a refusal that is believed.
 _FIRST_PAUSE, _LONGEST_PAUSE, _STILL_DEAD = 15.0, 1800.0, 900.0
+#: Longest pause that an issuer may ask for (seconds).
+LONGEST_PATIENCE = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ def believed(history: History | None, over: float, before: str | None) -> Verdic
     return Verdict(before) if verdict is Verdict.UNKNOWN and before in _WORDS else verdict
 
 
+def patience(finding: Finding) -> float:
+    """Return for how many seconds an issuer wants a credential not to be asked about; no wish holds for ever."""
+    return min(finding.after or 0.0, LONGEST_PATIENCE)
+
+
 def pause(history: History, every: float, over: float, chance: float) -> float:
     """Return for how many seconds after its last probe a credential is left in peace.
 
@@ -89,9 +96,8 @@ def pause(history: History, every: float, over: float, chance: float) -> float:
         chance: uniform in [0, 1): spreads probes over the last tenth.
     """
     if history.silent:
-        asked = history.finding.after or 0.0
         backoff = min(_FIRST_PAUSE * 2.0 ** min(history.silent - 1, 16), _LONGEST_PAUSE, max(every, _FIRST_PAUSE))
-        return max(asked, backoff * (0.9 + 0.1 * chance))
+        return max(patience(history.finding), backoff * (0.9 + 0.1 * chance))
     if history.refusals:
         if history.condemned(over):
             return min(every, _STILL_DEAD)

@@ -26,10 +26,10 @@ def scope(issuer: type[Issuer], address: str, allowed: Sequence[str], *, loopbac
         loopback: whether allowed ones may be on loopback (development).
 
     Raises:
-        errors.Stalled: ``EndpointForbidden``: keys may not be shown there.
+        errors.Stalled: ``EndpointForbidden``: keys may not be shown there. ``InvalidSpec``: nobody can be there.
     """
-    named = _origin(address)
-    if named in map(_origin, allowed) and (named[0] == "https" or (loopback and named[1] in _LOOPBACK)):
+    named = origin(address)
+    if named in map(origin, allowed) and (named[0] == "https" or (loopback and named[1] in _LOOPBACK)):
         return egress.Scope(private=True, loopback=loopback)
     if issuer.may_be_at(address):
         return egress.Scope()
@@ -41,7 +41,21 @@ def scope(issuer: type[Issuer], address: str, allowed: Sequence[str], *, loopbac
     )
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urllib.parse.urlsplit(url)
-    usual = 443 if parts.scheme == "https" else 80
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or usual
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address: who is asked there, whatever the path and however it is written.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: it is no address.
+    """
+    with errors.boundary(_no_address):
+        parts = urllib.parse.urlsplit(url)
+        usual = 443 if parts.scheme == "https" else 80
+        return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or usual
+
+
+def _no_address(_: Exception) -> errors.Error:
+    return errors.Stalled(
+        Reason.INVALID_SPEC,
+        "names an endpoint at which no server can be",
+        "Write https://, a host name, and perhaps a port up to 65535 and a path",
+    )
