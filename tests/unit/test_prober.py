@@ -10,7 +10,7 @@ import pytest
 
 from issuers.issuing import issuer, secret
 from keywright.decide.checks import History
-from keywright.engine import egress, prober
+from keywright.engine import egress, lanes, prober
 from keywright.engine.prober import Probe, Prober
 from keywright.engine.queue import Key
 from keywright.issuers import ISSUERS, table
@@ -168,7 +168,7 @@ async def test_what_is_remembered_is_bounded(vendor: VendorServer, monkeypatch: 
 
 
 async def test_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prober, "LANES", 2)
+    monkeypatch.setattr(lanes, "LANES", 2)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(serving("openai")) for _ in range(4)]
         async with probing() as (asker, _):

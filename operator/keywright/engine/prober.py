@@ -1,18 +1,18 @@
 """Asks issuers whether credentials are alive: once for each credential, however many objects hold it, and gently.
 
-What came of it is remembered under a keyed hash whose key lives and dies with the process. Each address has threads, a
-pace and a breaker of its own, so that an issuer that hangs holds up nobody else.
+What came of it is remembered under a keyed hash whose key lives and dies with the process. Each host has a lane of its
+own, so that an issuer that hangs holds up nobody else.
 
-Does not belong here: what a probe is (``issuers/``), what follows from it (``checker``, ``decide/checks.py``).
+Does not belong here: what a probe is (``issuers/``), turns, pace and breakers (``lanes``), what follows from a finding
+(``checker``, ``decide/checks.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
-import concurrent.futures
-import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -25,27 +25,22 @@ from ..decide import checks
 from ..decide.checks import History
 from ..issuers.base import Finding, Issuer, Verdict
 from ..secret import FingerprintKey, SecretMap, SecretValue
-from . import egress
-from .breaker import Breaker
-from .opened import chance
+from . import egress, endpoints
+from .lanes import THREADS, Lane, Lanes
 from .queue import Key
 
 log = logging.getLogger(__name__)
 
-#: Threads of one address; seconds that one probe may take, and beyond which its thread is given up; bytes of an answer.
-THREADS, TIMEOUT, GRACE, MAX_ANSWER = 4, 10.0, 5.0, 1024 * 1024
+#: Seconds that one probe may take, and beyond which its thread is given up; bytes of an answer.
+TIMEOUT, GRACE, MAX_ANSWER = 10.0, 5.0, 1024 * 1024
 #: Seconds that an object waits for a probe; a probe that takes longer wakes it when it is done.
 PATIENCE = 12.0
 #: Seconds after which an object that is to be called may look by itself.
 CALLED = 300.0
 #: Seconds for which a finding is as good as new.
 RECENT = 1.0
-#: Credentials that are remembered; those asked about last.
+#: Credentials that are remembered; where there are more, the namespace with the most forgets the oldest of its own.
 REMEMBERED = 20_000
-#: Addresses that are remembered.
-LANES = 256
-#: Longest pause that an issuer may ask for (seconds).
-LONGEST_PAUSE = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,54 +88,57 @@ def asked(probe: Probe, way: Callable[[], wire.Server]) -> tuple[Finding, bool]:
         return Finding(Verdict.UNKNOWN, _said(error)), True
 
 
-class _Lane:
-    """The way to one issuer's address."""
+@dataclasses.dataclass(slots=True)
+class _Flight:
+    """A probe on its way.
 
-    def __init__(self, address: str, pace: float, trust: ssl.SSLContext | None) -> None:
-        self.address, self.breaker, self._trust = address, Breaker(), trust
-        self.users, self.until = 0, 0.0
-        self._bucket = pacing.TokenBucket(pace, max(1.0, 2 * pace), time.monotonic())
-        self._slots = asyncio.Semaphore(THREADS)
-        self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix="probe")
-        self._server: wire.Server | None = None
+    Attributes:
+        turn: done when it may start.
+        namespaces: in whose queues it stands.
+        waiting: who is called when it is done.
+    """
 
-    def wait(self) -> float:
-        """Take a turn; return in how many seconds that is."""
-        return self._bucket.take(time.monotonic())
+    lane: Lane
+    turn: asyncio.Future[None]
+    namespaces: list[str] = dataclasses.field(default_factory=list)
+    waiting: set[Key] = dataclasses.field(default_factory=set)
+    task: asyncio.Task[None] | None = None
 
-    async def run(self, probe: Probe) -> Finding:
-        """Probe now, and take note of how the issuer is."""
-        async with self._slots:
-            loop, finding = asyncio.get_running_loop(), Finding(Verdict.UNKNOWN, "did not answer in time")
-            silent = True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TIMEOUT + GRACE):
-                    finding, silent = await loop.run_in_executor(self._threads, self._probe, probe)
-            self._learn(finding, silent=silent)
-            return finding
+    def join(self, namespace: str) -> None:
+        """Let it start when it is a namespace's turn, if not sooner."""
+        if namespace not in self.namespaces:
+            self.namespaces.append(namespace)
+            self.lane.queue(self.turn, namespace)
 
-    def _probe(self, probe: Probe) -> tuple[Finding, bool]:
-        return asked(probe, self._way)
 
-    def _way(self) -> wire.Server:
-        if self._server is None:
-            self._server = wire.Server(self.address, self._trust or wire.trust(), MAX_ANSWER)
-        return self._server
+class _Memory:
+    """What is known of credentials, and for which namespace that was found out: no namespace pushes out another's."""
 
-    def _learn(self, finding: Finding, *, silent: bool) -> None:
-        """Take note of how an issuer is: who asks for patience, or is silent, is left alone for a while."""
-        now = time.monotonic()
-        if finding.after:
-            self.until = now + min(finding.after, LONGEST_PAUSE)
-        if silent and finding.verdict is Verdict.UNKNOWN:
-            silence = errors.Outage(errors.Reason.STORE_UNREACHABLE, finding.said)
-            self.breaker.failed(silence, now, chance())
-        else:
-            self.breaker.succeeded()
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, History]] = {}
+        self._shares: dict[str, collections.OrderedDict[str, None]] = {}
 
-    def close(self) -> None:
-        """Start no more probes."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    def get(self, mark: str) -> History | None:
+        """Return what is known of a credential."""
+        _, history = self._known.get(mark, ("", None))
+        return history
+
+    def put(self, mark: str, namespace: str, history: History) -> None:
+        """Take note of what is known of a credential now."""
+        self._forget(mark)
+        self._known[mark] = namespace, history
+        self._shares.setdefault(namespace, collections.OrderedDict())[mark] = None
+        while len(self._known) > REMEMBERED:
+            largest = max(self._shares, key=lambda each: len(self._shares[each]))
+            self._forget(next(iter(self._shares[largest])))
+
+    def _forget(self, mark: str) -> None:
+        if mark in self._known:
+            namespace, _ = self._known.pop(mark)
+            share = self._shares[namespace]
+            del share[mark]
+            if not share:
+                del self._shares[namespace]
 
 
 class Prober:
@@ -155,11 +153,8 @@ class Prober:
     def __init__(self, over: float, news: Callable[[Key], None], trust: ssl.SSLContext | None = None) -> None:
         self.over, self._news, self._trust = over, news, trust
         self._keys = FingerprintKey("probe", SecretValue(os.urandom(32)))
-        self._known: collections.OrderedDict[str, History] = collections.OrderedDict()
-        self._due: dict[str, float] = {}
-        self._flights: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, set[Key]] = {}
-        self._lanes: collections.OrderedDict[tuple[str, egress.Scope], _Lane] = collections.OrderedDict()
+        self._known, self._lanes = _Memory(), Lanes()
+        self._flights: dict[str, _Flight] = {}
 
     async def ask(self, probe: Probe, asker: Key, *, anew: bool = False) -> tuple[History | None, float]:
         """Return what is known of a credential, asking its issuer if that is due, and when to ask again (Unix time).
@@ -167,85 +162,105 @@ class Prober:
         None: nothing is known yet; the object is called when it is.
 
         Args:
-            anew: a person wants to know how it is now.
+            anew: a person wants to know how it is now; a wish of the issuer for patience goes before that.
         """
         mark, now = self._mark(probe), time.monotonic()
-        known = self._known.get(mark)
-        if self._due.get(mark, 0.0) <= now or (anew and known and known.at + RECENT <= now):
+        if self._due(mark, probe) <= now or (anew and self._may_be_asked(mark, now)):
             await self._asked(mark, probe, asker)
         # Who asked while a probe is on its way is called when it is done.
-        left = CALLED if mark in self._flights else max(1.0, self._due.get(mark, 0.0) - time.monotonic())
+        left = CALLED if mark in self._flights else max(1.0, self._due(mark, probe) - time.monotonic())
         return self._known.get(mark), time.time() + left
+
+    def _due(self, mark: str, probe: Probe) -> float:
+        """Return when whoever asks wants a credential to be asked about (monotonic clock)."""
+        known = self._known.get(mark)
+        if known is None:
+            return 0.0
+        # The same however often it is worked out.
+        chance = pacing.fraction(f"{mark} {known.at}")
+        return known.at + checks.pause(known, probe.every, self.over, chance)
+
+    def _may_be_asked(self, mark: str, now: float) -> bool:
+        known = self._known.get(mark)
+        return known is not None and known.at + max(RECENT, checks.patience(known.finding)) <= now
 
     async def _asked(self, mark: str, probe: Probe, asker: Key) -> None:
         """Wait for a probe, for a while."""
-        flight = self._flights.get(mark)
-        if flight is None:
-            flight = self._flights[mark] = asyncio.create_task(self._fly(mark, probe))
-        await asyncio.wait({flight}, timeout=0 if self._is_far(probe) else PATIENCE)
-        if not flight.done():
-            self._waiting.setdefault(mark, set()).add(asker)
+        flight = self._flights.get(mark) or self._started(mark, probe, asker.namespace)
+        if flight is None or flight.task is None:
+            return
+        # Where there are so many probes ahead, waiting is in vain.
+        is_far = not flight.turn.done() and flight.lane.ahead(asker.namespace) > THREADS * 4
+        flight.join(asker.namespace)
+        await asyncio.wait({flight.task}, timeout=0 if is_far else PATIENCE)
+        if not flight.task.done():
+            flight.waiting.add(asker)
 
-    def _is_far(self, probe: Probe) -> bool:
-        """Whether there are so many probes ahead that waiting is in vain."""
-        return self._lane(probe).users > THREADS * 4
-
-    async def _fly(self, mark: str, probe: Probe) -> None:
+    def _started(self, mark: str, probe: Probe, namespace: str) -> _Flight | None:
+        """Start a probe; None where there is no way to its issuer now."""
         lane = self._lane(probe)
+        if lane is None:
+            said = "is not asked yet: too many addresses are asked already"
+            self._note(mark, namespace, Finding(Verdict.UNKNOWN, said))
+            return None
+        flight = self._flights[mark] = _Flight(lane, asyncio.get_running_loop().create_future())
         lane.users += 1
+        flight.task = asyncio.create_task(self._fly(mark, flight, probe, namespace))
+        return flight
+
+    async def _fly(self, mark: str, flight: _Flight, probe: Probe, namespace: str) -> None:
         try:
-            await asyncio.sleep(lane.wait())
-            # The issuer may have asked for patience meanwhile.
-            await asyncio.sleep(max(0.0, lane.until - time.monotonic()))
-            finding = await self._found(lane, probe)
+            finding = await self._found(mark, flight, probe)
         finally:
-            lane.users -= 1
+            flight.lane.users -= 1
             del self._flights[mark]
-        self._note(mark, probe, finding)
-        for asker in self._waiting.pop(mark, ()):
+        self._note(mark, namespace, finding)
+        for asker in flight.waiting:
             self._news(asker)
 
-    async def _found(self, lane: _Lane, probe: Probe) -> Finding:
-        if not lane.breaker.allow(time.monotonic()):
+    async def _found(self, mark: str, flight: _Flight, probe: Probe) -> Finding:
+        lane = flight.lane
+        work = functools.partial(asked, probe, functools.partial(lane.way, probe.address))
+        try:
+            with errors.boundary(_bug):
+                finding = await lane.run(flight.turn, mark, work, TIMEOUT + GRACE)
+        except errors.Error as error:
+            finding = Finding(Verdict.UNKNOWN, _said(error))
+        if finding is None:
             paused = lane.breaker.error
             return Finding(Verdict.UNKNOWN, paused.message if paused else "is left alone for a moment")
-        finding = await lane.run(probe)
         metrics.PROBES.labels(probe.issuer.name, str(finding.verdict)).inc()
         return finding
 
-    def _note(self, mark: str, probe: Probe, finding: Finding) -> None:
-        now = time.monotonic()
-        history = checks.noted(self._known.get(mark), finding, now)
-        self._known[mark] = history
-        self._known.move_to_end(mark)
-        self._due[mark] = now + checks.pause(history, probe.every, self.over, chance())
-        while len(self._known) > REMEMBERED:
-            oldest, _ = self._known.popitem(last=False)
-            self._due.pop(oldest, None)
+    def _note(self, mark: str, namespace: str, finding: Finding) -> None:
+        self._known.put(mark, namespace, checks.noted(self._known.get(mark), finding, time.monotonic()))
 
     def _mark(self, probe: Probe) -> str:
         issuer = probe.issuer
         config = issuer.config.model_dump_json() if issuer.config else ""
         return self._keys.of_entries(f"{issuer.name} {probe.address} {config}", probe.parts)
 
-    def _lane(self, probe: Probe) -> _Lane:
-        at = (probe.address, probe.scope)
-        lane = self._lanes.get(at)
-        if lane is None:
-            lane = self._lanes[at] = _Lane(
-                probe.address, probe.issuer.pace, self._trust if probe.scope.private else None
-            )
-            for key, idle in [pair for pair in self._lanes.items() if not pair[1].users][: len(self._lanes) - LANES]:
-                idle.close()
-                del self._lanes[key]
-        return lane
+    def _lane(self, probe: Probe) -> Lane | None:
+        """Return the lane to the issuer's host, whatever the path; None where too many are in use.
+
+        Where many issuers may be behind one host, those of one name do not hold up the others.
+        """
+        issuer, private = probe.issuer, probe.scope.private
+        apart = issuer.name if private or issuer.name == "custom" else ""
+        trust = self._trust if private else None
+        place = (endpoints.origin(probe.address), probe.scope, apart)
+        return self._lanes.at(place, lambda: Lane(issuer.pace, functools.partial(_server, trust)))
 
     def close(self) -> None:
         """Start no more probes."""
         for flight in self._flights.values():
-            flight.cancel()
-        for lane in self._lanes.values():
-            lane.close()
+            if flight.task:
+                flight.task.cancel()
+        self._lanes.close()
+
+
+def _server(trust: ssl.SSLContext | None, address: str) -> wire.Server:
+    return wire.Server(address, trust or wire.trust(), MAX_ANSWER)
 
 
 def _said(error: errors.Error) -> str:
