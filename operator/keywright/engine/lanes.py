@@ -62,7 +62,7 @@ class Lane:
 
     async def _give(self) -> None:
         """Give turns, each with a slot of its own."""
-        while self._turns:
+        while self._is_awaited():
             await self._slots.acquire()
             await asyncio.sleep(self._bucket.take(time.monotonic()))
             while (left := self._until - time.monotonic()) > 0:  # noqa: ASYNC110 - it may ask for more meanwhile
@@ -72,17 +72,23 @@ class Lane:
             else:
                 self._slots.release()
 
-    def _next(self) -> asyncio.Future[None] | None:
-        while self._turns:
-            namespace, waiting = self._turns.popitem(last=False)
+    def _is_awaited(self) -> bool:
+        """Whether a turn is waited for: those that came in another namespace's queue are not, and go."""
+        for namespace, waiting in list(self._turns.items()):
             while waiting and waiting[0].done():
                 waiting.popleft()
-            if waiting:
-                turn = waiting.popleft()
-                if waiting:
-                    self._turns[namespace] = waiting  # behind all others
-                return turn
-        return None
+            if not waiting:
+                del self._turns[namespace]
+        return bool(self._turns)
+
+    def _next(self) -> asyncio.Future[None] | None:
+        if not self._is_awaited():
+            return None
+        namespace, waiting = self._turns.popitem(last=False)
+        turn = waiting.popleft()
+        if waiting:
+            self._turns[namespace] = waiting  # behind all others
+        return turn
 
     async def run(
         self, turn: asyncio.Future[None], mark: str, work: Callable[[], tuple[Finding, bool]], longest: float
