@@ -90,7 +90,7 @@ class Diary:
         coming = [at for at in (record.next_ending, record.next_check) if at is not None]
         if not record.endings_known and b'"expiresAt"' in record.status:
             # Its store was out when it was looked at first.
-            self.recall(record)
+            self._soon(record)
         elif coming:
             self.reminders.set(record.key, min(coming))
         else:
@@ -98,6 +98,15 @@ class Diary:
 
     def recall(self, record: Record) -> None:
         """Look soon whether there is something to say, or to ask, of an object that was just listed."""
-        checked = b'"credentials"' in record.status and not record.spec_model().refresh_seconds
+        spec, share = record.spec_model(), pacing.fraction(str(record.key))
+        asked = [each.check.every_seconds for each in spec.credentials if each.check.liveness != "Off"]
+        if asked and min(asked) < spec.refresh_seconds:
+            # When its issuers were asked last, nobody knows any more.
+            at = time.time() + min(asked) * share
+            self.refreshes.set(record.key, min(at, self.refreshes.at(record.key) or at))
+        checked = b'"credentials"' in record.status and not spec.refresh_seconds
         if checked or b'"expiresAt"' in record.status:
-            self.reminders.after(record.key, RECALLED * pacing.fraction(str(record.key)))
+            self._soon(record)
+
+    def _soon(self, record: Record) -> None:
+        self.reminders.after(record.key, RECALLED * pacing.fraction(str(record.key)))
