@@ -184,14 +184,15 @@ def raised() -> Iterator[tuple[str, Reason]]:
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(attr=name), args=[ast.Attribute(value=ast.Name(id="Reason"), attr=reason), *_]
+                    func=ast.Attribute(attr=name) | ast.Name(id=name),
+                    args=[ast.Attribute(value=ast.Name(id="Reason"), attr=reason), *_],
                 ):
                     yield name, Reason[reason]
 
 
 def test_reasons_are_told_where_they_are_raised() -> None:
     by_person = {reason for name, reason in raised() if name == "Stalled"}
-    by_time = {reason for name, reason in raised() if name in ("Retry", "Outage")}
+    by_time = {reason for name, reason in raised() if name in ("Retry", "Outage", "Held")}
 
     assert by_time
     assert by_time - set(reference.WAITING) == set()
