@@ -121,7 +121,9 @@ def test_a_page_tells_every_field_and_nothing_else(kind: type[kinds.Kind]) -> No
     page = reference.kind(kind)
     parts = page.split("\n## ")[1:]
 
-    for part, model in zip(parts, (kind.Spec, kind.Status), strict=True):
+    models = [each for each in (kind.Spec, kind.Status) if each]
+
+    for part, model in zip(parts, models, strict=True):
         told = [row[0].strip("`") for row in cells(part)][2:]
         assert told == list(fields(crd.structural(model, ""), ""))
 

@@ -58,7 +58,7 @@ def manifest(kind: type[Kind]) -> Json:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "subresources": {"status": {}},
+        **({"subresources": {"status": {}}} if kind.Status else {}),
         "additionalPrinterColumns": [_column(each) for each in kind.columns],
         "schema": {"openAPIV3Schema": _root(kind)},
     }
@@ -104,9 +104,10 @@ def structural(model: type[schema.Spec], path: str) -> Json:
 
 
 def _root(kind: type[Kind]) -> Json:
-    status = _told(structural(kind.Status, "status"))
-    # The one default: without it kstatus takes an object for current that nobody has looked at yet.
-    status["default"] = {"observedGeneration": -1}
+    status: Json = {}
+    if kind.Status:
+        # The one default: without it kstatus takes an object for current that nobody has looked at yet.
+        status["status"] = _told(structural(kind.Status, "status")) | {"default": {"observedGeneration": -1}}
     return {
         "type": "object",
         "description": _text(kind.__doc__ or ""),
@@ -116,7 +117,7 @@ def _root(kind: type[Kind]) -> Json:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": _told(structural(kind.Spec, "spec")),
-            "status": status,
+            **status,
         },
     }
 

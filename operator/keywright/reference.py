@@ -119,7 +119,7 @@ def kind(of: type[Kind]) -> str:
             f"`kubectl explain {singular}.spec` tells the same as this page, of the version in the cluster. "
             "The reasons and messages of its conditions are in [Conditions](conditions.md).\n",
             _fields("spec", crd.structural(of.Spec, "spec")),
-            _fields("status", crd.structural(of.Status, "status")),
+            *((_fields("status", crd.structural(of.Status, "status")),) if of.Status else ()),
         ]
     )
 

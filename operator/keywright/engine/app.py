@@ -86,7 +86,8 @@ class App:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of ours that are served: what is switched off is neither listed nor watched."""
-        return tuple(each for each in KINDS if each != CLUSTER_KIND or self._settings.cluster_stores)
+        served = (name for name, kind in KINDS.items() if kind.watched)
+        return tuple(each for each in served if each != CLUSTER_KIND or self._settings.cluster_stores)
 
     async def run(self) -> None:
         """Run until cancelled; ``observe`` may be called once ``ready`` is set."""

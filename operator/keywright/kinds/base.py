@@ -56,11 +56,12 @@ class Kind(abc.ABC):
         namespaced: whether its objects live in namespaces.
         columns: what ``kubectl get`` prints.
         selectable: fields by which ``--field-selector`` may select, as JSONPath.
+        watched: whether the engine is told of every change of its objects.
 
     Attributes:
         kind: as in manifests.
         Spec: model of the spec.
-        Status: model of the status.
+        Status: model of the status; None where objects have none.
         example: a manifest that the docs begin with.
     """
 
@@ -70,8 +71,9 @@ class Kind(abc.ABC):
     namespaced: ClassVar[bool]
     columns: ClassVar[tuple[Column, ...]]
     selectable: ClassVar[tuple[str, ...]]
+    watched: ClassVar[bool]
     Spec: ClassVar[type[schema.Spec]]
-    Status: ClassVar[type[schema.Spec]]
+    Status: ClassVar[type[schema.Spec] | None]
     example: ClassVar[str]
 
     def __init_subclass__(
@@ -82,11 +84,12 @@ class Kind(abc.ABC):
         namespaced: bool = True,
         columns: tuple[Column, ...] = (READY, REASON, AGE, MESSAGE),
         selectable: tuple[str, ...] = (),
+        watched: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         cls.kind, cls.plural, cls.short_name = cls.__name__, plural, short_name
-        cls.namespaced, cls.columns, cls.selectable = namespaced, columns, selectable
+        cls.namespaced, cls.columns, cls.selectable, cls.watched = namespaced, columns, selectable, watched
 
     @classmethod
     @abc.abstractmethod
