@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ..members import members
 from .apikeysecret import ApiKeySecret, ApiKeySecretSpec
+from .auditsegment import AuditSegment, AuditSegmentSpec
 from .base import API_VERSION, GROUP, VERSION, Column, Kind
 from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
@@ -25,6 +26,8 @@ __all__ = [
     "VERSION",
     "ApiKeySecret",
     "ApiKeySecretSpec",
+    "AuditSegment",
+    "AuditSegmentSpec",
     "Check",
     "ClusterKeyStore",
     "ClusterKeyStoreSpec",

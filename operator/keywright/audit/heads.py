@@ -1,0 +1,98 @@
+"""Heads: the signed line that vouches for all records of a log so far, and the key that signs it.
+
+What is signed is the body of a C2SP checkpoint (https://c2sp.org/tlog-checkpoint): origin, size and root of the tree,
+a line each. Kept outside the cluster, a head is a witness: who edits a record or cuts the log off cannot make one that
+fits it.
+
+Does not belong here: where heads go (``trail``), where the key is kept (``engine/installkeys.py``, ``local``).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ..secret import SecretValue
+from .record import HeadPart
+
+#: How a head begins where it is printed, and how a key does.
+HEAD, KEY = "keywright-audit-head", "keywright-audit-key"
+_HEAD_LINE = re.compile(
+    rf"{HEAD} (?P<log>[a-z0-9][-a-z0-9]{{0,60}}[a-z0-9]) (?P<size>[0-9]{{1,15}}) (?P<root>[0-9a-f]{{64}})"
+    r" (?P<key>[0-9a-f]{16}) (?P<signature>[A-Za-z0-9+/]{86}==)"
+)
+_KEY_LINE = re.compile(rf"{KEY} (?P<id>[0-9a-f]{{16}}) (?P<public>[0-9a-f]{{64}})")
+
+Head = HeadPart
+
+
+class SigningKey:
+    """What signs the heads of a log.
+
+    Args:
+        seed: 32 random bytes.
+    """
+
+    __slots__ = ("_key", "id", "public")
+
+    def __init__(self, seed: SecretValue) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed.reveal())
+        #: The public key (hex), and its name.
+        self.public = self._key.public_key().public_bytes_raw().hex()
+        self.id = key_id(self.public)
+
+    def sign(self, log: str, size: int, root: bytes) -> Head:
+        """Return the head of a log of so many records."""
+        signature = self._key.sign(_body(log, size, root.hex()))
+        told = base64.b64encode(signature).decode()
+        return Head(log=log, size=size, root=root.hex(), key=self.id, signature=told)
+
+
+def key_id(public: str) -> str:
+    """Return the name of a public key (hex)."""
+    return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:16]
+
+
+def is_signed(head: Head, public: str) -> bool:
+    """Whether a head was signed with the private half of a key (hex)."""
+    with contextlib.suppress(InvalidSignature, ValueError):
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(
+            base64.b64decode(head.signature), _body(head.log, head.size, head.root)
+        )
+        return True
+    return False
+
+
+def _body(log: str, size: int, root: str) -> bytes:
+    return f"keywright.dev/audit/{log}\n{size}\n{base64.b64encode(bytes.fromhex(root)).decode()}\n".encode()
+
+
+def printed(head: Head) -> str:
+    """Return a head as it is printed: one line."""
+    return f"{HEAD} {head.log} {head.size} {head.root} {head.key} {head.signature}"
+
+
+def printed_key(public: str) -> str:
+    """Return a public key as it is printed: one line."""
+    return f"{KEY} {key_id(public)} {public}"
+
+
+def found_in(lines: Iterable[str]) -> Iterator[Head]:
+    """Yield the heads in a text, such as what a cluster keeps of the operator's output."""
+    for line in lines:
+        for match in _HEAD_LINE.finditer(line):
+            yield Head(size=int(match["size"]), **{name: match[name] for name in ("log", "root", "key", "signature")})
+
+
+def keys_in(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the public keys in a text."""
+    for line in lines:
+        for match in _KEY_LINE.finditer(line):
+            if key_id(match["public"]) == match["id"]:
+                yield match["public"]

@@ -1,0 +1,38 @@
+"""The form in which records are kept and carried: lines of JSON, each a record or a head.
+
+A head stands behind the last record that it vouches for. Files of a workstation, exports and archives are such lines;
+in a cluster, a segment holds some of the records and the head behind them.
+
+Does not belong here: whether they are whole (``verify``).
+"""
+
+from __future__ import annotations
+
+from .record import HeadPart as Head
+from .record import Part, canonical, dump
+
+#: How the line of a head begins: no record does.
+_MARK = b'{"head":'
+
+
+class _HeadLine(Part):
+    head: Head
+
+
+def head_line(head: Head) -> bytes:
+    """Return a head as a line."""
+    return canonical({"head": dump(head)})
+
+
+def is_head(line: bytes) -> bool:
+    """Whether a line says to be a head."""
+    return line.startswith(_MARK)
+
+
+def read_head(line: bytes) -> Head:
+    """Read the line of a head.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _HeadLine.model_validate_json(line).head
