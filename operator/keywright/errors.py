@@ -169,6 +169,8 @@ class Reason(enum.StrEnum):
     """Somebody else changed the object at the same moment."""
     AUDIT_UNAVAILABLE = "AuditUnavailable"
     """Nothing can be recorded, so nothing is done that must not be done unrecorded."""
+    AUDIT_NEARLY_FULL = "AuditNearlyFull"
+    """The audit trail has little room left."""
     AUDIT_TAMPERED = "AuditTampered"
     """The audit trail is not as it was written."""
     NOT_LEADER = "NotLeader"

@@ -94,6 +94,23 @@ CREDENTIALS = Gauge(
     ["namespace", "verdict"],
     registry=None,
 )
+AUDIT_READY = Gauge(
+    "keywright_audit_ready", "1 if records can be written, 0 if not; as of the last try.", registry=REGISTRY
+)
+AUDIT_RECORDS = Counter("keywright_audit_records_total", "Records written to the audit trail.", registry=REGISTRY)
+AUDIT_SEGMENTS = Counter(
+    "keywright_audit_segments_total",
+    "Writes to the API server for the audit trail, each with many records.",
+    registry=REGISTRY,
+)
+AUDIT_WAITING = Gauge("keywright_audit_waiting_records", "Records that wait to be written.", registry=REGISTRY)
+AUDIT_LOST = Counter(
+    "keywright_audit_lost_records_total",
+    "Records given up because nothing could be written for too long; their number is recorded.",
+    registry=REGISTRY,
+)
+AUDIT_BYTES = Gauge("keywright_audit_bytes", "Bytes of all audit segments in the cluster.", registry=REGISTRY)
+AUDIT_CAPACITY = Gauge("keywright_audit_capacity_bytes", "Bytes that they may have.", registry=REGISTRY)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(
     "keywright_watch_last_event_timestamp_seconds",

@@ -32,6 +32,9 @@ SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 #: How finely the metrics of age tell objects apart: per namespace by default, so that their number stays bounded.
 Detail = Literal["namespace", "object"]
 
+#: Whether what must be recorded before it is done waits for that, goes on and is told later, or nothing is recorded.
+AuditMode = Literal["require", "best-effort", "off"]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
@@ -73,6 +76,10 @@ class Settings:
     """File of forms that credentials have, beside and instead of those that are built in; None: there is none."""
     condemn_seconds: float = 600.0
     """How long an issuer must refuse a credential, three times at least, before that is believed."""
+    audit_mode: AuditMode = "require"
+    """Whether acts that must be recorded before they are done stop while nothing can be recorded; syncs never do."""
+    audit_capacity: int = 64
+    """MiB that all audit segments together may have."""
     metrics_detail: Detail = "namespace"
     """Whether age and last success are told per namespace or per object."""
     ghost_check_seconds: float = 600.0
