@@ -58,6 +58,12 @@ class EventReason(enum.StrEnum):
     """A key ends soon: said once for each time that `warnBeforeExpiry` names."""
     EXPIRED = "Expired"
     """A key has ended."""
+    AUDIT_UNAVAILABLE = "AuditUnavailable"
+    """Nothing can be recorded in the audit trail. On the operator's Lease."""
+    AUDIT_NEARLY_FULL = "AuditNearlyFull"
+    """The audit trail has little room left. On the operator's Lease."""
+    AUDIT_RESTORED = "AuditRestored"
+    """Records are written to the audit trail again. On the operator's Lease."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -243,6 +249,8 @@ _WARNINGS = frozenset(
         EventReason.PREVIOUS_VERSION,
         EventReason.EXPIRING_SOON,
         EventReason.EXPIRED,
+        EventReason.AUDIT_UNAVAILABLE,
+        EventReason.AUDIT_NEARLY_FULL,
     }
 )
 

@@ -55,11 +55,20 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
+{{- if ne .Values.audit.mode "off" }}
+# Neither changed nor deleted: that is for those who archive.
+- apiGroups: [keywright.dev]
+  resources: [auditsegments]
+  verbs: [get, list, create]
+{{- end }}
 {{- if .Values.watchNamespaces }}
+{{- if ne .Values.audit.mode "off" }}
+{{ include "keywright.eventRules" . }}
+{{- end }}
 - apiGroups: [""]
   resources: [secrets]
   {{- if not .Values.clusterStores.enabled }}
-  resourceNames: [keywright-install-keys]
+  resourceNames: [keywright-install-keys, keywright-audit-key]
   {{- end }}
   verbs: [get]
 - apiGroups: [""]

@@ -16,7 +16,7 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from .. import errors, metrics, pacing
@@ -24,7 +24,6 @@ from ..errors import Reason
 from ..settings import AuditMode
 from . import heads
 from .chain import stamp
-from .heads import SigningKey
 from .record import Entry, Type, Who, parted
 from .writer import Writer
 
@@ -72,7 +71,6 @@ class Trail:
     ) -> None:
         self.who, self._mode, self._tell, self._committed = who, mode, tell, committed
         self._writer: Writer | None = None
-        self._capacity = 0
         self._waiting: collections.deque[_Waiting] = collections.deque()
         self._flying: list[_Waiting] = []
         self._stirred = asyncio.Event()
@@ -125,6 +123,11 @@ class Trail:
         self._withdraw(waiting)
         said = f"nothing can be recorded: {self._trouble.message}" if self._trouble else "nothing was recorded in time"
         raise errors.Retry(Reason.AUDIT_UNAVAILABLE, said, self._trouble.hint if self._trouble else _HINT)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is recorded at all."""
+        return self._mode != "off"
 
     @property
     def trouble(self) -> errors.Error | None:
@@ -191,24 +194,31 @@ class Trail:
 
     # Writing.
 
-    async def run(self, api: Any, namespace: str, key: SigningKey, *, epoch: int, capacity: int) -> None:
+    async def run(self, make: Callable[[], Awaitable[Writer]]) -> None:
         """Write what is recorded, until cancelled.
 
         Args:
-            api: connection to the cluster.
-            namespace: where segments are.
-            capacity: bytes that all segments together may have.
+            make: returns what writes, once its key is there; tried again where it fails.
         """
         if self._mode == "off":
             return
-        self._capacity = capacity
-        self._writer = Writer(api, namespace, key, who=self.who, epoch=epoch, capacity=capacity)
-        metrics.AUDIT_CAPACITY.set(capacity)
-        _print(heads.printed_key(key.public))
+        self._writer = await self._made(make)
+        metrics.AUDIT_CAPACITY.set(self._writer.capacity)
+        _print(heads.printed_key(self._writer.public))
         loops: tuple[Coroutine[Any, Any, None], ...] = (self._write_all(), self._print_heads(), self._measure())
         async with asyncio.TaskGroup() as tasks:
             for each in loops:
                 tasks.create_task(each)
+
+    async def _made(self, make: Callable[[], Awaitable[Writer]]) -> Writer:
+        failures = 0
+        while True:
+            try:
+                return await make()
+            except errors.Error as error:
+                failures += 1
+                self._fails(error)
+                await asyncio.sleep(_pause(failures))
 
     async def _write_all(self) -> None:
         assert self._writer  # noqa: S101 - set by run
@@ -219,10 +229,10 @@ class Trail:
                 self._flying = self._take()
             try:
                 places = await self._writer.write([(each.entry, each.at) for each in self._flying])
-            except errors.Error as error:
+            except Exception as foreign:  # noqa: BLE001 - a bug here must not stop syncs
                 failures += 1
-                self._fails(error)
-                await asyncio.sleep(pacing.backoff(failures, random.random(), first=0.2, longest=15.0))  # noqa: S311
+                self._fails(foreign if isinstance(foreign, errors.Error) else _bug(foreign))
+                await asyncio.sleep(_pause(failures))
                 continue
             failures = 0
             self._wrote(places)
@@ -253,9 +263,10 @@ class Trail:
         """Tell, once, that there is little room left."""
         assert self._writer  # noqa: S101 - set by run
         metrics.AUDIT_BYTES.set(self._writer.total)
-        high = self._writer.total > ALARM * self._capacity
+        capacity = self._writer.capacity
+        high = self._writer.total > ALARM * capacity
         if high and not self._alarmed:
-            said = f"the audit trail has more than {ALARM:.0%} of its {self._capacity // 1024 // 1024} MiB"
+            said = f"the audit trail has more than {ALARM:.0%} of its {capacity // 1024 // 1024} MiB"
             log.warning("%s. Archive old logs: keywright audit archive", said)
             self._tell(errors.Retry(Reason.AUDIT_NEARLY_FULL, said, "Archive old logs: keywright audit archive"))
         self._alarmed = high
@@ -305,6 +316,15 @@ class Trail:
 def _measure(entry: Entry) -> int:
     """Return the bytes that an entry takes, by and large."""
     return 600 + sum(200 + len(each.key) + len(each.path or "") + len(each.store or "") for each in entry.keys or ())
+
+
+def _pause(failures: int) -> float:
+    return pacing.backoff(failures, random.random(), first=0.2, longest=15.0)  # noqa: S311
+
+
+def _bug(foreign: Exception) -> errors.Error:
+    said = f"Keywright failed to write a record ({type(foreign).__name__} at {errors.place_of(foreign)})"
+    return errors.Retry(Reason.INTERNAL_ERROR, said)
 
 
 def _print(line: str) -> None:

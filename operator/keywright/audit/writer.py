@@ -51,7 +51,9 @@ class Writer:
         self, api: cluster.Cluster, namespace: str, key: SigningKey, *, who: Who, epoch: int, capacity: int
     ) -> None:
         self._api, self._namespace, self._key = api, namespace, key
-        self._who, self._epoch, self._capacity = who, epoch, capacity
+        self._who, self._epoch = who, epoch
+        #: Bytes that all segments together may have.
+        self.capacity = capacity
         self._chain: Chain | None = None
         self._before, self._number, self._bytes, self._began = "", 0, 0, 0.0
         #: What a log begins with, until that is written.
@@ -62,6 +64,11 @@ class Writer:
         self.total = 0
         #: Intents of the log before that have no outcome.
         self.open: list[Row] = []
+
+    @property
+    def public(self) -> str:
+        """Public half of the key that signs (hex)."""
+        return self._key.public
 
     @property
     def head(self) -> Head | None:
@@ -110,8 +117,8 @@ class Writer:
             self._unsure = segment.body(self._namespace, batch, self._number, self._before), batch
         body, batch = self._unsure
         size = int(body["metadata"]["annotations"][segment.BYTES])
-        if self.total + size > self._capacity:
-            raise full(self._capacity)
+        if self.total + size > self.capacity:
+            raise full(self.capacity)
         await self._create(body)
         chain.commit(batch)
         self._unsure, self._opening = None, []

@@ -143,6 +143,16 @@ SECTION = Section.CLUSTER
     help="How long an issuer must refuse a credential before that is believed. Default: 600.",
 )
 @click.option(
+    "--audit-mode",
+    type=click.Choice(["require", "best-effort", "off"]),
+    help="What acts do that must be recorded first, while nothing can be; syncs go on. Default: require.",
+)
+@click.option(
+    "--audit-capacity",
+    type=click.IntRange(1, 4096),
+    help="MiB that the audit segments in the cluster may have. Default: 64.",
+)
+@click.option(
     "--metrics-detail", type=click.Choice(["namespace", "object"]), help="Grain of age metrics. Default: namespace."
 )
 @click.option(
@@ -183,12 +193,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _run(chosen: Settings) -> Exit:
     """Run until stopped, or until the Lease is lost; return the exit code."""
     from .. import cluster, health, lease
+    from ..engine import record_keeping
     from ..engine.app import App
 
     logs.watch_loop(asyncio.get_running_loop())
     api = await cluster.Cluster.connect(chosen)
     held = lease.Lease(api, chosen.namespace, chosen.identity, chosen.lease_seconds)
-    app = App(chosen, api, held)
+    app = App(chosen, api, held, await record_keeping.identity(chosen, api))
     probes = health.Health(lambda: not held.held or app.ready.is_set())
     beat = asyncio.create_task(probes.beat())
     runner = await probes.serve(chosen.listen) if chosen.listen else None

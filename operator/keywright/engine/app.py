@@ -16,14 +16,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, issuers, lease, metrics, wire
+from ..audit.record import Who
+from ..audit.writer import Writer
 from ..decide import marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
-from . import catalog, installkeys, target
+from . import catalog, installkeys, record_keeping, target
 from .ages import Ages
 from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
 from .checker import Checker
 from .checkup import Checkup
+from .chronicle import Chronicle
 from .credentials import ClusterCredentials
 from .fetch import KEPT_SECONDS, Fetcher
 from .gather import Gatherer
@@ -54,11 +57,15 @@ class App:
     Args:
         api: connection to the cluster, fenced by the Lease.
         held: the Lease.
+        who: this operator, as the API server knows it.
     """
 
-    def __init__(self, settings: Settings, api: cluster.Cluster, held: lease.Lease) -> None:
+    def __init__(self, settings: Settings, api: cluster.Cluster, held: lease.Lease, who: Who) -> None:
         self._settings, self._api, self._lease = settings, api, held
         self._recorder = events.Recorder(api, settings.identity)
+        self._trail = record_keeping.trail(settings, self._recorder, who, self._recorded)
+        self._chronicle = Chronicle(self._trail)
+        self._recording: asyncio.Task[None] | None = None
         self._namespaces = Mirror(api, cluster.NAMESPACES, catalog.Namespace, self._namespace_changed)
         self._scopes: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._secrets = [
@@ -70,7 +77,7 @@ class App:
         #: Names of the Secrets that say to belong to an object, or to have entries of one.
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
-        self._reporter = Reporter(api, self._recorder, self._other_than_known)
+        self._reporter = Reporter(api, self._recorder, self._chronicle, self._other_than_known)
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
@@ -95,6 +102,7 @@ class App:
         metrics.REGISTRY.register(Ages(self._loop.records, by_object=self._settings.metrics_detail == "object"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run())
+            self._recording = tasks.create_task(self._trail.run(self._writer))
             tasks.create_task(self._namespaces.run())
             for mirror in self._secrets:
                 tasks.create_task(mirror.run())
@@ -122,10 +130,11 @@ class App:
             terminating=self._terminating,
             own_namespace=self._settings.namespace,
         )
+        behind = self._chronicle.is_behind
         # Refreshes went on until the former leader's last sign of life; without one nothing was due.
         alive = self._lease.previous_alive or time.time()
         knows, count = (self._catalog.as_told, self._catalog.reads_all), self._settings.concurrency
-        return Loop(reconciler, self._reporter, *knows, concurrency=count, alive_before=alive)
+        return Loop(reconciler, self._reporter, *knows, concurrency=count, alive_before=alive, behind=behind)
 
     def _credentials(self, record: StoreRecord, namespace: str) -> ClusterCredentials:
         home = record.namespace or self._settings.namespace
@@ -147,8 +156,28 @@ class App:
                 await self._recorder.drain()
         except TimeoutError:
             log.warning("some Events were not written before the end")
+        await self._close_the_trail()
         self._catalog.close()
         self._prober.close()
+
+    async def _close_the_trail(self) -> None:
+        if not self._lease.held:
+            return
+        try:
+            async with asyncio.timeout(3):
+                self._chronicle.sweep(everything=True)
+                await self._trail.drain()
+                if self._recording:
+                    self._recording.cancel()
+                await self._trail.close()
+        except (TimeoutError, errors.Error):
+            log.warning("the audit trail was not closed in order; the next leader will say so")
+
+    async def _writer(self) -> Writer:
+        return await record_keeping.writer(self._settings, self._api, self._trail.who, self._lease.epoch)
+
+    def _recorded(self) -> None:
+        """Take note of a segment that was written."""
 
     def observe(self, kind: str, event: str | None, item: cluster.Json) -> None:
         """Take note of an object of ours.
@@ -282,6 +311,7 @@ class App:
         while True:
             await asyncio.sleep(KEPT_SECONDS)
             self._fetcher.sweep()
+            self._chronicle.sweep()
 
     # Ghosts.
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from .. import cluster, errors, metrics, pacing
 from ..decide import report
@@ -39,6 +40,7 @@ class Loop:
         reads_all: whether one read of the store of an identifier gives all of its keys.
         concurrency: objects worked on at the same time.
         alive_before: Unix time until which somebody is known to have refreshed objects.
+        behind: whether a status tells acts that are not recorded yet.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Loop:
         *,
         concurrency: int,
         alive_before: float,
+        behind: Callable[[dict[str, Any]], bool] = lambda _: False,
     ) -> None:
+        self._behind = behind
         self._reconciler, self._reporter, self._calm = reconciler, reporter, reconciler.calm
         self._as_told, self._alive_before = as_told, alive_before
         self._slots = Slots(concurrency)
@@ -381,7 +385,7 @@ class Loop:
         refreshed = status.get("lastHandledRefresh", "") == record.refresh[:256]
         if not (record.ready and handled and refreshed and self._reconciler.as_written(record)):
             return False
-        if not all(map(self._as_told, record.uses)):
+        if self._behind(status) or not all(map(self._as_told, record.uses)):
             return False
         record.ask = False
         self.diary.refresh(record, self._alive_before)

@@ -5,18 +5,19 @@ Does not belong here: the wording (``decide/report.py``), how Events are written
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import cluster, errors, kinds, pacing
-from ..decide import checks, report, sync
+from ..decide import checks, report
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
+from . import statuses
 from .assemble import Gathered
 from .catalog import StoreRecord
 from .checker import Refused, refused_as_dead
+from .chronicle import Chronicle
 from .endings import ENDING, ENDS, Endings, fields
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
@@ -31,17 +32,6 @@ SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MI
 
 _ALL_KEPT = "Secrets keep what they hold."
 
-#: Why a target holds what somebody else says.
-NOT_OURS = frozenset(
-    {
-        Reason.DRIFT_CONTESTED,
-        Reason.KEY_OWNED_ELSEWHERE,
-        Reason.TARGET_EXISTS,
-        Reason.TARGET_MISSING,
-        Reason.TARGET_OWNED_ELSEWHERE,
-    }
-)
-
 
 class Reporter:
     """Tells people.
@@ -55,9 +45,10 @@ class Reporter:
         self,
         api: cluster.Cluster,
         recorder: Recorder,
+        chronicle: Chronicle,
         changed: Callable[[Record, cluster.Json | None], None],
     ) -> None:
-        self._api, self._recorder, self._changed = api, recorder, changed
+        self._api, self._recorder, self._chronicle, self._changed = api, recorder, chronicle, changed
         self._endings = Endings(recorder)
 
     async def in_order(self, record: Record, outcome: Outcome) -> None:
@@ -72,19 +63,21 @@ class Reporter:
         name, store, now = spec.target_name(record.key.name), record.stores, rfc3339()
         old = report.find(before.get("conditions") or [], "Ready")
         dead = next((refused_as_dead(each) for each in outcome.gathered.checked if each.dead), None)
-        state = _dead(record, old, dead, now) if dead else _in_order(name, store, outcome.gathered)
+        state = statuses.dead(record, old, dead, now) if dead else statuses.in_order(name, store, outcome.gathered)
         message = str(state[0]["message"])
         credentials = checks.told(before.get("credentials") or [], outcome.gathered.checked, now)
         endings = await self._endings.told(record, credentials)
         state += endings.conditions
+        history = await self._chronicle.in_order(record, outcome, before, credentials)
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
             **fields(endings),
             "store": store[:2048],
             "keys": f"{len(outcome.gathered.inputs)}/{outcome.gathered.wanted}",
-            "target": _target(name, record.applied, record.working),
-            "versions": _versions(outcome.gathered, outcome.fingerprints),
+            "target": statuses.target(name, record.applied, record.working),
+            "versions": statuses.versions(outcome.gathered, outcome.fingerprints),
             "lastChanged": now if outcome.acts else before.get("lastChanged", now),
+            **history,
         }
         said = SAID_BY_STORE | errors.LOGIN_TROUBLE if outcome.gathered.shared else SAID_BY_STORE
         recovered = old.get("status") == "False" and old.get("reason") not in said and not dead
@@ -113,22 +106,25 @@ class Reporter:
         now = rfc3339()
         emptied = isinstance(error, Emptied)
         silent = emptied or error.reason is Reason.SECRET_MISSING
-        kept = "" if silent else _kept(record, error.reason, missing=missing)
+        kept = "" if silent else statuses.kept(record, error.reason, missing=missing)
         gone = {"target", "versions", "keys", *ENDS} if emptied else ENDS
         before_it = {name: value for name, value in before.items() if name not in gone}
         endings = await self._endings.told(record, [] if emptied else before.get("credentials") or [])
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
+        news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
+        removed = isinstance(error, Emptied) and error.removed
+        tell = removed or (news and not quiet)
+        history = await self._chronicle.refused(record, error, before, removed=removed) if tell else {}
         after = (
             before_it
             | self._base(record, before)
-            | _expected(record, before_it)
-            | {"conditions": report.merged(conditions, state, record.working, now), **fields(endings)}
+            | statuses.expected(record, before_it)
+            | {"conditions": report.merged(conditions, state, record.working, now), **fields(endings), **history}
         )
-        news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
         # Said when it is written: what was decided on an old version is decided, and said, once more.
         if await self._write(record, before, after) and news and not quiet:
             note = f"{error.reason}: {report.explain(error, kept)}"
-            said = EventReason.DELETED if isinstance(error, Emptied) and error.removed else _said_of(error)
+            said = EventReason.DELETED if removed else _said_of(error)
             self._recorder.say(record.regarding, said, "Sync", note, about=error.reason)
 
     async def remind(self, record: Record, checked: Sequence[checks.Checked]) -> None:
@@ -136,7 +132,9 @@ class Reporter:
         before = record.status_json()
         known, now = before.get("credentials") or [], rfc3339()
         news = {each["name"]: each for each in checks.told(known, checked, now)}
-        endings = await self._endings.told(record, [news.get(each.get("name"), each) for each in known])
+        credentials = [news.get(each.get("name"), each) for each in known]
+        await self._chronicle.checked(record, before, credentials)
+        endings = await self._endings.told(record, credentials)
         conditions = before.get("conditions") or []
         others = [each for each in conditions if each.get("type") not in ENDING]
         if (said := report.warned([each.warning for each in checked if each.warning])) and (
@@ -155,6 +153,7 @@ class Reporter:
         fate = "stays" if kept else "goes with it"
         note = f"ApiKeySecret {record.key} was deleted; its Secret {secret} {fate}."
         self._recorder.say(record.regarding, EventReason.DELETED, "Delete", note)
+        self._chronicle.gone(record, secret, kept=kept)
 
     async def store(self, record: StoreRecord, error: errors.Error | None, files: Mapping[str, int]) -> None:
         """Report how a store is, and which files it has read, if that is news.
@@ -217,6 +216,7 @@ class Reporter:
             if (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
                 note = report.explain(error, _ALL_KEPT)
                 self._recorder.say(regarding, _said_of(error), "Check", note, about=error.reason)
+                self._chronicle.store(record, error)
         elif old.get("status") == "False":
             self._recorder.say(regarding, EventReason.RECOVERED, "Check", _answers(record))
 
@@ -257,14 +257,14 @@ class Reporter:
 
     def _say_dead(self, record: Record, dead: Refused) -> None:
         """Say that a key has died that the target holds."""
-        note = f"{dead.reason}: {report.explain(dead, _kept(record, dead.reason, missing=False))}"
+        note = f"{dead.reason}: {report.explain(dead, statuses.kept(record, dead.reason, missing=False))}"
         self._recorder.say(record.regarding, EventReason.REFUSED, "Check", note, about=dead.reason)
 
     def _say_doubts(self, record: Record, gathered: Gathered, told: str) -> None:
         """Say what is not as it should be although all is written, unless the condition has told that already."""
         for event, reason, action, said in (
             (EventReason.REFUSED, Reason.SOURCE_UNUSABLE, "Sync", report.cannot_stand_in(gathered.unusable)),
-            (EventReason.KEY_WARNING, Reason.KEY_WARNING, "Check", report.warned(_warnings(gathered))),
+            (EventReason.KEY_WARNING, Reason.KEY_WARNING, "Check", report.warned(statuses.warnings(gathered))),
             (EventReason.PREVIOUS_VERSION, Reason.PREVIOUS_VERSION, "Check", report.stepped_back(gathered.previous)),
         ):
             if said and said not in told:
@@ -321,80 +321,9 @@ def _said_of(error: errors.Error) -> EventReason:
     return EventReason.REFUSED if isinstance(error, errors.Stalled) else EventReason.FAILED
 
 
-def _dead(record: Record, old: dict[str, Any], dead: Refused, now: str) -> report.Conditions:
-    """Return the conditions of an object whose target is as the stores say, with a dead key in it."""
-    return report.troubled(dead, _kept(record, dead.reason, missing=False), report.since_when(old, dead, now))
-
-
-def _in_order(name: str, store: str, gathered: Gathered) -> report.Conditions:
-    holds = "is made of" if gathered.dropped else "holds"
-    message = f"Secret {name} {holds} {len(gathered.inputs)} of {gathered.wanted} keys from {store}."
-    if gathered.trimmed:
-        message += f" White space around {report.few(sorted(gathered.trimmed))} was left out."
-    return report.in_order(
-        message,
-        missing=gathered.missing,
-        fallbacks=gathered.fallbacks,
-        unused=gathered.unusable,
-        warnings=_warnings(gathered),
-        previous=gathered.previous,
-    )
-
-
-def _warnings(gathered: Gathered) -> list[str]:
-    return [each.warning for each in gathered.checked if each.warning]
-
-
 def _answers(record: StoreRecord) -> str:
     return f"{record.title} answers and accepts the login."
 
 
 def _ready(status: str, reason: Reason, message: str) -> dict[str, Any]:
     return {"type": "Ready", "status": status, "reason": str(reason), "message": message}
-
-
-def _target(name: str, applied: sync.Applied, generation: int) -> dict[str, Any]:
-    return {
-        "name": name,
-        "uid": applied.uid,
-        "resourceVersion": applied.resource_version,
-        "generation": generation,
-        "fingerprint": applied.fingerprint,
-    }
-
-
-def _versions(gathered: Gathered, fingerprints: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"key": key, "fingerprint": mark} | _source(key, gathered) for key, mark in fingerprints.items()]
-
-
-def _source(key: str, gathered: Gathered) -> dict[str, Any]:
-    """Say where the value of an entry comes from: which version of the store's, or its own default."""
-    if key in gathered.absent:
-        return {"fromDefault": True}
-    version, store = gathered.versions.get(key), gathered.fallbacks.get(key)
-    told = {"version": (version or "")[:128], "store": store}
-    return {name: value for name, value in told.items() if value}
-
-
-def _kept(record: Record, reason: Reason, *, missing: bool) -> str:
-    """Say what the target holds meanwhile."""
-    target = record.told_target
-    if reason in NOT_OURS:
-        return ""
-    if missing:
-        return f"Secret {target.get('name')} was deleted and is written again when this is mended."
-    if not target:
-        return "Its Secret is not written yet."
-    versions = sorted({each.get("version", "") for each in record.status_json().get("versions", [])} - {""})
-    held = f"version {versions[0]}" if len(versions) == 1 else "what it holds"
-    return f"Secret {target.get('name')} keeps {held}."
-
-
-def _expected(record: Record, before: dict[str, Any]) -> dict[str, Any]:
-    """Return what an object that was never in order can say of itself: its stores, and that nothing is written."""
-    told: dict[str, Any] = {"store": record.stores[:2048]} if record.stores else {}
-    if "target" not in before:
-        spec = json.loads(record.spec)
-        # How many entries a whole key has is known when it is read.
-        told["keys"] = "0/?" if spec.get("dataFrom") else f"0/{len(spec.get('data') or [])}"
-    return told

@@ -119,6 +119,25 @@ class EntryStatus(Spec):
     """Whether the value is the entry's `default`, because the store had none."""
 
 
+class Act(Spec):
+    """Something that was done for the object, or refused to it."""
+
+    act: Annotated[str, pydantic.StringConstraints(max_length=63)]
+    """What, as Events say it: `Created`, `Updated`, `Repaired`, `Deleted`, `Refused`."""
+    time: Time
+    """When."""
+    reason: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
+    """Why, as conditions say it."""
+    secret: Annotated[str, pydantic.StringConstraints(max_length=253)] | None = None
+    """The Secret that was written or removed."""
+    keys: Annotated[list[DataKey], pydantic.Field(max_length=10)] | None = None
+    """Which keys it changed; the first ten of them."""
+    by: Annotated[str, pydantic.StringConstraints(max_length=253)] | None = None
+    """Who asked for it, where a person did."""
+    record: Annotated[str, pydantic.StringConstraints(max_length=80)] | None = None
+    """Its place in the audit trail: log and number."""
+
+
 class ApiKeySecretStatus(Spec):
     """What was found and done. A projection: nothing is lost when it is."""
 
@@ -142,6 +161,8 @@ class ApiKeySecretStatus(Spec):
     """The entries as they were written last."""
     credentials: Annotated[list[CredentialStatus], ListMap("name"), pydantic.Field(max_length=532)] | None = None
     """The credentials in the Secret: what is known of them, and when they end."""
+    history: Annotated[list[Act], pydantic.Field(max_length=10)] | None = None
+    """The last ten things that were done for the object, the newest first."""
 
 
 class ApiKeySecret(

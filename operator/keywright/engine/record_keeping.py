@@ -1,0 +1,73 @@
+"""The audit trail of an operator: whose it is, its key, and what people are told when nothing can be recorded.
+
+Does not belong here: what is recorded (``chronicle``), how (``audit/``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+
+from .. import cluster, errors, lease
+from ..audit.record import Who
+from ..audit.trail import Trail
+from ..audit.writer import Writer
+from ..errors import Reason
+from ..events import EventReason, Recorder, Regarding
+from ..settings import Settings
+from . import installkeys
+
+MIB = 1024 * 1024
+
+
+def trail(settings: Settings, recorder: Recorder, who: Who, committed: Callable[[], None]) -> Trail:
+    """Return the trail of an operator; people hear of its troubles by Events on the Lease."""
+    regarding = Regarding("Lease", settings.namespace, lease.NAME, "", "coordination.k8s.io/v1")
+
+    def tell(error: errors.Error | None) -> None:
+        if error is None:
+            recorder.say(
+                regarding, EventReason.AUDIT_RESTORED, "Record", "Records are written to the audit trail again."
+            )
+            return
+        nearly = error.reason is Reason.AUDIT_NEARLY_FULL
+        reason = EventReason.AUDIT_NEARLY_FULL if nearly else EventReason.AUDIT_UNAVAILABLE
+        said = f"{error.message[:1].upper()}{error.message[1:]}." + (f" {error.hint}." if error.hint else "")
+        recorder.say(regarding, reason, "Record", said, about=error.message)
+
+    return Trail(who, settings.audit_mode, tell, committed)
+
+
+async def writer(settings: Settings, api: cluster.Cluster, who: Who, epoch: int) -> Writer:
+    """Return what writes the trail.
+
+    Raises:
+        errors.Error: its key cannot be had.
+    """
+    key = await installkeys.signing_key(api, settings.namespace)
+    capacity = settings.audit_capacity * MIB
+    return Writer(api, settings.namespace, key, who=who, epoch=epoch, capacity=capacity)
+
+
+async def identity(settings: Settings, api: cluster.Cluster) -> Who:
+    """Return who this operator is to the API server: the ServiceAccount that its token names."""
+    token = str((await api.credentials()).api_key.get("BearerToken") or "")
+    name = _subject(token)
+    if name.startswith("system:serviceaccount:"):
+        return Who(kind="ServiceAccount", name=name, verified=True, instance=settings.identity[:253])
+    # A client certificate, in development.
+    return Who(kind="Unknown", name=settings.identity[:253], verified=False)
+
+
+def _subject(token: str) -> str:
+    """Return whom a token (JWT) is about; empty where it tells nobody. The API server has accepted it."""
+    body = token.removeprefix("Bearer ").split(".")[1:2]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(body[0] + "=" * (-len(body[0]) % 4)))
+        said = str(claims.get("sub", ""))
+    except (IndexError, ValueError, binascii.Error, AttributeError):
+        return ""
+    return said if re.fullmatch(r"[-:.a-z0-9]{1,253}", said) else ""
