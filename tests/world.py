@@ -343,8 +343,14 @@ class World:
         )
 
     def requests(self, operator: Operator, since: int = 0) -> list[AuditEntry]:
-        """Return what an operator asked of the API server since a mark; its Lease apart."""
-        return [each for each in self.plane.audit(since) if each.user == operator.user and each.resource != "leases"]
+        """Return what an operator asked of the API server since a mark; its Lease and its audit trail apart."""
+        apart = ("leases", "auditsegments")
+        return [each for each in self.plane.audit(since) if each.user == operator.user and each.resource not in apart]
+
+    def segments_written(self, operator: Operator, since: int = 0) -> int:
+        """Count an operator's writes to its audit trail since a mark."""
+        asked = (each for each in self.plane.audit(since) if each.user == operator.user and each.code < 300)
+        return sum((each.verb, each.resource) == ("create", "auditsegments") for each in asked)
 
     def writes(self, operator: Operator, since: int = 0) -> collections.Counter[str]:
         """Count an operator's writes since a mark, by verb and resource."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..rows import Row
 from . import (
+    audit,
     checks,
     cold_start,
     deleted_secrets,
@@ -31,4 +32,5 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "encrypted_file": encrypted_file.run,
     "recognition": recognition.run,
     "checks": checks.run,
+    "audit": audit.run,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from keywright.audit import heads, segment
@@ -10,6 +10,11 @@ from keywright.audit.verify import Verdict, Verifier
 from world import GROUP, World
 
 Json = dict[str, Any]
+
+
+def in_order(segments: Iterable[Json]) -> list[Json]:
+    """Return segments as they follow each other: a log's name begins with the leader's term."""
+    return sorted(segments, key=lambda each: str(each["metadata"]["name"]))
 
 
 class Kept:
@@ -20,8 +25,8 @@ class Kept:
         self.path = f"{GROUP}/namespaces/{world.system}/auditsegments"
 
     def segments(self) -> list[Json]:
-        """Return the segments, those of a log in their order, logs by their names."""
-        return sorted(self.world.must("GET", self.path)["items"], key=lambda each: str(each["metadata"]["name"]))
+        """Return the segments."""
+        return in_order(self.world.must("GET", self.path)["items"])
 
     def lines(self) -> Iterator[bytes]:
         """Yield its lines."""
@@ -37,7 +42,7 @@ class Kept:
     def has(self, kind: str, **fields: Any) -> Json:
         """Wait for a record of a type; return the newest."""
         return self.world.until(
-            lambda: (self.records(kind, **fields) or [None])[-1],
+            lambda: next(reversed(self.records(kind, **fields)), None),
             lambda: f"a record {kind} {fields}; there are {[(each['type'], each['code']) for each in self.records()]}",
         )
 

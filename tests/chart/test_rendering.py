@@ -17,7 +17,7 @@ import yaml
 import helm
 import keywright
 from controlplane import ControlPlane
-from keywright import cli, crd, issuers, settings
+from keywright import cli, crd, issuers, kinds, settings
 from keywright.cli import operator
 
 Json = dict[str, Any]
@@ -105,7 +105,13 @@ SETS: dict[str, tuple[Json, str]] = {
     "pods": (POD_VALUES, ""),
     "digest": ({"image": {"repository": "registry.example.com/k", "digest": DIGEST, "pullPolicy": "Always"}}, ""),
 }
-PLAIN = ["ServiceAccount", *["CustomResourceDefinition"] * 3, *["ClusterRole"] * 5, "ClusterRoleBinding", "Role"]
+PLAIN = [
+    "ServiceAccount",
+    *["CustomResourceDefinition"] * len(kinds.KINDS),
+    *["ClusterRole"] * 5,
+    "ClusterRoleBinding",
+    "Role",
+]
 PLAIN += ["RoleBinding", "Service", "Deployment", "Pod"]
 #: Kinds of the Prometheus operator, with schemas of its own.
 PROMETHEUS = ("ServiceMonitor", "PrometheusRule")

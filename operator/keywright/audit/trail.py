@@ -35,6 +35,8 @@ WAITED, UNWAITED = 0.1, 0.9
 PLACE_SECONDS, INTENT_SECONDS = 2.0, 10.0
 #: Records that wait at most; bytes of them, by and large, that go into one segment.
 MAX_WAITING, MAX_TOGETHER = 20_000, 128 * 1024
+#: Records that are worth a segment at once.
+ENOUGH = 100
 #: Seconds between two heads on stdout, and between two looks at how much there is.
 HEADS, MEASURE = 60.0, 600.0
 #: Share of the capacity at which it is told.
@@ -162,7 +164,8 @@ class Trail:
         while True:
             self._stirred.clear()
             if self._waiting or self._lost:
-                urgent = any(each.urgent for each in self._waiting)
+                # A backlog waits for nothing more.
+                urgent = len(self._waiting) >= ENOUGH or any(each.urgent for each in self._waiting)
                 waited = any(each.place for each in self._waiting)
                 pause = 0.0 if urgent else (WAITED if waited else UNWAITED) + self._written_at - time.monotonic()
                 if pause <= 0:
@@ -274,7 +277,7 @@ class Trail:
     async def _measure(self) -> None:
         assert self._writer  # noqa: S101 - set by run
         while True:
-            await asyncio.sleep(MEASURE if not self._trouble else MEASURE / 20)
+            await asyncio.sleep(MEASURE)
             try:
                 await self._writer.measure()
             except errors.Error as error:

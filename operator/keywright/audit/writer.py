@@ -45,15 +45,25 @@ class Writer:
         who: this operator.
         epoch: its term.
         capacity: bytes that all segments together may have.
+        longest: bytes of one log.
     """
 
     def __init__(
-        self, api: cluster.Cluster, namespace: str, key: SigningKey, *, who: Who, epoch: int, capacity: int
+        self,
+        api: cluster.Cluster,
+        namespace: str,
+        key: SigningKey,
+        *,
+        who: Who,
+        epoch: int,
+        capacity: int,
+        longest: int = MAX_LOG,
     ) -> None:
         self._api, self._namespace, self._key = api, namespace, key
         self._who, self._epoch = who, epoch
         #: Bytes that all segments together may have.
         self.capacity = capacity
+        self._longest, self._logs = longest, 0
         self._chain: Chain | None = None
         self._before, self._number, self._bytes, self._began = "", 0, 0, 0.0
         #: What a log begins with, until that is written.
@@ -118,6 +128,9 @@ class Writer:
         body, batch = self._unsure
         size = int(body["metadata"]["annotations"][segment.BYTES])
         if self.total + size > self.capacity:
+            # Somebody may have archived meanwhile.
+            await self.measure()
+        if self.total + size > self.capacity:
             raise full(self.capacity)
         await self._create(body)
         chain.commit(batch)
@@ -145,7 +158,7 @@ class Writer:
     # Logs.
 
     def _is_over(self, chain: Chain) -> bool:
-        return chain.size > 0 and (self._bytes > MAX_LOG or time.monotonic() - self._began > MAX_AGE)
+        return chain.size > 0 and (self._bytes > self._longest or time.monotonic() - self._began > MAX_AGE)
 
     async def _next(self, chain: Chain) -> Chain:
         """End a log and begin the next one."""
@@ -171,7 +184,9 @@ class Writer:
 
     def _follow(self, previous: Head | None, code: str) -> Chain:
         """Begin a log behind another one."""
-        log = f"{self._epoch:06d}-{os.urandom(8).hex()}"
+        # So that the names of logs are in their order.
+        log = f"{self._epoch:06d}-{self._logs:04d}-{os.urandom(6).hex()}"
+        self._logs += 1
         self._chain = Chain(log, self._epoch, self._key)
         self._before, self._number, self._bytes = previous.log if previous else "", 0, 0
         self._began = time.monotonic()

@@ -12,21 +12,22 @@ import pydantic
 from ..schema import Cel, Spec
 from .base import AGE, Column, Kind
 
-Hex = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]
+LogName = Annotated[str, pydantic.StringConstraints(max_length=62, pattern="^[a-z0-9][-a-z0-9]*$")]
+Hex = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[0-9a-f]{64}$")]
 
 
 class AuditHead(Spec):
     """What vouches for all records of a log so far."""
 
-    log: Annotated[str, pydantic.StringConstraints(max_length=62)]
+    log: LogName
     """The log."""
-    size: Annotated[int, pydantic.Field(ge=1)]
+    size: Annotated[int, pydantic.Field(ge=1, le=2**53 - 1)]
     """How many records it has."""
     root: Hex
     """Root of the Merkle tree over them (RFC 6962)."""
-    key: Annotated[str, pydantic.StringConstraints(max_length=63)]
+    key: Annotated[str, pydantic.StringConstraints(max_length=16, pattern="^[0-9a-f]{16}$")]
     """Name of the key that signs."""
-    signature: Annotated[str, pydantic.StringConstraints(max_length=88)]
+    signature: Annotated[str, pydantic.StringConstraints(max_length=88, pattern="^[A-Za-z0-9+/]{86}==$")]
     """Ed25519 signature over origin, size and root, in Base64."""
 
 
@@ -35,15 +36,19 @@ class AuditSegmentSpec(Spec):
 
     cel = (Cel("self == oldSelf", "an audit segment cannot be changed"),)
 
-    log: Annotated[str, pydantic.StringConstraints(max_length=62)]
+    log: LogName
     """The log that they are in: one for each leader's term, or more."""
-    number: Annotated[int, pydantic.Field(ge=0)]
+    number: Annotated[int, pydantic.Field(ge=0, le=2**53 - 1)]
     """Number of the segment in its log."""
-    first: Annotated[int, pydantic.Field(ge=0)]
+    first: Annotated[int, pydantic.Field(ge=0, le=2**53 - 1)]
     """Number of its first record in the log."""
     count: Annotated[int, pydantic.Field(ge=1, le=100_000)]
     """How many records it has."""
-    records: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=262_144)]
+    records: Annotated[
+        str,
+        # Lines, and in them nothing that would speak to a terminal.
+        pydantic.StringConstraints(min_length=1, max_length=262_144, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$"),
+    ]
     """The records, a line of canonical JSON each."""
     head: AuditHead
     """What vouches for them and for all before."""
@@ -71,21 +76,22 @@ class AuditSegment(
 apiVersion: keywright.dev/v1alpha1
 kind: AuditSegment
 metadata:
-  name: 000007-5f0c2a9b1d3e4f60-000000
+  name: 000007-0000-5f0c2a9b1d3e-000000
   namespace: keywright-system
-  labels: {keywright.dev/audit-log: 000007-5f0c2a9b1d3e4f60}
+  labels: {keywright.dev/audit-log: 000007-0000-5f0c2a9b1d3e}
 spec:
-  log: 000007-5f0c2a9b1d3e4f60
+  log: 000007-0000-5f0c2a9b1d3e
   number: 0
   first: 0
   count: 1
-  records: '{"code":"Started","epoch":7,"log":"000007-5f0c2a9b1d3e4f60",…}'
+  records: '{"code":"Started","epoch":7,"log":"000007-0000-5f0c2a9b1d3e","prev":"…","seq":0,…}'
   head:
-    log: 000007-5f0c2a9b1d3e4f60
+    log: 000007-0000-5f0c2a9b1d3e
     size: 1
-    root: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-    key: 1b4f0e9851971998
-    signature: eG5…==
+    root: 07fd440ea20d8cc6c2adb2012086bdb7af45fc1547f63703048ee65b8d162855
+    key: fe812c12f3ab4ce6
+    signature: >-
+      EDs2H3ok6oo4ehy8G3HgDOK6M24J19/m8SPlAozLQoRPwZmpJ/vo0FGD6AekRjainLq/4vdNS1hY0w1SAEWpAA==
 """
 
     @classmethod
