@@ -33,7 +33,12 @@ T = TypeVar("T")
 #: Seconds for which a test waits for what should happen soon; generous, because machines are slow and shared.
 PATIENCE = 45.0
 GROUP = "/apis/keywright.dev/v1alpha1"
-PLURALS = {"ApiKeySecret": "apikeysecrets", "KeyStore": "keystores", "ClusterKeyStore": "clusterkeystores"}
+PLURALS = {
+    "ApiKeySecret": "apikeysecrets",
+    "KeyStore": "keystores",
+    "ClusterKeyStore": "clusterkeystores",
+    "KeyAction": "keyactions",
+}
 
 if TYPE_CHECKING:
     #: What the operator may do in a namespace that it serves, and in its own.

@@ -58,6 +58,10 @@ class EventReason(enum.StrEnum):
     """A key ends soon: said once for each time that `warnBeforeExpiry` names."""
     EXPIRED = "Expired"
     """A key has ended."""
+    ACTION_DONE = "ActionDone"
+    """What a KeyAction asks for is done; the note says who asked, and why."""
+    ACTION_FAILED = "ActionFailed"
+    """What a KeyAction asks for is not done and will not be; the note says who asked, and what is in the way."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Recorder:
         """Say that something happened to an object.
 
         Args:
-            action: the machine's word for what was done: ``Sync``, ``Repair``, ``Delete``, ``Check``.
+            action: the machine's word for what was done: ``Sync``, ``Repair``, ``Delete``, ``Check``, ``Act``.
             note: one sentence for a person, without values.
             about: what tells this note from others of the same reason: they are no series.
         """
@@ -243,6 +247,7 @@ _WARNINGS = frozenset(
         EventReason.PREVIOUS_VERSION,
         EventReason.EXPIRING_SOON,
         EventReason.EXPIRED,
+        EventReason.ACTION_FAILED,
     }
 )
 

@@ -16,10 +16,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, issuers, lease, metrics, wire
-from ..decide import marks, sync
+from ..decide import act, marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
 from . import catalog, installkeys, target
+from .actions import Actions
 from .ages import Ages
 from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
 from .checker import Checker
@@ -78,6 +79,7 @@ class App:
         self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
         trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
+        self._actions = Actions(api, self._recorder, self._refresh)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
@@ -142,6 +144,7 @@ class App:
         """Start no more work, let Events that were said be written, and close the stores."""
         if self._working:
             self._working.cancel()
+        self._actions.close()
         try:
             async with asyncio.timeout(3):
                 await self._recorder.drain()
@@ -164,6 +167,9 @@ class App:
                 self._forget(Key(meta["namespace"], meta["name"]), meta["uid"])
             else:
                 self._loop.observe(item)
+        elif kind == "KeyAction":
+            if event != "DELETED":
+                self._actions.observe(item)
         elif event == "DELETED":
             self._store_gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         else:
@@ -220,6 +226,12 @@ class App:
 
     def _closed(self, opened: OpenedStore, gone: bool) -> None:
         self._health.closed(opened, gone)
+
+    async def _refresh(self, item: cluster.Json) -> act.Ended:
+        """Have an ApiKeySecret read from its stores anew, whether its watch has told of it yet or not."""
+        assert self._loop  # noqa: S101 - ready
+        self._loop.observe(item)
+        return await self._loop.wishes.refresh(Key(item["metadata"]["namespace"], item["metadata"]["name"]))
 
     def _look_again(self, key: Key) -> None:
         if self._loop:

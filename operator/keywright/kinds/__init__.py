@@ -12,6 +12,7 @@ from .apikeysecret import ApiKeySecret, ApiKeySecretSpec
 from .base import API_VERSION, GROUP, VERSION, Column, Kind
 from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
+from .keyaction import KeyAction, KeyActionSpec
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
 from .target import TargetSpec
 
@@ -33,6 +34,8 @@ __all__ = [
     "CredentialStatus",
     "DataEntry",
     "DataFrom",
+    "KeyAction",
+    "KeyActionSpec",
     "KeyStore",
     "KeyStoreSpec",
     "Kind",
