@@ -286,6 +286,15 @@ class World:
 
         return self.until(ready, lambda: f"{kind} {name} is Ready; it is {self.condition(name, kind)}")
 
+    def ends(self, name: str, phase: str) -> Json:
+        """Wait until a KeyAction is in its last phase, and return its status."""
+
+        def over() -> Json | None:
+            told: Json = self.object(name, "KeyAction")["status"]
+            return told if told.get("phase") == phase else None
+
+        return self.until(over, lambda: f"{name} is {phase}; it is {self.object(name, 'KeyAction')['status']}")
+
     def is_refused(self, reason: str, name: str = "llm", kind: str = "ApiKeySecret") -> Json:
         """Wait until an object is not Ready for a reason, and return the condition."""
 

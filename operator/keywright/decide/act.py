@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal
 
+from .. import errors
 from ..errors import Reason
 from . import report
 
@@ -108,6 +109,18 @@ def suspended(name: str) -> Ended:
     """Return the end of an action whose ApiKeySecret is to be left alone."""
     said = f"ApiKeySecret {name} is suspended: nothing is read or written until spec.suspend is false."
     return Ended(Reason.SUSPENDED, said)
+
+
+def failed(error: errors.Error) -> Ended:
+    """Return the end of an action that an error is in the way of; nothing is tried again for it."""
+    said = f"{report.begun(error.message)}."
+    return Ended(error.reason, f"{said} {error.hint}." if error.hint else said)
+
+
+def doubted(result: Ended, doubt: str) -> Ended:
+    """Return the same with why it is not proven who asked, a clause; empty if it is."""
+    more = f" It is not proven who asked: {doubt}."
+    return Ended(result.code, f"{result.message[: 2048 - len(more)]}{more}") if doubt else result
 
 
 def running(generation: int, now: str, doubt: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from .. import cluster, errors, kinds, pacing
-from ..decide import act, report
+from ..decide import act
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from .bugs import bug
@@ -110,18 +110,24 @@ class Actions:
         self._journal: ActionJournal = journal or Unrecorded()
         self._requesters = Requesters(api)
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: Those that were taken up, until the watch tells of their end: what it tells before that is old.
+        self._taken: set[str] = set()
 
-    def observe(self, item: cluster.Json) -> None:
-        """Take note of a KeyAction as the API server has it, and carry it out, unless that is done or being done."""
+    def observe(self, item: cluster.Json, *, gone: bool) -> None:
+        """Take note of a KeyAction as the API server has it, or had it; carry it out, unless somebody does already."""
         uid = item["metadata"]["uid"]
-        if uid not in self._tasks and _phase(item) not in act.OVER:
-            self._tasks[uid] = task = asyncio.create_task(self._see_to(item))
-            task.add_done_callback(lambda _: self._tasks.pop(uid, None))
+        if gone or _phase(item) in act.OVER:
+            self._taken.discard(uid)
+        elif uid not in self._taken:
+            self._taken.add(uid)
+            task = asyncio.create_task(self._see_to(item))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
         """Begin nothing more; what has begun is brought to an end by the next leader."""
-        for task in self._tasks.values():
+        for task in self._tasks:
             task.cancel()
 
     async def _see_to(self, item: cluster.Json) -> None:
@@ -154,7 +160,7 @@ class Actions:
                 spec = kinds.KeyAction.read_spec(item["spec"])
             except errors.Stalled as error:
                 # One of a later version: what it says is not known to be fit for a record.
-                await self._tell(item, act.Ended(error.reason, report.explain(error, "")))
+                await self._tell(item, act.failed(error))
                 return
             found = await self._api.get(API_KEY_SECRETS, item["metadata"]["namespace"], spec.api_key_secret)
             step = act.decide(_seen(item, spec, found))
@@ -162,15 +168,14 @@ class Actions:
                 return
             # Decided once, when it is taken up.
             begun = _phase(item) == "Running"
-            doubt = "" if begun else await self._requesters.doubt(item, since)
-            verified = bool(item["status"].get("verified")) if begun else not doubt
-            record = _record(item, spec, found, verified=verified)
+            doubt = _doubt_then(item) if begun else await self._requesters.doubt(item, since)
+            record = _record(item, spec, found, verified=not doubt)
             if step.act == "begin":
                 item = await self._begin(record, item, doubt)
         # Without a turn: it may take as long as a store does.
         ended = step.ended or await self._refresh(found or {})
         async with self._turns:
-            await self._end(record, item, ended)
+            await self._end(record, item, ended, doubt)
 
     async def _begin(self, record: ActionRecord, item: cluster.Json, doubt: str) -> cluster.Json:
         """Record and tell that an act begins; return the KeyAction as it is then."""
@@ -183,10 +188,10 @@ class Actions:
         status = act.running(int(item["metadata"].get("generation", 1)), rfc3339(), doubt)
         return await self._write(item, status)
 
-    async def _end(self, record: ActionRecord, item: cluster.Json, ended: act.Ended) -> None:
+    async def _end(self, record: ActionRecord, item: cluster.Json, ended: act.Ended, doubt: str) -> None:
         """Record and tell how an act ended."""
         await self._journal.end(record, str(ended.code))
-        await self._tell(item, ended, verified=record.verified)
+        await self._tell(item, act.doubted(ended, doubt), verified=record.verified)
         regarding = _regarding(record)
         done = ended.code is Reason.DONE
         event = EventReason.ACTION_DONE if done else EventReason.ACTION_FAILED
@@ -225,6 +230,11 @@ class Actions:
 
 def _phase(item: cluster.Json) -> str:
     return str((item.get("status") or {}).get("phase", ""))
+
+
+def _doubt_then(item: cluster.Json) -> str:
+    """Return what there was to doubt when another leader began."""
+    return "" if item["status"].get("verified") else "it was not when it began"
 
 
 def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None) -> act.Seen:

@@ -168,8 +168,7 @@ class App:
             else:
                 self._loop.observe(item)
         elif kind == "KeyAction":
-            if event != "DELETED":
-                self._actions.observe(item)
+            self._actions.observe(item, gone=event == "DELETED")
         elif event == "DELETED":
             self._store_gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         else:

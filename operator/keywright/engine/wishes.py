@@ -86,9 +86,9 @@ def _came_of(record: Record, result: Outcome | errors.Error | None) -> act.Ended
     if isinstance(result, Leaving | Changed):
         return None
     if isinstance(result, Parked):
-        return _failed(result) if result.cause else None
+        return act.failed(result) if result.cause else None
     if isinstance(result, errors.Error):
-        return None if result.reason in _NOT_YET else _failed(result)
+        return None if result.reason in _NOT_YET else act.failed(result)
     if result and result.suspended:
         return act.suspended(record.key.name)
     ready = report.find(record.status_json().get("conditions") or [], "Ready")
@@ -97,7 +97,3 @@ def _came_of(record: Record, result: Outcome | errors.Error | None) -> act.Ended
     # A dead key is written all the same, where its object says so; a report that was lost is written again.
     code = next((each for each in Reason if each == ready.get("reason")), None)
     return act.Ended(code, str(ready.get("message"))) if code else None
-
-
-def _failed(error: errors.Error) -> act.Ended:
-    return act.Ended(error.reason, report.explain(error, ""))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from .. import schema
-from ..schema import Cel, Condition, Duration, ListMap, ObjectName, Printable, Spec, Time
+from ..schema import REFERENCE_PATTERN, Cel, Condition, Duration, ListMap, ObjectName, Printable, Spec, Time
 from .base import AGE, Column, Kind
 
 
@@ -28,9 +28,7 @@ class KeyActionSpec(Spec):
     reason: Literal["Scheduled", "Compromised", "Personnel", "Policy", "Maintenance", "Test", "Other"]
     """Why. `Compromised`: a key may be known to others; `Personnel`: somebody left; `Policy`: a rule asks for it. What
     else there is to say stands where `reference` points."""
-    reference: (
-        Annotated[str, pydantic.StringConstraints(max_length=40, pattern="^[A-Za-z]{0,16}[-#]?[0-9]{1,12}$")] | None
-    ) = None
+    reference: Annotated[str, pydantic.StringConstraints(max_length=40, pattern=REFERENCE_PATTERN)] | None = None
     """The ticket that tells more: `SEC-1234`, `INC0012345`, `#12`."""
     requested_by: Annotated[Printable, pydantic.StringConstraints(max_length=253)] | None = None
     """Who asks: the user name, as `kubectl auth whoami` tells it. The policy that the chart ships demands it, and sees
