@@ -61,14 +61,13 @@ class ActionRecord:
 
 
 class ActionJournal(Protocol):
-    """Where acts are recorded. Both may be called again for a uid, by the next leader, after a crash."""
+    """Where acts are recorded. Both may be called again for a uid, by the next leader, after a crash.
+
+    ``errors.Retry`` says that nothing can be recorded now: an act with consequences waits for it, a refresh does not.
+    """
 
     async def begin(self, action: ActionRecord) -> None:
-        """Record that an act is about to begin, and return when that is safe.
-
-        Raises:
-            errors.Retry: nothing can be recorded now. An act with consequences waits for it; a refresh does not.
-        """
+        """Record that an act is about to begin, and return when that is safe."""
 
     async def end(self, action: ActionRecord, code: str) -> None:
         """Record how an act ended, or why it does not begin: then there was no ``begin``.
@@ -179,24 +178,33 @@ class Actions:
 
     async def _begin(self, record: ActionRecord, item: cluster.Json, doubt: str) -> cluster.Json:
         """Record and tell that an act begins; return the KeyAction as it is then."""
-        try:
-            await self._journal.begin(record)
-        except errors.Retry as error:
-            if record.action not in _UNRECORDED_TOO:
-                raise
-            log.warning("KeyAction %s/%s goes on unrecorded: %s", record.namespace, record.name, error)
+        await self._recorded(record, self._journal.begin(record))
         status = act.running(int(item["metadata"].get("generation", 1)), rfc3339(), doubt)
         return await self._write(item, status)
 
     async def _end(self, record: ActionRecord, item: cluster.Json, ended: act.Ended, doubt: str) -> None:
         """Record and tell how an act ended."""
-        await self._journal.end(record, str(ended.code))
+        await self._recorded(record, self._journal.end(record, str(ended.code)))
         await self._tell(item, act.doubted(ended, doubt), verified=record.verified)
         regarding = _regarding(record)
         done = ended.code is Reason.DONE
         event = EventReason.ACTION_DONE if done else EventReason.ACTION_FAILED
         note = f"{_asked(record)}: {ended.code}. {ended.message}"
         self._recorder.say(regarding, event, "Act", note, about=record.uid)
+
+    @staticmethod
+    async def _recorded(record: ActionRecord, recording: Awaitable[None]) -> None:
+        """Wait for a record, where the act must not go on without one.
+
+        Raises:
+            errors.Retry: it must not, and nothing can be recorded now.
+        """
+        try:
+            await recording
+        except errors.Retry as error:
+            if record.action not in _UNRECORDED_TOO:
+                raise
+            log.warning("KeyAction %s/%s goes on unrecorded: %s", record.namespace, record.name, error)
 
     async def _tell(self, item: cluster.Json, ended: act.Ended, *, verified: bool = False) -> None:
         before = {**(item.get("status") or {}), "verified": verified}
