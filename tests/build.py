@@ -21,6 +21,13 @@ def api_key_secret(name: str, *entries: Json, **spec: Any) -> Json:
     return {"apiVersion": API, "kind": "ApiKeySecret", "metadata": {"name": name}, "spec": body}
 
 
+def key_action(name: str, target: str = "llm", **spec: Any) -> Json:
+    """Return a KeyAction that asks for a refresh of an ApiKeySecret."""
+    defaults: Json = {"action": "Refresh", "apiKeySecret": target, "reason": "Test"}
+    body = {key: value for key, value in (defaults | spec).items() if value is not None}
+    return {"apiVersion": API, "kind": "KeyAction", "metadata": {"name": name}, "spec": body}
+
+
 def credential(issuer: str, entry: str, endpoint: str | None = None, **more: Any) -> Json:
     """Return a credential of one part; ``check`` says how it is checked."""
     found: Json = {"name": issuer.lower(), "issuer": issuer, "parts": {more.pop("part", "apiKey"): entry}}

@@ -272,9 +272,18 @@ def test_an_adopted_secret_that_is_deleted_comes_back_with_our_entries(stage: St
     world.secret_becomes({"OPENAI_API_KEY": "sk-demo-1"})
 
 
+def test_an_action_that_is_asked_for_is_carried_out(stage: Stage) -> None:
+    stage.world.start()
+
+    stage.apply("key-action")
+
+    assert stage.world.ends("refresh-llm-sec-1234", "Succeeded")["reason"] == "Done"
+    assert stage.secret("llm") == {"OPENAI_API_KEY": "sk-demo-1"}
+
+
 def test_every_example_is_told_of_and_tried() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.yaml")}
     told = (EXAMPLES / "README.md").read_text()
 
-    assert files == RESULTS.keys() | {"share-a-store", "checked-keys"}
+    assert files == RESULTS.keys() | {"share-a-store", "checked-keys", "key-action"}
     assert [name for name in sorted(files) if f"]({name}.yaml)" not in told] == []

@@ -33,7 +33,12 @@ T = TypeVar("T")
 #: Seconds for which a test waits for what should happen soon; generous, because machines are slow and shared.
 PATIENCE = 45.0
 GROUP = "/apis/keywright.dev/v1alpha1"
-PLURALS = {"ApiKeySecret": "apikeysecrets", "KeyStore": "keystores", "ClusterKeyStore": "clusterkeystores"}
+PLURALS = {
+    "ApiKeySecret": "apikeysecrets",
+    "KeyStore": "keystores",
+    "ClusterKeyStore": "clusterkeystores",
+    "KeyAction": "keyactions",
+}
 
 if TYPE_CHECKING:
     #: What the operator may do in a namespace that it serves, and in its own.
@@ -280,6 +285,15 @@ class World:
             return found if current and _condition(found, "Ready").get("status") == "True" else None
 
         return self.until(ready, lambda: f"{kind} {name} is Ready; it is {self.condition(name, kind)}")
+
+    def ends(self, name: str, phase: str) -> Json:
+        """Wait until a KeyAction is in its last phase, and return its status."""
+
+        def over() -> Json | None:
+            told: Json = self.object(name, "KeyAction")["status"]
+            return told if told.get("phase") == phase else None
+
+        return self.until(over, lambda: f"{name} is {phase}; it is {self.object(name, 'KeyAction')['status']}")
 
     def is_refused(self, reason: str, name: str = "llm", kind: str = "ApiKeySecret") -> Json:
         """Wait until an object is not Ready for a reason, and return the condition."""

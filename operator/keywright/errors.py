@@ -49,6 +49,15 @@ class Reason(enum.StrEnum):
     EXPIRED = "Expired"
     """A key in the Secret has ended."""
 
+    RUNNING = "Running"
+    """The KeyAction has begun."""
+    DONE = "Done"
+    """What the KeyAction asks for is done."""
+    OBJECT_NOT_FOUND = "ObjectNotFound"
+    """The ApiKeySecret that the KeyAction names is not there, is being deleted, or was deleted meanwhile."""
+    EXPIRED_BEFORE_START = "ExpiredBeforeStart"
+    """The KeyAction did not begin within its `expiresAfter`, and never will."""
+
     INVALID_SPEC = "InvalidSpec"
     """The object holds what its CRD cannot check: an expression that cannot be parsed, an address that is none."""
     STORE_NOT_FOUND = "StoreNotFound"

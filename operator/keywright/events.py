@@ -64,6 +64,10 @@ class EventReason(enum.StrEnum):
     """The audit trail has little room left. On the operator's Lease."""
     AUDIT_RESTORED = "AuditRestored"
     """Records are written to the audit trail again. On the operator's Lease."""
+    ACTION_DONE = "ActionDone"
+    """What a KeyAction asks for is done; the note says who asked, and why."""
+    ACTION_FAILED = "ActionFailed"
+    """What a KeyAction asks for is not done and will not be; the note says who asked, and what is in the way."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Recorder:
         """Say that something happened to an object.
 
         Args:
-            action: the machine's word for what was done: ``Sync``, ``Repair``, ``Delete``, ``Check``.
+            action: the machine's word for what was done: ``Sync``, ``Repair``, ``Delete``, ``Check``, ``Act``.
             note: one sentence for a person, without values.
             about: what tells this note from others of the same reason: they are no series.
         """
@@ -251,6 +255,7 @@ _WARNINGS = frozenset(
         EventReason.EXPIRED,
         EventReason.AUDIT_UNAVAILABLE,
         EventReason.AUDIT_NEARLY_FULL,
+        EventReason.ACTION_FAILED,
     }
 )
 

@@ -40,6 +40,9 @@ TO_KNOW = (
 #: Reasons of the conditions of the same names.
 ENDING = (Reason.EXPIRING_SOON, Reason.EXPIRED)
 
+#: Reasons of a KeyAction alone.
+ACTING = (Reason.RUNNING, Reason.DONE, Reason.OBJECT_NOT_FOUND, Reason.EXPIRED_BEFORE_START)
+
 #: Reasons that time fixes, at least as a rule; all others need a person.
 WAITING = (
     Reason.TARGET_MISSING,
@@ -61,8 +64,9 @@ WAITING = (
 _CONDITIONS = """\
 # Conditions
 
-What `kubectl describe` shows of an ApiKeySecret, a KeyStore or a ClusterKeyStore. A message says who answered what for
-which path, what the Secret holds meanwhile, whether it is tried again, and what to check. It never holds a value.
+What `kubectl describe` shows of an ApiKeySecret, a KeyStore, a ClusterKeyStore or a KeyAction. A message says who
+answered what for which path, what the Secret holds meanwhile, whether it is tried again, and what to check. It never
+holds a value.
 
 ```sh
 kubectl get aks -o wide                                        # reason and message
@@ -77,6 +81,7 @@ kubectl wait apikeysecret/llm --for=condition=Ready --timeout=1m
 | `Suspended` | `spec.suspend` is true: nothing is read or written. |
 | `ExpiringSoon` | A key in the Secret ends within the time that `spec.warnBeforeExpiry` says. |
 | `Expired` | A key in the Secret has ended. |
+| `Complete`, `Failed` | What a KeyAction asks for is done, or is not and will not be. |
 
 `status.observedGeneration` is the generation that the conditions are about, -1 on an object that nobody has looked at
 yet. So `kubectl wait`, Flux, Argo CD and everything else that follows kstatus tell a new object from a current one.
@@ -128,7 +133,7 @@ def kind(of: type[Kind]) -> str:
 
 def conditions() -> str:
     """Return the page of all reasons, by what happens next."""
-    person = [each for each in Reason if each not in (*IN_ORDER, *TO_KNOW, *ENDING, *WAITING)]
+    person = [each for each in Reason if each not in (*IN_ORDER, *TO_KNOW, *ENDING, *ACTING, *WAITING)]
     return "\n".join(
         [
             _HEAD,
@@ -156,6 +161,12 @@ def conditions() -> str:
                 WAITING,
                 "`Reconciling` is `True`, or `Stalled` where only a person can help after all: read the message. The "
                 "Secret keeps what it holds. It is tried again by itself, with growing pauses.",
+            ),
+            _reasons(
+                "Key actions",
+                ACTING,
+                "Of a KeyAction, in `status.reason` and its conditions. One that failed at its ApiKeySecret has the "
+                "reason of that.",
             ),
         ]
     )

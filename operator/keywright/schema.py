@@ -173,6 +173,9 @@ Printable = Annotated[str, pydantic.StringConstraints(min_length=1, pattern=PRIN
 #: Text that goes to other systems as it is: ASCII, no spaces.
 Visible = Annotated[str, pydantic.StringConstraints(max_length=253, pattern="^[!-~]+$")]
 
+#: Name of a ticket: `SEC-1234`, `INC0012345`, `#12`. Letters, then digits: no key has so little in it.
+REFERENCE_PATTERN = "^[A-Za-z]{0,16}[-#]?[0-9]{1,12}$"
+
 #: Name of an object (RFC 1123 subdomain).
 ObjectName = Annotated[
     str,

@@ -242,7 +242,7 @@ async def test_the_next_leader_goes_on_behind_the_last_and_says_how_it_ended(des
         await trail.record(entry(kind=Type.ACTION_OUTCOME, id="a-1"))
     async with desk.trail(epoch=5) as trail:
         await trail.record(entry(2))
-        assert [row["id"] for row in trail.open_intents()] == ["a-2"]
+        assert [row["id"] for row in await trail.left_open()] == ["a-2"]
 
     first, second, third = desk.verdict().logs
     assert second.previous

@@ -13,11 +13,12 @@ from keywright import crd
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 #: What the chart makes outside of namespaces that tests make, beside the CRDs.
 LEFT = [
     f"{RBAC}/{each}"
     for each in ("clusterroles", "clusterrolebindings", "namespaces/default/roles", "namespaces/default/rolebindings")
-]
+] + [f"{ADMISSION}/{each}" for each in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")]
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def test_a_second_release_beside_the_first_serves_other_namespaces(world: World,
     release.install(watchNamespaces=[world.namespace])
     second = Release(world.plane, "second", "second-system")
 
-    second.install(watchNamespaces=["default"], crds={"enabled": False})
+    second.install(watchNamespaces=["default"], crds={"enabled": False}, actions={"policy": {"enabled": False}})
 
     world.until(lambda: established(world), "the CRDs are there")
     first_operator, second_operator = release.operator(world.folder), second.operator(world.plane.folder)

@@ -22,6 +22,8 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 SEE = {"get", "list", "watch"}
 WRITE = {"create", "update", "patch", "delete", "deletecollection"}
+#: What somebody may ask for by a KeyAction on an ApiKeySecret.
+ACT = {"refresh"}
 
 
 class Team:
@@ -41,7 +43,7 @@ class Team:
 
     def may(self, role: str, resource: str) -> set[str]:
         """Return what a person with a role may do with a resource of ours in the namespace."""
-        return {verb for verb in SEE | WRITE if self._may(role, resource, verb)}
+        return {verb for verb in SEE | WRITE | ACT if self._may(role, resource, verb)}
 
     def _may(self, role: str, resource: str, verb: str) -> bool:
         asked = {"namespace": "team-a", "group": "keywright.dev", "resource": resource, "verb": verb}
@@ -76,8 +78,27 @@ def test_who_may_edit_a_namespace_applies_the_examples(team: Team) -> None:
 
     # One is for whoever administers the cluster.
     for path in sorted(set(EXAMPLES.glob("*.yaml")) - {EXAMPLES / "share-a-store.yaml"}):
-        said = team.apply("edit", example(path.stem))
+        manifests = example(path.stem)
+        for each in manifests:
+            if each["kind"] == "KeyAction":
+                each["spec"]["requestedBy"] = "system:serviceaccount:team-a:edit"
+        said = team.apply("edit", manifests)
         assert said.returncode == 0, (path.name, said.stderr)
+
+
+def test_who_may_edit_a_namespace_asks_for_acts_in_no_other_name(team: Team) -> None:
+    team.release.install()
+    until(lambda: "create" in team.may("edit", "keyactions"), "the cluster's role has what the chart adds")
+    (action,) = (each for each in example("key-action") if each["kind"] == "KeyAction")
+    said: list[str] = []
+
+    def refused() -> bool:
+        said[:] = [team.apply("edit", [action]).stderr]
+        return bool(said[0])
+
+    until(refused, "the policy is in force")
+
+    assert "spec.requestedBy must be who makes the KeyAction: system:serviceaccount:team-a:edit" in said[0]
 
 
 def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
@@ -86,8 +107,13 @@ def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
 
     assert {role: team.may(role, "apikeysecrets") for role in ("view", "edit", "admin")} == {
         "view": SEE,
-        "edit": SEE | WRITE,
-        "admin": SEE | WRITE,
+        "edit": SEE | WRITE | ACT,
+        "admin": SEE | WRITE | ACT,
+    }
+    assert {role: team.may(role, "keyactions") for role in ("view", "edit", "admin")} == {
+        "view": SEE,
+        "edit": SEE | {"create", "delete", "deletecollection"},
+        "admin": SEE | {"create", "delete", "deletecollection"},
     }
     assert {role: team.may(role, "keystores") for role in ("view", "edit")} == {"view": SEE, "edit": SEE}
     assert {role: team.may(role, "clusterkeystores") & WRITE for role in ("edit", "admin")} == {

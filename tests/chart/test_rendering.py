@@ -84,6 +84,10 @@ SETS: dict[str, tuple[Json, str]] = {
     ),
     "nobody is asked": ({"checks": {"probes": False}}, ""),
     "no CRDs": ({"crds": {"enabled": False}}, "-CustomResourceDefinition"),
+    "no policy": (
+        {"actions": {"policy": {"enabled": False}}},
+        "-ValidatingAdmissionPolicy -ValidatingAdmissionPolicyBinding",
+    ),
     "CRDs that go": ({"crds": {"keep": False}}, ""),
     "own roles": (
         {"rbac": {"create": False, "aggregateClusterRoles": False}},
@@ -113,6 +117,7 @@ PLAIN = [
     "Role",
 ]
 PLAIN += ["RoleBinding", "Service", "Deployment", "Pod"]
+PLAIN += ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
 #: Kinds of the Prometheus operator, with schemas of its own.
 PROMETHEUS = ("ServiceMonitor", "PrometheusRule")
 ALL_SETS = pytest.mark.parametrize("name", SETS)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from build import api_key_secret, cluster_key_store, entry, key_store
+from build import api_key_secret, cluster_key_store, entry, key_action, key_store
 from chart.release import Release
 from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, OpenBao
 from installation import OperatorProcess
@@ -101,6 +101,11 @@ class Everything:
         world.apply(api_key_secret("adopted", wanted, target={"adopt": "IfEqual"}))
         world.is_ready("adopted")
 
+    def act(self) -> None:
+        """Carry out a KeyAction of somebody whose name may be proven."""
+        self.world.apply(key_action("again", "adopted", requestedBy="admin"))
+        self.world.ends("again", "Succeeded")
+
     def log_in(self, *, tokens: bool) -> None:
         """Log in by a CA out of a ConfigMap, and as a ServiceAccount. That the store is another's does not matter."""
         world, server = self.world, self.world.plane.url
@@ -182,6 +187,7 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
         try:
             everything = Everything(world, proxy, release)
             everything.sync()
+            everything.act()
             everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
             if values.get("clusterStores", {}).get("enabled", True):
                 everything.share()
@@ -225,5 +231,6 @@ def test_where_one_namespace_is_served_what_is_granted_is_used(
     control_plane: ControlPlane, openbao: OpenBao, namespace: str, tmp_path: pathlib.Path, mode: str
 ) -> None:
     values = {"watchNamespaces": [namespace], "crds": {"enabled": False}, "rbac": {"aggregateClusterRoles": False}}
+    values["actions"] = {"policy": {"enabled": False}}
 
     is_exact(control_plane, openbao, namespace, tmp_path, **values, **MODES[mode])

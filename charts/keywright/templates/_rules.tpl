@@ -17,10 +17,10 @@
   resources: [configmaps]
   verbs: [get]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets, keystores]
+  resources: [apikeysecrets, keystores, keyactions]
   verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets/status, keystores/status]
+  resources: [apikeysecrets/status, keystores/status, keyactions/status]
   verbs: [patch]
 {{ include "keywright.eventRules" . }}
 {{- end }}
@@ -36,6 +36,10 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  resourceNames: [keyactions.keywright.dev]
+  verbs: [get]
 {{- if .Values.clusterStores.enabled }}
 - apiGroups: [keywright.dev]
   resources: [clusterkeystores]

@@ -80,7 +80,7 @@ class Trail:
         self._written_at = 0.0
         self._trouble: errors.Error | None = None
         self._alarmed = False
-        self._idle = asyncio.Event()
+        self._begun, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
     # What others ask.
@@ -206,6 +206,7 @@ class Trail:
         if self._mode == "off":
             return
         self._writer = await self._made(make)
+        self._begun.set()
         metrics.AUDIT_CAPACITY.set(self._writer.capacity)
         _print(heads.printed_key(self._writer.public))
         loops: tuple[Coroutine[Any, Any, None], ...] = (self._write_all(), self._print_heads(), self._measure())
@@ -217,11 +218,14 @@ class Trail:
         failures = 0
         while True:
             try:
-                return await make()
+                made = await make()
+                await made.begin()
             except errors.Error as error:
                 failures += 1
                 self._fails(error)
                 await asyncio.sleep(_pause(failures))
+            else:
+                return made
 
     async def _write_all(self) -> None:
         assert self._writer  # noqa: S101 - set by run
@@ -311,8 +315,11 @@ class Trail:
             await self._writer.close()
         self.print_head()
 
-    def open_intents(self) -> list[dict[str, Any]]:
-        """Return the intents of the leader before that have no outcome, once the log has begun."""
+    async def left_open(self) -> list[dict[str, Any]]:
+        """Return the intents of the leader before that have no outcome, once it is known what there is."""
+        if self._mode == "off":
+            return []
+        await self._begun.wait()
         return list(self._writer.open) if self._writer else []
 
 

@@ -85,6 +85,17 @@ class Writer:
         """What vouches for all that is written; None before anything is."""
         return self._chain.head() if self._chain and self._chain.size else None
 
+    async def begin(self) -> None:
+        """See what there is; where the log before did not end in order, say so at once.
+
+        Raises:
+            errors.Error: it cannot be seen, or nothing can be written.
+        """
+        if self._chain is None:
+            await self._begin()
+        if len(self._opening) > 1:
+            await self.write([])
+
     async def write(self, entries: Sequence[Timed]) -> list[str]:
         """Write entries in one segment and return the place of each, ``<log>/<number>``.
 
@@ -176,9 +187,10 @@ class Writer:
         code = "Started" if head else "PreviousUnreadable"
         if head and head.key != self._key.id:
             code = "KeyReplaced"
+        closed = last == Type.LOG_CLOSED
+        self.open = [] if closed else await self._open_in(before)
         chain = self._follow(head, code)
-        if last != Type.LOG_CLOSED:
-            self.open = await self._open_in(before)
+        if not closed:
             self._opening.append(self._own(Type.LOG_RECOVERED, "NotClosed", count=len(self.open)))
         return chain
 

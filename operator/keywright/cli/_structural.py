@@ -179,6 +179,8 @@ class _Rule:
 def _rules(described: Json, value: Any, path: str) -> Iterator[_Rule]:
     """Yield the rules about a value, and about all below it."""
     for rule in described.get("x-kubernetes-validations", ()):
+        if "oldSelf" in rule["rule"]:
+            continue  # about a change, and a manifest is none
         yield _Rule(rule["rule"], described, value, Fault(path, rule["message"]))
     if isinstance(value, dict):
         fields = described.get("properties", {})

@@ -16,7 +16,7 @@ NAMES = 10
 Item = dict[str, Any]
 
 
-def act(what: str, at: str, *, reason: str = "", secret: str = "", keys: Sequence[str] = (), by: str = "") -> Item:
+def act(what: str, at: str, *, reason: str = "", secret: str = "", keys: Sequence[str] = ()) -> Item:
     """Return one act.
 
     Args:
@@ -24,9 +24,8 @@ def act(what: str, at: str, *, reason: str = "", secret: str = "", keys: Sequenc
         at: when (RFC 3339).
         reason: why, as conditions say it.
         keys: which keys it changed.
-        by: who asked for it, where a person did.
     """
-    told = {"act": str(what), "time": at, "reason": str(reason), "secret": secret, "by": by}
+    told = {"act": str(what), "time": at, "reason": str(reason), "secret": secret}
     item: Item = {name: value for name, value in told.items() if value}
     return item | ({"keys": sorted(keys)[:NAMES]} if keys else {})
 

@@ -80,7 +80,7 @@ def cannot_stand_in(sources: Mapping[str, errors.Error]) -> str:
 def warned(warnings: Sequence[str]) -> str:
     """Say what checks have found, as sentences."""
     more = [f"{len(warnings) - 3} more keys are in doubt"] if warnings[3:] else []
-    return " ".join(f"{_begun(each)}." for each in [*warnings[:3], *more])
+    return " ".join(f"{begun(each)}." for each in [*warnings[:3], *more])
 
 
 def doubted(conditions: Conditions, said: str) -> Conditions:
@@ -101,7 +101,7 @@ def stepped_back(previous: Mapping[str, str]) -> str:
     return f"An earlier version of {few(sorted(previous))} is served: {'; '.join(why[:3])}."
 
 
-def _begun(clause: str) -> str:
+def begun(clause: str) -> str:
     """Begin a sentence with a clause; names and fields stay as people write them: dataFrom[1]."""
     first = clause.partition(" ")[0]
     return clause[:1].upper() + clause[1:] if first.isalpha() and first.islower() else clause
@@ -129,7 +129,7 @@ def troubled(error: errors.Error, kept: str, since: str) -> Conditions:
 
 def explain(error: errors.Error, kept: str, since: str = "") -> str:
     """Return the whole message for a person."""
-    what = _begun(error.message)
+    what = begun(error.message)
     when = f", since {since}" if since else ""
     hint = f"{error.hint}." if error.hint else ""
     return " ".join(part for part in (f"{what}{when}.", kept, _again(error), hint) if part)

@@ -18,10 +18,12 @@ from typing import Any
 from .. import cluster, errors, events, issuers, lease, metrics, wire
 from ..audit.record import Who
 from ..audit.writer import Writer
-from ..decide import marks, sync
+from ..decide import act, marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
 from . import catalog, installkeys, record_keeping, target
+from .act_records import ActRecords, settle
+from .actions import Actions
 from .ages import Ages
 from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
 from .checker import Checker
@@ -85,6 +87,7 @@ class App:
         self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
         trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
+        self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail))
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
@@ -113,6 +116,7 @@ class App:
             self._working = tasks.create_task(self._loop.run())
             tasks.create_task(self._look_for_ghosts())
             tasks.create_task(self._sweep())
+            tasks.create_task(settle(self._api, self._trail))
             for record in self._catalog.records():
                 self._look_at(record)
             self.ready.set()
@@ -151,6 +155,7 @@ class App:
         """Start no more work, let Events that were said be written, and close the stores."""
         if self._working:
             self._working.cancel()
+        self._actions.close()
         try:
             async with asyncio.timeout(3):
                 await self._recorder.drain()
@@ -193,6 +198,8 @@ class App:
                 self._forget(Key(meta["namespace"], meta["name"]), meta["uid"])
             else:
                 self._loop.observe(item)
+        elif kind == "KeyAction":
+            self._actions.observe(item, gone=event == "DELETED")
         elif event == "DELETED":
             self._store_gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         else:
@@ -249,6 +256,12 @@ class App:
 
     def _closed(self, opened: OpenedStore, gone: bool) -> None:
         self._health.closed(opened, gone)
+
+    async def _refresh(self, item: cluster.Json) -> act.Ended:
+        """Have an ApiKeySecret read from its stores anew, whether its watch has told of it yet or not."""
+        assert self._loop  # noqa: S101 - ready
+        self._loop.observe(item)
+        return await self._loop.wishes.refresh(Key(item["metadata"]["namespace"], item["metadata"]["name"]))
 
     def _look_again(self, key: Key) -> None:
         if self._loop:

@@ -15,6 +15,7 @@ from .. import cluster, errors, metrics, pacing
 from ..decide import report
 from ..errors import Reason
 from . import records
+from .bugs import bug
 from .catalog import DEFAULT_STORE
 from .diary import Diary
 from .fetch import Parked
@@ -25,6 +26,7 @@ from .reconcile import Leaving, Outcome, Reconciler
 from .records import Record
 from .reporter import Reporter
 from .slots import Slots
+from .wishes import Wishes
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Loop:
         #: Who waits until a Secret is gone that belongs to another object.
         self._blocked: dict[Key, set[Key]] = {}
         self.records: dict[Key, Record] = {}
+        self.wishes = Wishes(self.records, self._enqueue)
         self.queue = Queue()
         self.diary = Diary(self._slot_has_come, self._reminder_has_come, reads_all)
         self.schedule = self.diary.refreshes
@@ -106,6 +109,7 @@ class Loop:
     def _discard(self, key: Key) -> None:
         self.queue.discard(key)
         self.diary.forget(key)
+        self.wishes.gone(key)
         self._calm.queued(self.queue.urgent)
 
     def forget(self, key: Key, uid: str | None = None) -> None:
@@ -236,7 +240,7 @@ class Loop:
                 await self._follow(record, result, since)
         except Exception as foreign:  # noqa: BLE001 - a bug in reporting must not end the worker
             # Reporting failed: the API server is in trouble, or we no longer lead. Once more, later.
-            error = foreign if isinstance(foreign, errors.Error) else _bug(key, foreign)
+            error = foreign if isinstance(foreign, errors.Error) else bug(key, foreign)
             log.warning("%s: could not be reported on (%s): %s", key, error.reason, error)
             if record := self.records.get(key):
                 # A look at the target alone would find nothing to tell.
@@ -262,8 +266,8 @@ class Loop:
             return await self._reconciler.reconcile(record, self._slots.lent)
         except errors.Error as error:
             return error
-        except Exception as bug:  # noqa: BLE001 - one object's bug must not stop the others
-            return _bug(record.key, bug)
+        except Exception as foreign:  # noqa: BLE001 - one object's bug must not stop the others
+            return bug(record.key, foreign)
 
     async def _follow(self, record: Record, result: Outcome | errors.Error | None, since: float) -> None:
         """See to what follows a reconcile."""
@@ -278,6 +282,7 @@ class Loop:
         else:
             await self._done(record, result, since)
         await self._remind(record)
+        self.wishes.settle(record, result, since)
 
     async def _remind(self, record: Record) -> None:
         """Say what there is to say of keys that end, if it is time, and note when it is again."""
@@ -391,10 +396,3 @@ class Loop:
         self.diary.refresh(record, self._alive_before)
         self.diary.recall(record)
         return True
-
-
-def _bug(key: Key, foreign: Exception) -> errors.Error:
-    """Say where a bug is, without its text."""
-    place = errors.place_of(foreign)
-    log.error("%s: a bug: %s at %s", key, type(foreign).__name__, place)
-    return errors.Retry(Reason.INTERNAL_ERROR, f"Keywright failed on this object ({type(foreign).__name__} at {place})")

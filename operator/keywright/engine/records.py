@@ -48,6 +48,7 @@ class Record:
         next_ending: Unix time at which there is something to say of a key that ends; and whether that was looked at.
         next_check: Unix time at which an issuer is to be asked again, of an object that is not refreshed.
         remind: it is to be looked at what there is to say of keys that end.
+        wished: a KeyAction waits for its refresh.
         rechecked: its credentials, of which there is something to say then.
     """
 
@@ -80,6 +81,7 @@ class Record:
     next_check: float | None = None
     remind: bool = False
     rechecked: tuple[checks.Checked, ...] = ()
+    wished: bool = False
 
     @property
     def regarding(self) -> events.Regarding:
@@ -109,7 +111,7 @@ class Record:
     @property
     def is_wished(self) -> bool:
         """Whether a person has asked for a refresh that is not handled yet."""
-        return bool(self.working_refresh[:256] != self.status_json().get("lastHandledRefresh", ""))
+        return self.wished or bool(self.working_refresh[:256] != self.status_json().get("lastHandledRefresh", ""))
 
     @property
     def told_target(self) -> dict[str, Any]:

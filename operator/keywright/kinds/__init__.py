@@ -13,6 +13,7 @@ from .auditsegment import AuditSegment, AuditSegmentSpec
 from .base import API_VERSION, GROUP, VERSION, Column, Kind
 from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
+from .keyaction import KeyAction, KeyActionSpec
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
 from .target import TargetSpec
 
@@ -36,6 +37,8 @@ __all__ = [
     "CredentialStatus",
     "DataEntry",
     "DataFrom",
+    "KeyAction",
+    "KeyActionSpec",
     "KeyStore",
     "KeyStoreSpec",
     "Kind",

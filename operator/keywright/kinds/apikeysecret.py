@@ -132,8 +132,6 @@ class Act(Spec):
     """The Secret that was written or removed."""
     keys: Annotated[list[DataKey], pydantic.Field(max_length=10)] | None = None
     """Which keys it changed; the first ten of them."""
-    by: Annotated[str, pydantic.StringConstraints(max_length=253)] | None = None
-    """Who asked for it, where a person did."""
     record: Annotated[str, pydantic.StringConstraints(max_length=80)] | None = None
     """Its place in the audit trail: log and number."""
 

@@ -32,7 +32,7 @@ class Column:
 
     name: str
     path: str
-    type: Literal["string", "date", "integer"] = "string"
+    type: Literal["string", "date", "integer", "boolean"] = "string"
     wide: bool = False
 
 

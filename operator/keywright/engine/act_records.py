@@ -1,0 +1,97 @@
+"""What is recorded of KeyActions: an intent before each begins, an outcome when it ends.
+
+Does not belong here: carrying them out (``actions``), keeping records (``audit/``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from .. import cluster, errors
+from ..audit.record import Action, Entry, Object, Type, Who
+from ..audit.trail import Trail
+from ..decide import act
+from .actions import KEY_ACTIONS, ActionRecord
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which every KeyAction that goes on has surely been taken up.
+SETTLED = 10.0
+
+
+class ActRecords:
+    """Records KeyActions; an ``ActionJournal``."""
+
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
+
+    async def begin(self, action: ActionRecord) -> None:
+        """Record that an act is about to begin, and return when that is kept.
+
+        Raises:
+            errors.Retry: it cannot be recorded now.
+        """
+        await self._trail.intent(_entry(action, Type.ACTION_INTENT, "Begun"))
+
+    async def end(self, action: ActionRecord, code: str) -> None:
+        """Record how an act ended, or why it does not begin."""
+        await self._trail.record(_entry(action, Type.ACTION_OUTCOME, code))
+
+
+async def settle(api: cluster.Cluster, trail: Trail) -> None:
+    """End what the leader before has begun and nobody goes on with: its KeyAction is over, or was deleted."""
+    for row in await trail.left_open():
+        if row.get("type") != Type.ACTION_INTENT:
+            continue
+        await asyncio.sleep(SETTLED)
+        try:
+            if await _goes_on(api, row):
+                continue
+            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
+        except (errors.Error, ValueError, KeyError):
+            log.warning("an open intent of the leader before stays open: its KeyAction could not be looked at")
+            continue
+        trail.note(entry.model_copy(update={"type": Type.ACTION_OUTCOME, "code": "Unknown"}))
+
+
+#: What an outcome takes over from its intent.
+_KEPT = frozenset({"type", "code", "who", "id", "object", "action"})
+
+
+async def _goes_on(api: cluster.Cluster, row: dict[str, Any]) -> bool:
+    found = await api.get(KEY_ACTIONS, row["object"]["namespace"], row["action"]["name"])
+    if found is None or found["metadata"]["uid"] != row["id"]:
+        return False
+    return (found.get("status") or {}).get("phase") not in act.OVER
+
+
+def _entry(action: ActionRecord, kind: Type, code: str) -> Entry:
+    return Entry(
+        type=kind,
+        code=code,
+        who=_who(action),
+        id=action.uid,
+        object=Object(
+            kind="ApiKeySecret",
+            namespace=action.namespace,
+            name=action.api_key_secret,
+            uid=action.api_key_secret_uid or None,
+            generation=action.generation or None,
+        ),
+        action=Action(
+            name=action.name,
+            uid=action.uid,
+            act=action.action,
+            reason=action.reason,
+            reference=action.reference or None,
+        ),
+    )
+
+
+def _who(action: ActionRecord) -> Who:
+    if not action.requested_by:
+        return Who(kind="Unknown", name="nobody who is named", verified=False)
+    account = action.requested_by.startswith("system:serviceaccount:")
+    return Who(kind="ServiceAccount" if account else "User", name=action.requested_by, verified=action.verified)
