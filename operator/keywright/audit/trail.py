@@ -206,6 +206,7 @@ class Trail:
         if self._mode == "off":
             return
         self._writer = await self._made(make)
+        self._mended()
         self._begun.set()
         metrics.AUDIT_CAPACITY.set(self._writer.capacity)
         _print(heads.printed_key(self._writer.public))
@@ -249,19 +250,23 @@ class Trail:
             if waiting.place and not waiting.place.done():
                 waiting.place.set_result(place)
         self._flying, self._written_at = [], time.monotonic()
-        if self._trouble:
-            self._trouble = None
-            log.info("records are written again")
-            self._tell(None)
-        metrics.AUDIT_READY.set(1)
+        self._mended()
         self._look_at_size()
         self._committed()
+
+    def _mended(self) -> None:
+        metrics.AUDIT_READY.set(1)
+        before, self._trouble = self._trouble, None
+        if before and before.reason is not Reason.NOT_LEADER:
+            log.info("records are written again")
+            self._tell(None)
 
     def _fails(self, error: errors.Error) -> None:
         metrics.AUDIT_READY.set(0)
         news = self._trouble is None or self._trouble.message != error.message
         self._trouble = error
-        if news:
+        # Who does not hold the Lease writes nothing at all, and tells so itself.
+        if news and error.reason is not Reason.NOT_LEADER:
             hint = f". {error.hint}" if error.hint else ""
             log.warning("nothing can be recorded, %d records wait: %s%s", len(self._waiting), error.message, hint)
             self._tell(error)

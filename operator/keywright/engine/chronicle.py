@@ -158,7 +158,8 @@ class Chronicle:
         kinds = {EventReason.REFUSED: Type.SYNC_REFUSED, EventReason.DELETED: Type.SYNC_DELETED}
         kind = kinds.get(EventReason(str(item.get("act"))), Type.SYNC_WRITTEN)
         at = pacing.unix(str(item.get("time"))) or time.time()
-        return self._about(record, kind, "Late", secret=item.get("secret"), since=stamp(at))
+        keys = [KeyChange(key=str(each)) for each in item.get("keys") or ()]
+        return self._about(record, kind, "Late", secret=item.get("secret"), since=stamp(at), keys=keys)
 
     def _repaired(self, record: Record, secret: str) -> Iterable[Entry]:
         """Return the record of a repair, unless it is told with others of this minute."""
