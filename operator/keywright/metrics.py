@@ -95,8 +95,10 @@ CREDENTIALS = Gauge(
     registry=None,
 )
 AUDIT_READY = Gauge(
-    "keywright_audit_ready", "1 if records can be written, 0 if not; as of the last try.", registry=REGISTRY
+    "keywright_audit_ready", "0 while records cannot be written, as of the last try.", registry=REGISTRY
 )
+# A replica that stands by is in no trouble.
+AUDIT_READY.set(1)
 AUDIT_RECORDS = Counter("keywright_audit_records_total", "Records written to the audit trail.", registry=REGISTRY)
 AUDIT_SEGMENTS = Counter(
     "keywright_audit_segments_total",
