@@ -79,6 +79,7 @@ def test_the_object_itself_tells_its_last_acts_with_their_records(world: World) 
     for number in range(10):
         world.put("llm/openai", api_key=f"sk-{number}")
         world.refreshes(str(number))
+    world.refreshes("nothing new")
 
     history = world.object()["status"]["history"]
 

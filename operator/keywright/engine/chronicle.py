@@ -100,7 +100,7 @@ class Chronicle:
             told = history.act(EventReason.DELETED, _now(), reason=error.reason, secret=secret)
             return await self._kept(record, [entry], [told], before)
         if not is_told(error):
-            return {}
+            return {"history": before["history"]} if before.get("history") else {}
         told = history.act(EventReason.REFUSED, _now(), reason=error.reason)
         return await self._kept(record, [self._about(record, _kind(error), str(error.reason))], [told], before)
 
@@ -142,16 +142,15 @@ class Chronicle:
     # Parts.
 
     async def _kept(self, record: Record, entries: list[Entry], told: list[Item], before: Status) -> Item:
-        """Record, and return the status's history; nothing if there is nothing new in it."""
+        """Record, and return the status's history."""
         past = list(before.get("history") or [])
         late = self._unrecorded(past) if self._trail.keeps and not self._trail.trouble else []
         entries = [*(self._late(record, each) for each in late), *entries]
         place = await self._trail.record(*entries)
         if late and place:
             past = [each | {"record": place} if each in late else each for each in past]
-        if not told and not (late and place):
-            return {}
-        return {"history": history.with_acts(past, told, place)}
+        told = history.with_acts(past, told, place)
+        return {"history": told} if told else {}
 
     def _late(self, record: Record, item: Item) -> Entry:
         """Return the record of an act that was told and not recorded."""
