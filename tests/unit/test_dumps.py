@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import keywright
+from controlplane.certificates import Authority
 
 PLACE = str(pathlib.Path(keywright.__file__).parent.parent)
 
@@ -45,6 +46,22 @@ try:
 except SystemExit:
     print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))
 """
+#: A client certificate is taken up, by a process that is closed and has no rights to speak of.
+IDENTITY = """
+import ctypes, os, sys
+from keywright import dumps, wire
+from keywright.secret import SecretValue
+
+certificate, key = sys.stdin.read().split("#")
+made = []
+sys.addaudithook(lambda event, told: event == "tempfile.mkstemp" and made.append(event))
+wire.trust()
+if not os.getuid():
+    os.setuid(65534)
+dumps.prevent()
+context = wire.trust(None, [SecretValue(certificate), SecretValue(key)])
+print(type(context).__name__, made, len(os.listdir("/proc/self/fd")) < 10)
+"""
 CRASH = """
 import os, resource, signal
 from keywright import dumps
@@ -57,11 +74,12 @@ os.kill(os.getpid(), signal.SIGABRT)
 """
 
 
-def _run(program: str, folder: pathlib.Path, **more: str) -> subprocess.CompletedProcess[str]:
+def _run(program: str, folder: pathlib.Path, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": PLACE, **more},
         cwd=folder,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,
@@ -90,3 +108,11 @@ def test_a_crash_leaves_no_core_and_tells_places_only(tmp_path: pathlib.Path) ->
     assert list(tmp_path.iterdir()) == []
     assert 'File "<string>"' in ended.stderr
     assert "canary" not in ended.stdout + ended.stderr
+
+
+def test_the_key_of_a_client_certificate_is_never_in_a_file(tmp_path: pathlib.Path) -> None:
+    certificate, key = Authority("people").sign("keywright")
+
+    ended = _run(IDENTITY, tmp_path, stdin=f"{certificate.decode()}#{key.decode()}")
+
+    assert ended.stdout == "SSLContext [] True\n", ended.stderr
