@@ -16,13 +16,13 @@ import sys
 
 import requests
 
-from cli.terminal import place
 from world import GROUP, Operator, World
 
 #: What is read in the object's and in the operator's namespace. Secrets are read without their values.
 KINDS = (
     f"{GROUP}/namespaces/{{}}/apikeysecrets",
     f"{GROUP}/namespaces/{{}}/keystores",
+    f"{GROUP}/clusterkeystores",
     "/apis/events.k8s.io/v1/namespaces/{}/events",
     "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "/api/v1/namespaces/{}/configmaps",
@@ -74,12 +74,10 @@ def of_process(operator: Operator, temporary: pathlib.Path) -> dict[str, str]:
     return found | {str(each): each.read_bytes().decode(errors="replace") for each in files}
 
 
-def of_commands(world: World, calls: list[list[str]], jobs: int = 2) -> dict[str, str]:
-    """Return what commands print about a world's objects, and what they log."""
-    everything = [[command, *words, *place(world), "--log-level=debug"] for command, *words in calls]
-    shares = [everything[start::jobs] for start in range(jobs)]
+def of_commands(calls: list[list[str]], jobs: int = 2) -> dict[str, str]:
+    """Return what commands print, and what they log."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        said = list(pool.map(_called, shares))
+        said = list(pool.map(_called, [calls[start::jobs] for start in range(jobs)]))
     return {f"commands {number} {name}": text for number, pair in enumerate(said) for name, text in pair.items()}
 
 

@@ -6,14 +6,17 @@ import base64
 import contextlib
 import json
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 import outputs
 import refusals
-from branches import BRANCHES, IN_THE_WAY
+from branches import BRANCHES, IN_THE_WAY, PEM
 from build import API, api_key_secret, entry, key_store
+from cli.terminal import place
 from controlplane import FaultProxy
 from controlplane.certificates import Authority
 from keywright.keyfile import keys
@@ -35,12 +38,14 @@ MORE_MOODS: tuple[Mood, ...] = ("slow down", "broken", "redirect", "huge", "html
 
 
 def succeed(world: World, canary: Canaries) -> None:
-    """Let values arrive: plain, decoded, whole, changed, repaired."""
-    world.put("good", api_key=canary("good"), b64=base64.b64encode(canary("decoded").encode()).decode())
+    """Let values arrive: plain, decoded, of several lines, whole, changed, repaired."""
+    held = {"b64": base64.b64encode(canary("decoded").encode()).decode(), "pem": canary("lines", PEM.format("X"))}
+    world.put("good", api_key=canary("good"), **held)
     entries = [entry("KEY", "good", "api_key"), entry("DECODED", "good", "b64", decode="Base64"), entry("ALL", "good")]
+    entries += [entry("PEM", "good", "pem"), entry("LINE", "good", remote={"jmesPath": "pem"})]
     world.apply(api_key_secret("good", *entries))
     world.is_ready("good")
-    world.put("good", api_key=canary("second"), b64=base64.b64encode(canary("decoded").encode()).decode())
+    world.put("good", api_key=canary("second"), **held)
     world.annotate("good", refresh="1")
     world.until(lambda: (world.secret("good") or {}).get("KEY") == canary("second"), "the change arrives")
     world.change_secret("good", KEY=canary("drift"))
@@ -212,10 +217,11 @@ def test_no_output_holds_a_value(
         reasons |= echo_from_the_issuers(world, canary, served)
         reasons |= seal(world, canary)
         are_refused(world, reasons)
-        found = (
-            outputs.of_process(first, temporary) | outputs.of_cluster(world) | outputs.of_commands(world, calls(world))
-        )
+        found = outputs.of_commands(calls(world, tmp_path / "manifests.yaml"))
+        found |= outputs.of_process(first, temporary) | outputs.of_cluster(world)
     assert len(reasons) >= 60
+    assert re.search(r"Max core file size +0 +0 ", found["/proc/PID/limits"])
+    assert pathlib.Path(f"/proc/{first.process.pid}/environ").stat().st_uid == 0
     assert first.stop() == 0
     second = world.start()
     world.until(lambda: second.metric("keywright_objects") > 0, "it knows its objects")
@@ -226,7 +232,7 @@ def test_no_output_holds_a_value(
     assert leaks == {}
     # And it would have been seen: the Secret does hold them.
     secret = json.dumps(world.secret_object("good"))
-    assert {name for name, _ in canary.found_in(secret)} >= {"second", "decoded"}
+    assert {name for name, _ in canary.found_in(secret)} >= {"second", "decoded", "lines"}
 
 
 def are_refused(world: World, reasons: Reasons) -> None:
@@ -243,8 +249,17 @@ def are_refused(world: World, reasons: Reasons) -> None:
     world.until(lambda: not others(), lambda: f"each is refused: {others()}")
 
 
-def calls(world: World) -> list[list[str]]:
+def calls(world: World, manifests: pathlib.Path) -> list[list[str]]:
     """Return the commands whose output is looked at."""
-    del world
-    found = [["status"], ["status", "-o", "json"]]
-    return found + [["plan", name, "-o", form] for name in BRANCHES for form in ("table", "json")]
+    everything = [branch.manifest(name) for name, branch in BRANCHES.items()]
+    manifests.write_text(yaml.safe_dump_all(everything))
+    asked = [["status"], *(["plan", name] for name in BRANCHES)]
+    asked += [["status", name] for name in ("good", "type-docker", "malformed-openai")]
+    asked += [["check", name, "--timeout=5s"] for name in ("malformed-aws", "malformed-custom", "openai-echo")]
+    local = ["validate", "--no-rules", str(manifests)]
+    more = [*place(world), "--log-level=debug"]
+    return [[*each, "-o", form, *more] for each in asked for form in ("table", "json")] + [
+        ["refresh", "good", "type-tls", "--timeout=5s", *more],
+        [*local, "-o", "text"],
+        [*local, "-o", "json"],
+    ]
