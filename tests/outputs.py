@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -32,15 +33,15 @@ KINDS = (
 #: Files of a process below /proc that others than itself may want to read.
 PROC = ("cmdline", "environ", "status", "limits", "maps")
 
-#: Calls commands one after the other in one process, each as it is called from a shell.
+#: Calls commands one after the other in one process, each as it is called from a shell, with its standard input.
 CALLS = """
-import json, sys
+import io, json, sys
 from keywright import cli
 
-for words in json.load(sys.stdin):
-    print("$", *words, flush=True)
-    print("$", *words, file=sys.stderr, flush=True)
-    sys.argv = ["keywright", *words]
+for words, given in json.load(sys.stdin):
+    for stream in (sys.stdout, sys.stderr):
+        print("$", *words, file=stream, flush=True)
+    sys.argv, sys.stdin = ["keywright", *words], io.TextIOWrapper(io.BytesIO(given.encode()))
     try:
         cli.main()
     except SystemExit as ended:
@@ -75,15 +76,22 @@ def of_process(operator: Operator, temporary: pathlib.Path) -> dict[str, str]:
 
 
 def of_commands(calls: list[list[str]], jobs: int = 2) -> dict[str, str]:
-    """Return what commands print, and what they log."""
+    """Return what commands print, and what they log, with nothing to read."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        said = list(pool.map(_called, [calls[start::jobs] for start in range(jobs)]))
+        said = list(pool.map(called, [[(words, "") for words in calls[start::jobs]] for start in range(jobs)]))
     return {f"commands {number} {name}": text for number, pair in enumerate(said) for name, text in pair.items()}
 
 
-def _called(calls: list[list[str]]) -> dict[str, str]:
+def called(calls: list[tuple[list[str], str]], **environment: str) -> dict[str, str]:
+    """Call commands, each with its standard input, and return what they print."""
     done = subprocess.run(
-        [sys.executable, "-c", CALLS], input=json.dumps(calls), capture_output=True, text=True, timeout=240, check=True
+        [sys.executable, "-c", CALLS],
+        input=json.dumps(calls),
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
     )
     assert done.stdout.count("\nexit ") == len(calls), done.stderr[-2000:]
     return {"stdout": done.stdout, "stderr": done.stderr}

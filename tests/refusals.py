@@ -103,73 +103,84 @@ class Login:
     vault: Json = dataclasses.field(default_factory=dict)
 
 
-def logins(canary: Canaries, mount: str, authority: str, certificate: str) -> dict[str, Login]:
-    """Return logins that fail, by their names.
+class Logins:
+    """Makes logins that fail.
 
     Args:
         mount: where users log in; AppRoles do at the same name with ``-roles``.
-        authority: a certificate that no server here chains to.
-        certificate: one whose key is not at hand.
     """
 
-    def of(name: str, reason: str, form: str = "{}", answer: Fault | None = None, **auth: Json) -> Login:
+    def __init__(self, canary: Canaries, mount: str) -> None:
+        self._canary = canary
+        self._user: Json = {"userPass": {"mount": mount, "username": "ci", "passwordRef": "@"}}
+        self._role: Json = {"appRole": {"mount": f"{mount}-roles", "roleId": "it", "secretIdRef": "@"}}
+        self._jwt: Json = {"jwt": {"mount": f"{mount}-jwt", "role": "it", "secretRef": "@"}}
+
+    def all(self, authority: str, certificate: str) -> dict[str, Login]:
+        """Return all of them by their names.
+
+        Args:
+            authority: a certificate that no server here chains to.
+            certificate: one whose key is not at hand.
+        """
+        return self._by_token() | self._by_name() | self._by_certificate(authority, certificate)
+
+    def _by_token(self) -> dict[str, Login]:
+        html = Answer(200, self._canary("login html", "<p>{}</p>"))
+        return {
+            "token": self._of("token", "AuthFailed"),
+            "token-with-a-break": self._of("token-with-a-break", "AuthFailed", "{}\n"),
+            "token-in-two-words": self._of("token-in-two-words", "AuthFailed", "{} {}"),
+            "token-echoed": self._of("token-echoed", "AuthFailed", echoed=403),
+            "token-error": self._of("token-error", "StoreError", echoed=500),
+            "token-html": dataclasses.replace(self._of("token-html", "StoreAnswerInvalid"), answer=html),
+        }
+
+    def _by_name(self) -> dict[str, Login]:
+        account: Json = {"role": "it", "audience": "vault", "serviceAccountRef": {"name": "default"}}
+        granted = {"client_token": self._canary("login granted", "{}\n"), "lease_duration": "x", "renewable": True}
+        wrongly = Answer(200, {"auth": granted})
+        lost = self._of("password-lost", "StoreUnreachable", **self._user)
+        return {
+            "password": self._of("password", "AuthFailed", **self._user),
+            "password-with-a-break": self._of("password-with-a-break", "AuthFailed", "{}\n", **self._user),
+            "password-echoed": self._of("password-echoed", "AuthFailed", echoed=400, **self._user),
+            "password-lost": dataclasses.replace(lost, answer=Drop()),
+            "secret-id": self._of("secret-id", "AuthFailed", **self._role),
+            "secret-id-echoed": self._of("secret-id-echoed", "AuthFailed", echoed=400, **self._role),
+            "jwt": self._of("jwt", "AuthFailed", "{}.{}.{}", **self._jwt),
+            "jwt-echoed": self._of("jwt-echoed", "AuthFailed", echoed=403, **self._jwt),
+            "granted-wrongly": dataclasses.replace(
+                self._of("granted-wrongly", "StoreAnswerInvalid", **self._jwt), answer=wrongly
+            ),
+            "kubernetes": self._of("kubernetes", "AuthFailed", echoed=403, kubernetes=account),
+        }
+
+    def _by_certificate(self, authority: str, certificate: str) -> dict[str, Login]:
+        sealed = PEM.format("ENCRYPTED PRIVATE KEY")
+        provider = {"kind": "Secret", "name": "login-server-certificate", "key": "ca"}
+        plain = self._of("server-certificate", "StoreTLSFailed")
+        return {
+            "client-key-of-text": self._shown("client-key-of-text", certificate, "{}"),
+            "client-key": self._shown("client-key", certificate, PEM.format("PRIVATE KEY")),
+            "client-key-sealed": self._shown("client-key-sealed", certificate, sealed),
+            "client-certificate": self._shown("client-certificate", "none", PEM.format("PRIVATE KEY")),
+            "server-certificate": dataclasses.replace(
+                plain, secret=plain.secret | {"ca": authority}, vault={"caProvider": provider, "server": "https"}
+            ),
+        }
+
+    def _of(self, name: str, reason: str, form: str = "{}", echoed: int = 0, **auth: Json) -> Login:
+        """Return one; ``@`` in ``auth`` stands for its Secret, and the server may answer with what is in it."""
         ref = {"name": f"login-{name}", "key": "it"}
         text = json.dumps(auth or {"token": {"secretRef": "@"}}).replace('"@"', json.dumps(ref))
-        return Login(reason, json.loads(text), {"it": canary(f"login {name}", form)}, answer)
-
-    def tls(name: str, reason: str, chain: str, form: str, **more: Json) -> Login:
-        login = of(name, reason, form, cert={})
-        refs = {side: {"name": f"login-{name}", "key": key} for side, key in _SIDES.items()}
-        return dataclasses.replace(
-            login, secret={**login.secret, "chain": chain}, vault={"clientCertificate": refs, **more}
-        )
-
-    def echo(name: str, status: int) -> Answer:
-        value = canary(f"login {name}", "{}")
+        value = self._canary(f"login {name}", form)
         told: Json = {"errors": [value, f"bad: {value}"], "warnings": [value]}
-        return Answer(status, told)
+        return Login(reason, json.loads(text), {"it": value}, Answer(echoed, told) if echoed else None)
 
-    granted = {"client_token": canary("login granted", "{}\n"), "lease_duration": "x", "renewable": True}
-    user: Json = {"mount": mount, "username": "ci", "passwordRef": "@"}
-    role: Json = {"mount": f"{mount}-roles", "roleId": "it", "secretIdRef": "@"}
-    jwt: Json = {"mount": f"{mount}-jwt", "role": "it", "secretRef": "@"}
-    return {
-        "token": of("token", "AuthFailed"),
-        "token-with-a-break": of("token-with-a-break", "AuthFailed", "{}\n"),
-        "token-in-two-words": of("token-in-two-words", "AuthFailed", "{} {}"),
-        "token-echoed": of("token-echoed", "AuthFailed", answer=echo("token-echoed", 403)),
-        "token-error": of("token-error", "StoreError", answer=echo("token-error", 500)),
-        "token-html": of("token-html", "StoreAnswerInvalid", answer=Answer(200, canary("login html", "<p>{}</p>"))),
-        "password": of("password", "AuthFailed", userPass=user),
-        "password-with-a-break": of("password-with-a-break", "AuthFailed", "{}\n", userPass=user),
-        "password-echoed": of("password-echoed", "AuthFailed", answer=echo("password-echoed", 400), userPass=user),
-        "password-lost": of("password-lost", "StoreUnreachable", answer=Drop(), userPass=user),
-        "secret-id": of("secret-id", "AuthFailed", appRole=role),
-        "secret-id-echoed": of("secret-id-echoed", "AuthFailed", answer=echo("secret-id-echoed", 400), appRole=role),
-        "jwt": of("jwt", "AuthFailed", "{}.{}.{}", jwt=jwt),
-        "jwt-echoed": of("jwt-echoed", "AuthFailed", answer=echo("jwt-echoed", 403), jwt=jwt),
-        "granted-wrongly": of("granted-wrongly", "StoreAnswerInvalid", answer=Answer(200, {"auth": granted}), jwt=jwt),
-        "kubernetes": of(
-            "kubernetes",
-            "AuthFailed",
-            answer=echo("kubernetes", 403),
-            kubernetes={"role": "it", "audience": "vault", "serviceAccountRef": {"name": "default"}},
-        ),
-        "client-key-of-text": tls("client-key-of-text", "StoreTLSFailed", certificate, "{}"),
-        "client-key": tls("client-key", "StoreTLSFailed", certificate, PEM.format("PRIVATE KEY")),
-        "client-key-sealed": tls(
-            "client-key-sealed", "StoreTLSFailed", certificate, PEM.format("ENCRYPTED PRIVATE KEY")
-        ),
-        "client-certificate": tls("client-certificate", "StoreTLSFailed", "none", PEM.format("PRIVATE KEY")),
-        "server-certificate": dataclasses.replace(
-            of("server-certificate", "StoreTLSFailed"),
-            secret={"it": canary("login server-certificate", "{}"), "ca": authority},
-            vault={
-                "caProvider": {"kind": "Secret", "name": "login-server-certificate", "key": "ca"},
-                "server": "https",
-            },
-        ),
-    }
-
-
-_SIDES = {"certSecretRef": "chain", "keySecretRef": "it"}
+    def _shown(self, name: str, chain: str, form: str) -> Login:
+        """Return one by a client certificate whose key is a canary."""
+        sides = {"certSecretRef": "chain", "keySecretRef": "it"}
+        refs = {side: {"name": f"login-{name}", "key": key} for side, key in sides.items()}
+        login = self._of(name, "StoreTLSFailed", form, cert={})
+        return dataclasses.replace(login, secret=login.secret | {"chain": chain}, vault={"clientCertificate": refs})

@@ -169,7 +169,7 @@ def told(tree: ast.AST, ours: frozenset[str]) -> list[int]:
     for handler in _handlers(tree):
         if not handler.name or (handler.type and _types(handler.type) <= ours):
             continue
-        found += [each.lineno for each in ast.walk(handler) if _tells(each, handler.name)]
+        found += [getattr(each, "lineno", handler.lineno) for each in ast.walk(handler) if _tells(each, handler.name)]
     return sorted(set(found))
 
 

@@ -163,8 +163,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 
 
 def _warned(
-    _: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: object = None
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
 ) -> None:
     """Tell of a warning without its text, which is a library's and may hold anything."""
+    del message
     place = filename.rpartition("/")[2]
     logging.getLogger(__name__).warning("a library warns: %s at %s:%d", category.__name__, place, lineno)
