@@ -136,6 +136,13 @@ class World:
             self.plane.request("DELETE", path)
         self.plane.request("DELETE", f"/api/v1/namespaces/{self.system}")
         self.vault.sys.disable_secrets_engine(self.mount)  # type: ignore[no-untyped-call]
+        if kind is None:
+            assert not self.redacted(), self.redacted()
+
+    def redacted(self) -> list[str]:
+        """Return lines of logs from which the last line of defence took something: what is before it has failed."""
+        lines = (line for operator in self.operators for line in operator.log.read_text().splitlines())
+        return [line for line in lines if "[redacted]" in line]
 
     # Arranging.
 

@@ -15,7 +15,7 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
 * ``secret``, ``logs``: values that cannot be printed; logs that hold none.
-* ``errors``, ``settings``, ``metrics``, ``pacing``, ``dates``, ``members``: leaves.
+* ``errors``, ``settings``, ``metrics``, ``pacing``, ``dates``, ``dumps``, ``members``: leaves.
 """
 
 __version__ = "0.1.0"

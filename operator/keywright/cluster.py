@@ -98,7 +98,7 @@ class Refused(errors.Error):
     Args:
         status: HTTP status.
         cause: ``reason`` of the answer's Status (`Conflict`, `Invalid`, …), or the reason of its first cause that tells
-            more (`NamespaceTerminating`, `FieldValueInvalid`, …); a CamelCase word, else empty.
+            more (`NamespaceTerminating`, `FieldValueInvalid`, …); a word of Kubernetes' own, else empty.
         fields: names of the fields it is about.
         what: what was asked for, as a path or in words.
     """
@@ -393,7 +393,7 @@ def _refused(status: int, data: bytes, what: str) -> Refused:
         words = [str(each.get("reason", "")) for each in causes] + [str(answer.get("reason", ""))]
         if status == 403 and "exceeded quota" in str(answer.get("message", "")):
             words.insert(0, "QuotaExceeded")
-        cause = next((word for word in words if word.isalpha() and len(word) < 40), "")
+        cause = next((word for word in words if word in errors.API_REASONS), "")
         fields = tuple(str(each.get("field", ""))[:200] for each in causes)
     except (ValueError, AttributeError, TypeError):
         cause, fields = "", ()

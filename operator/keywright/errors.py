@@ -188,6 +188,18 @@ class Reason(enum.StrEnum):
     """A bug in Keywright; the log has its place, without values."""
 
 
+#: Words by which the API server says why it refuses. What an admission webhook writes in their place is not told.
+API_REASONS = frozenset(
+    (
+        *("AlreadyExists", "BadRequest", "Conflict", "Expired", "FieldManagerConflict", "FieldValueDuplicate"),
+        *("FieldValueForbidden", "FieldValueInvalid", "FieldValueNotFound", "FieldValueNotSupported"),
+        *("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid", "Forbidden"),
+        *("Gone", "InternalError", "Invalid", "MethodNotAllowed", "NamespaceTerminating", "NotAcceptable"),
+        *("NotFound", "QuotaExceeded", "RequestEntityTooLarge", "ServerTimeout", "ServiceUnavailable", "Timeout"),
+        *("TooManyRequests", "Unauthorized", "UnexpectedServerResponse", "UnsupportedMediaType"),
+    )
+)
+
 #: Trouble of a store as a whole, not of one key in it.
 STORE_TROUBLE = (
     Reason.STORE_UNREACHABLE,

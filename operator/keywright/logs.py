@@ -2,7 +2,7 @@
 
 Redaction rests on types and boundaries; the one here is the last line of defence, and its counter stays at 0.
 
-Does not belong here: what is logged where.
+Does not belong here: what is logged where; images of the process's memory (``dumps``).
 """
 
 from __future__ import annotations
@@ -10,27 +10,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import resource
 import sys
 import threading
 import traceback
+import warnings
 from types import TracebackType
 from typing import Any
 
 from . import errors, metrics
 
-#: Loggers of libraries that print bodies, headers or values when asked for details.
+#: What is ours, and at which level a library may speak where nothing else is said.
+OURS = "keywright"
+FLOOR = logging.WARNING
+#: Loggers of libraries that print bodies, headers or values when asked for details, or say in words that are not ours
+#: what our errors say.
 CAPPED = {
-    "aiohttp": logging.WARNING,
-    "asyncio": logging.WARNING,
-    "botocore": logging.WARNING,
-    "boto3": logging.WARNING,
-    "hvac": logging.WARNING,
-    "kopf": logging.WARNING,
+    "aiohttp": FLOOR,
+    # In debug mode it warns of slow calls, with their arguments.
+    "asyncio": logging.ERROR,
+    "azure": FLOOR,
+    "boto3": FLOOR,
+    "botocore": FLOOR,
+    "google": FLOOR,
+    "googleapiclient": FLOOR,
+    "grpc": FLOOR,
+    "hvac": FLOOR,
+    "kopf": FLOOR,
     # Tells of kubeconfigs and login plugins in words that are not ours; our errors say what to do.
     "kubernetes": logging.CRITICAL,
-    "requests": logging.WARNING,
-    "urllib3": logging.WARNING,
+    "msal": FLOOR,
+    "requests": FLOOR,
+    "s3transfer": FLOOR,
+    "urllib3": FLOOR,
 }
 
 #: What must never be in a log line: tokens of stores, bearer tokens, and keys by their issuers' prefixes.
@@ -94,22 +105,44 @@ def _trace(info: Any) -> list[str]:
     return lines
 
 
-def configure(level: str) -> None:
-    """Set up logging of the whole process: to stderr, at this level for our own loggers; and no core dumps."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    handler.addFilter(lambda record: not _ends_kopf(record))
-    handler.addFilter(_without_answer)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("keywright").setLevel(level.upper())
-    for name, floor in CAPPED.items():
-        logging.getLogger(name).setLevel(floor)
+def _is_fit(record: logging.LogRecord) -> bool:
+    """Whether a record may be printed: libraries speak from their floor on, whatever level they gave themselves."""
+    top = record.name.partition(".")[0]
+    return top == OURS or record.levelno >= CAPPED.get(top, FLOOR)
+
+
+def _handler() -> logging.Handler:
+    """Return what prints records as they may be printed."""
+    made = logging.StreamHandler(sys.stderr)
+    made.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    made.addFilter(_is_fit)
+    made.addFilter(lambda record: not _ends_kopf(record))
+    made.addFilter(_without_answer)
+    return made
+
+
+def guard() -> None:
+    """Let what nobody catches, and warnings, be told without texts, whether or not logging is set up."""
     sys.excepthook = _uncaught
     sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warnings.showwarning = _warned
+    # Where a record cannot be printed, logging would print its arguments.
+    logging.raiseExceptions = False
+    # Prints what nobody else does, with the texts of exceptions as Python has it.
+    logging.lastResort = _handler()
+    logging.lastResort.setLevel(FLOOR)
+
+
+def configure(level: str) -> None:
+    """Set up logging of the whole process: to stderr, at this level for our own loggers."""
+    root = logging.getLogger()
+    root.handlers[:] = [_handler()]
+    root.setLevel(FLOOR)
+    logging.getLogger(OURS).setLevel(level.upper())
+    for name, floor in CAPPED.items():
+        logging.getLogger(name).setLevel(floor)
+    guard()
 
 
 def watch_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -127,3 +160,12 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger(__name__).critical("not caught", exc_info=(kind, error, trace))  # type: ignore[arg-type]
+
+
+def _warned(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Tell of a warning without its text, which is a library's and may hold anything."""
+    del message
+    place = filename.rpartition("/")[2]
+    logging.getLogger(__name__).warning("a library warns: %s at %s:%d", category.__name__, place, lineno)

@@ -16,13 +16,15 @@ import io
 import json
 import logging
 import math
+import os
 import socket
 import ssl
+import sys
 import tempfile
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import certifi
 import urllib3
@@ -179,11 +181,21 @@ def trust(ca: str | None = None, identity: Sequence[SecretValue] = ()) -> ssl.SS
     if not identity:
         return _trust(ca)
     context = _trust.__wrapped__(ca)
-    with errors.boundary(lambda _: _unusable("client certificate or its key")), tempfile.NamedTemporaryFile() as file:
+    with errors.boundary(lambda _: _unusable("client certificate or its key")), _unseen() as file:
         file.write(b"\n".join(part.reveal() for part in identity))
         file.flush()
-        context.load_cert_chain(file.name, password=lambda: "")  # an encrypted key is refused, not asked about
+        # An encrypted key is refused, not asked about.
+        context.load_cert_chain(_path(file), password=lambda: "")
     return context
+
+
+def _unseen() -> IO[bytes]:
+    """Open a file for what OpenSSL reads from files only: in memory where that can be, and none is left behind."""
+    return os.fdopen(os.memfd_create("identity"), "wb") if sys.platform == "linux" else tempfile.NamedTemporaryFile()
+
+
+def _path(file: IO[bytes]) -> str:
+    return f"/proc/self/fd/{file.fileno()}" if sys.platform == "linux" else file.name
 
 
 @functools.lru_cache(maxsize=16)

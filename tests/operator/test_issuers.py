@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from build import api_key_secret, entry
+from build import api_key_secret
 from controlplane.certificates import Authority
 from keywright.issuers import ISSUERS
+from served import samples, spec
 from vendors import VendorServer, serving, vendors
 from world import Json, World
-
-ENFORCED = {"format": "Enforce", "liveness": "Enforce"}
 
 
 @pytest.fixture
@@ -39,27 +38,10 @@ def asking(world: World, served: dict[str, VendorServer], tmp_path: pathlib.Path
 
 def has(world: World, server: VendorServer, parts: dict[str, str]) -> None:
     """Let there be a credential in the store, and an object called as its issuer that says what it is."""
-    name = server.vendor.name
-    world.put(f"keys/{name}", **parts)
-    entries = [entry(part.upper(), f"keys/{name}", part) for part in parts]
-    found: Json = {"name": "it", "issuer": name, "parts": {part: part.upper() for part in parts}, "check": ENFORCED}
-    if ISSUERS[name].Config and server.vendor.config:
-        found[name] = _at(server, dict(server.vendor.config))
-    if name != "custom":
-        found["endpoint"] = server.url
-    world.apply(api_key_secret(name.lower(), *entries, credentials=[found], refreshInterval="10s"))
-
-
-def _at(server: VendorServer, config: Json) -> Json:
-    """Let a declared probe go to the vendor's server."""
-    if "probe" not in config:
-        return config
-    _, _, path = config["probe"]["url"].removeprefix("https://").partition("/")
-    return {**config, "probe": {**config["probe"], "url": f"{server.url}/{path}"}}
-
-
-def samples(server: VendorServer) -> dict[str, str]:
-    return dict(next(iter(server.vendor.samples().values())))
+    path = f"keys/{server.vendor.name}"
+    world.put(path, **parts)
+    wanted = spec(server, parts, path)
+    world.apply(api_key_secret(server.vendor.name.lower(), refreshInterval="10s", **wanted))
 
 
 def test_living_credentials_of_all_issuers_are_written(asking: World, served: dict[str, VendorServer]) -> None:

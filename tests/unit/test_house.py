@@ -25,27 +25,6 @@ TOO_LONG: dict[str, set[str]] = {
     "tests/operator/test_bad_objects.py": {"test_entries_that_are_not_to_be_had_are_refused_by_name"},
 }
 
-#: Who may see a value: what sends it on, compares it, or takes it apart; and every issuer, whose it is.
-MAY_REVEAL = {
-    "audit/heads.py",
-    *("secret.py", "hvac_adapter.py", "wire.py", "keyfile/keys.py", "keyfile/contents.py", "cli/get.py"),
-    *(
-        "stores/_vault_login.py",
-        "stores/vault.py",
-        "stores/encrypted_file.py",
-        "engine/target.py",
-        "engine/templates.py",
-    ),
-    *(
-        "decide/looks.py",
-        "decide/render.py",
-        "decide/rewrite.py",
-        "decide/shapes.py",
-        "decide/filters.py",
-        "decide/template.py",
-    ),
-}
-
 
 def _name(path: pathlib.Path) -> str:
     return str(path.relative_to(ROOT))
@@ -118,15 +97,6 @@ def _members(room: str) -> set[str]:
     """Return the files of a folder of which each is one of its kind."""
     found = _modules(PACKAGE / room, f"keywright.{room}")
     return {each for each in found if not each.rpartition(".")[2].startswith("_")} - {f"keywright.{room}.base"}
-
-
-def test_values_are_revealed_in_few_places_only() -> None:
-    found = set()
-    for path in SOURCES:
-        calls = [each.func for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)]
-        if any(isinstance(call, ast.Attribute) and call.attr == "reveal" for call in calls):
-            found.add(str(path.relative_to(ROOT / "operator" / "keywright")))
-    assert {each for each in found if not each.startswith("issuers/")} <= MAY_REVEAL
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from keywright import errors, logs
 CANARY = "canary-7f3a9c"
 
 PROGRAM = f'''
-import asyncio, logging, resource, sys, threading
+import asyncio, logging, sys, threading
 from keywright import errors, logs, metrics
 from keywright.errors import Reason
 from keywright.secret import SecretValue
@@ -75,7 +75,6 @@ async def main():
     await asyncio.sleep(0.01)
 
 asyncio.run(main())
-log.info("core dumps %s", resource.getrlimit(resource.RLIMIT_CORE))
 log.info("redactions %d", metrics.REDACTIONS._value.get())
 fails(ValueError("{CANARY}"))
 '''
@@ -157,10 +156,6 @@ def test_what_escapes_is_told_by_place_and_type(said: str, title: str) -> None:
 def test_threads_finalizers_and_the_main_program_tell_of_what_they_do_not_catch(said: str) -> None:
     assert said.count("CRITICAL keywright.logs: not caught") == 3
     assert "Traceback" not in said
-
-
-def test_there_are_no_core_dumps(said: str) -> None:
-    assert "(0, 0)" in _about(said, "core dumps")
 
 
 def test_the_level_is_that_of_our_own_loggers(said: str) -> None:

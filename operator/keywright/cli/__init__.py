@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import click
 
-from .. import __version__, errors, logs
+from .. import __version__, dumps, errors, logs
 from ._exit import Exit
 from ._section import Section
 
@@ -63,6 +63,8 @@ def main() -> None:
     """Run the command line; whatever goes wrong becomes a line for a person, and an exit code."""
     try:
         _fill_in_streams()
+        dumps.prevent()
+        logs.guard()
         # kubectl runs a plugin by its file's name.
         plugin = pathlib.PurePath(sys.argv[0]).name.startswith("kubectl-")
         sys.exit(keywright(prog_name="kubectl keywright" if plugin else "keywright", standalone_mode=False))

@@ -40,19 +40,13 @@ class Look:
 
 def look(value: SecretValue, table: Table) -> Look | None:
     """Return what a value tells by itself; None if that is nothing."""
-    raw = value.reveal()
-    if len(raw) > MAX_TOKEN:
-        ends = expires_at(value)
-        return Look(expires_at=ends) if ends else None
-    text = raw.strip().removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace")
-    owner = table.owner(text)
     ends = expires_at(value)
-    if owner is None:
-        return Look(expires_at=ends) if ends else None
-    issuer, form = owner
-    kind = form.kind if form.matches(text) else None
-    defect = _text.defect(raw, "token")
-    return Look(issuer, kind, ends, defect)
+    raw = value.reveal()
+    text = raw.strip().removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace") if len(raw) <= MAX_TOKEN else ""
+    if owner := table.owner(text):
+        kind = owner[1].kind if owner[1].matches(text) else None
+        return Look(owner[0], kind, ends, _text.defect(raw, "token"))
+    return Look(expires_at=ends) if ends else None
 
 
 def expires_at(value: SecretValue) -> str | None:

@@ -197,14 +197,14 @@ def effective_path(path: str, prefix: str, namespace: str) -> str:
 
 def _chosen(parsed: Parsed, name: str | None, expression: str | None, where: str) -> bytes:
     fetched = parsed.fetched
-    whole = fetched.value.reveal()
     if name is None and expression is None:
+        whole = fetched.value.reveal()
         return b"" if fetched.is_map and whole == b"{}" else whole
     if not fetched.is_map:
         raise _failed(Reason.PROPERTY_NOT_FOUND, f"{where} is text, not a map to choose from")
     if name is not None:
         return text_of(property_of(parsed.values(), name, where))
-    return text_of(_found(parsed, len(whole), expression or "", where))
+    return text_of(_found(parsed, size(fetched.value), expression or "", where))
 
 
 #: What an expression may be made of. Without lists made on the spot and functions that join, its cost is bounded by its

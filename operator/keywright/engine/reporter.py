@@ -88,10 +88,7 @@ class Reporter:
             raise
         # What was done for an object that went meanwhile goes with it.
         if not record.leaving:
-            self._say_acts(record, outcome, message, recovered=recovered)
-            self._say_doubts(record, outcome.gathered, str(old.get("message")))
-            if dead and old.get("reason") != str(dead.reason):
-                self._say_dead(record, dead)
+            self._say_in_order(record, outcome, old, dead, recovered=recovered, message=message)
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
@@ -254,6 +251,22 @@ class Reporter:
             act, said = done[0]
             # What somebody deleted and what somebody edited are no series.
             self._recorder.say(record.regarding, act, "Sync", f"{said}. {message}", about=said)
+
+    def _say_in_order(
+        self,
+        record: Record,
+        outcome: Outcome,
+        old: dict[str, Any],
+        dead: Refused | None,
+        *,
+        recovered: bool,
+        message: str,
+    ) -> None:
+        assert outcome.gathered  # noqa: S101 - see in_order
+        self._say_acts(record, outcome, message, recovered=recovered)
+        self._say_doubts(record, outcome.gathered, str(old.get("message")))
+        if dead and old.get("reason") != str(dead.reason):
+            self._say_dead(record, dead)
 
     def _say_dead(self, record: Record, dead: Refused) -> None:
         """Say that a key has died that the target holds."""

@@ -11,7 +11,7 @@ import base64
 import binascii
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -148,11 +148,19 @@ class Target:
             written = await apply(self._api, secret, body, self._manager, force=not self._merges)
         except cluster.Refused as refused:
             if refused.cause == "FieldManagerConflict":
-                raise _taken(refused, f"Secret {self._namespace}/{self.name}") from None
+                raise _taken(refused, f"Secret {self._namespace}/{self.name}", self._parts(entries)) from None
             if refused.status == 409:
                 return None
-            raise refusal(refused, self._namespace, self.name) from None
+            raise refusal(refused, self._namespace, self.name, entries) from None
         return sync.Applied(written["uid"], written["resourceVersion"], self.fingerprint(entries))
+
+    def _parts(self, entries: SecretMap) -> dict[str, str]:
+        """Return what is written, as a conflict names it and as people do."""
+        found = {f".data.{name}": f"entry {name}" for name in entries}
+        for kind in ("label", "annotation"):
+            written = self._metadata.get(f"{kind}s") or {}
+            found |= {f".metadata.{kind}s.{name}": f"{kind} {name}" for name in written}
+        return found
 
     async def _lasting(self) -> cluster.Json:
         """Return what a Secret keeps once it is applied: its type, and whether it is immutable."""
@@ -210,15 +218,9 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged, made_of)
 
 
-def _taken(refused: cluster.Refused, where: str) -> errors.Stalled:
+def _taken(refused: cluster.Refused, where: str, parts: Mapping[str, str]) -> errors.Stalled:
     """Say what somebody else writes that was to be merged into a Secret."""
-    parts = (("entry", ".data."), ("label", ".metadata.labels."), ("annotation", ".metadata.annotations."))
-    named = [
-        f"{kind} {field.removeprefix(path)}"
-        for field in dict.fromkeys(refused.fields)
-        for kind, path in parts
-        if re.fullmatch(rf"{re.escape(path)}[-\w./]{{1,100}}", field)
-    ]
+    named = [parts[field] for field in dict.fromkeys(refused.fields) if field in parts]
     return errors.Stalled(
         Reason.KEY_OWNED_ELSEWHERE,
         f"{', '.join(named[:5]) or 'a part'} of {where} is written by somebody else, with another value",
@@ -226,8 +228,12 @@ def _taken(refused: cluster.Refused, where: str) -> errors.Stalled:
     )
 
 
-def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error:
-    """Say in our words why the API server does not take a Secret."""
+def refusal(refused: cluster.Refused, namespace: str, name: str, entries: Container[str] = ()) -> errors.Error:
+    """Say in our words why the API server does not take a Secret.
+
+    Args:
+        entries: names of what was sent: no others are told.
+    """
     where = f"Secret {namespace}/{name}"
     if refused.cause == "NamespaceTerminating" or refused.status == 404:
         return errors.Retry(Reason.NAMESPACE_TERMINATING, f"namespace {namespace} is being deleted")
@@ -240,10 +246,15 @@ def refusal(refused: cluster.Refused, namespace: str, name: str) -> errors.Error
             f"the API server answered 403 for {where}",
             "Grant the operator's ServiceAccount the right to write Secrets there, or see which policy says no",
         )
-    return _invalid(refused, where)
+    return _invalid(refused, where, entries)
 
 
-def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
+#: Fields that the API server names, and entries that it wants of some types.
+_FIELD = re.compile(r"(?:immutable|metadata(?:\.(?:annotations|labels|name))?|data(?:\[([-.\w]{1,253})\])?)", re.ASCII)
+_WANTED = frozenset((".dockercfg", ".dockerconfigjson", "password", "ssh-privatekey", "tls.crt", "tls.key", "username"))
+
+
+def _invalid(refused: cluster.Refused, where: str, entries: Container[str]) -> errors.Stalled:
     """Say in our words what is wrong with a Secret, by the fields that the API server names."""
     if "type" in refused.fields:
         return sync.type_differs().about(where)
@@ -255,12 +266,13 @@ def _invalid(refused: cluster.Refused, where: str) -> errors.Stalled:
             f"{where} has another controller as its owner",
             "Remove its ownerReference (External Secrets: creationPolicy Orphan), or choose another target.name",
         )
-    # Names of fields, and nothing else: an admission webhook writes here what it likes.
-    named = [field for field in dict.fromkeys(refused.fields) if re.fullmatch(r"[\w.\[\]-]{1,100}", field)]
+    # Names that we know, and nothing else: an admission webhook writes here what it likes, a value too.
+    found = [(field, _FIELD.fullmatch(field)) for field in dict.fromkeys(refused.fields)]
+    named = [field for field, it in found if it and (not it[1] or it[1] in entries or it[1] in _WANTED)]
     fields = f" ({', '.join(named[:5])})" if named else ""
     return errors.Stalled(
         Reason.TARGET_REFUSED,
-        f"the API server answered {refused.status} {refused.cause} for {where}{fields}",
+        f"the API server answered {refused.status}{refused.cause and ' '}{refused.cause} for {where}{fields}",
         "Check that the entries are what target.type needs, and target.labels and target.annotations",
     )
 

@@ -47,13 +47,12 @@ class Anthropic(Issuer, name="anthropic", title="Anthropic"):
 
     def probe(self, parts: SecretMap, ask: Ask) -> Finding:
         """List one model, or as an admin key one API key."""
-        key = parts["apiKey"].reveal()
-        if key.startswith((b"sk-ant-oat", b"sk-ant-ort")):
+        if parts["apiKey"].reveal().startswith((b"sk-ant-oat", b"sk-ant-ort")):
             # 401 is said of good ones too: they are for Anthropic's own programs.
             return Finding(Verdict.NOT_CHECKED, "was not asked: it does not tell of tokens of subscriptions")
-        admin = key.startswith(b"sk-ant-admin")
-        target = "/v1/organizations/api_keys?limit=1" if admin else "/v1/models?limit=1"
-        headers = {"x-api-key": key.decode("ascii"), "anthropic-version": "2023-06-01", "Accept": "application/json"}
+        key = parts["apiKey"].reveal().decode("ascii")
+        target = "/v1/organizations/api_keys?limit=1" if key.startswith("sk-ant-admin") else "/v1/models?limit=1"
+        headers = {"x-api-key": key, "anthropic-version": "2023-06-01", "Accept": "application/json"}
         return _judged(ask("GET", target, headers=headers))
 
 

@@ -144,13 +144,12 @@ def derive(kdf: Kdf, secret: SecretValue, *, memory: int = MAX_MEMORY, wait: flo
     salt = bytes.fromhex(kdf.salt)
     if kdf.algorithm == "raw":
         return Master(_raw(secret.reveal()), salt)
-    passphrase = secret.reveal()
-    _check_passphrase(passphrase)
+    _check_passphrase(secret.reveal())
     if not _alone.acquire(timeout=wait):
         raise errors.Outage(Reason.STORE_BUSY, "could not derive its key in time: others derive theirs")
     try:
         with errors.boundary(lambda _: errors.Retry(Reason.INTERNAL_ERROR, "could not derive its key")):
-            return Master(_stretch(kdf, passphrase, salt), salt)
+            return Master(_stretch(kdf, secret.reveal(), salt), salt)
     finally:
         _alone.release()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import functools
 import threading
@@ -182,13 +183,7 @@ class EncryptedFile(Store, name="encryptedFile"):
             found = self._credentials.file(config.path, sealed.MAX_CLUSTER_FILE)
         else:
             raise _incomplete("configMapRef, secretRef and path")
-        data = found.reveal()
-        if data.startswith(sealed.MAGIC):
-            return data
-        try:
-            return base64.b64decode(b"".join(data.split()), validate=True)
-        except (binascii.Error, ValueError):
-            return data
+        return _unwrapped(found.reveal(), sealed.MAGIC)
 
     def _secret(self) -> SecretValue:
         ref = self._config.key_ref or self._config.passphrase_ref
@@ -228,6 +223,13 @@ class _Opened:
 
 #: What the passphrase's or key's own Secret is about, not the file.
 _OF_CREDENTIALS = (Reason.CREDENTIAL_MISSING, Reason.KUBERNETES_UNAVAILABLE)
+
+
+def _unwrapped(data: bytes, magic: bytes) -> bytes:
+    """Return a file out of its base64, as which it may stand in an object; itself where it is none."""
+    with contextlib.suppress(binascii.Error, ValueError):
+        return data if data.startswith(magic) else base64.b64decode(b"".join(data.split()), validate=True)
+    return data
 
 
 def _other_kind(kdf: Kdf) -> errors.Stalled:

@@ -1,0 +1,308 @@
+"""What no module may do with a value: the rules that hold by form, and that each check notices what breaks its rule."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import textwrap
+from collections.abc import Callable
+
+import pytest
+
+import revealing
+
+PACKAGE = pathlib.Path(__file__).parents[2] / "operator" / "keywright"
+TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+#: Who may see a value, how often, and why. A place more is a decision; one less leaves the list.
+MAY_REVEAL = {
+    # What keeps, compares and seals them.
+    "secret.py": 5,
+    "audit/heads.py": 1,
+    "keyfile/keys.py": 5,
+    "keyfile/contents.py": 2,
+    # What sends them on: to a store, an issuer, the API server; to a terminal where a person asks for it.
+    "wire.py": 1,
+    "stores/_vault_login.py": 2,
+    "stores/vault.py": 4,
+    "stores/encrypted_file.py": 1,
+    "engine/target.py": 1,
+    "cli/get.py": 1,
+    # What takes them apart and puts them together: pure, without anywhere to send them.
+    "engine/templates.py": 1,
+    "decide/filters.py": 2,
+    "decide/looks.py": 2,
+    "decide/render.py": 5,
+    "decide/rewrite.py": 1,
+    "decide/shapes.py": 1,
+    "decide/template.py": 1,
+    # What knows them by their form and asks whose they are.
+    "issuers/base.py": 2,
+    "issuers/anthropic.py": 2,
+    "issuers/aws.py": 3,
+    "issuers/azure_openai.py": 1,
+    "issuers/bedrock.py": 1,
+    "issuers/custom.py": 4,
+    "issuers/gcp_service_account.py": 1,
+    "issuers/github.py": 1,
+    "issuers/gitlab.py": 1,
+    "issuers/google.py": 1,
+    "issuers/openai.py": 1,
+    "issuers/slack.py": 1,
+    "issuers/stripe.py": 1,
+}
+
+#: What is called a value and typed as text or bytes above stores and issuers, and is none; or is one, and why so.
+MAY_BE_BARE = {
+    # None: names of Secrets, tokens of requests to refresh, what is in a manifest, click's own word.
+    "cli/act.py": {"value"},
+    "cli/_connection.py": {"resolve_envvar_value"},
+    "cli/_refreshing.py": {"_token", "token"},
+    "cli/_structural.py": {"value"},
+    "cli/_types.py": {"value"},
+    "cli/plan.py": {"secret"},
+    "decide/history.py": {"secret"},
+    "engine/actions.py": {"api_key_secret", "api_key_secret_uid"},
+    "engine/chronicle.py": {"secret"},
+    "engine/loop.py": {"secret"},
+    "engine/reconcile.py": {"secret"},
+    "engine/reporter.py": {"secret"},
+    "events.py": {"token"},
+    # The operator's own token, of which only the name in it is read.
+    "engine/record_keeping.py": {"token"},
+    # What was typed or piped in, on its way into a SecretValue.
+    "cli/_keyfile.py": {"secret"},
+    # Inside of one pure step, between what reveals a value and what makes the next one of it.
+    "decide/filters.py": {"value", "_bytes"},
+    "decide/looks.py": {"raw"},
+    "decide/render.py": {"_chosen", "raw"},
+    "decide/shapes.py": {"text", "value"},
+    "decide/template.py": {"_value"},
+}
+
+#: What is hashed without a key, and why that tells nothing of a value.
+MAY_HASH = {
+    "audit/heads.py": {"hashlib.sha256"},  # a public key, for its name
+    "audit/merkle.py": {"hashlib.sha256"},  # records, which hold no values
+    "pacing.py": {"hashlib.blake2b"},  # names of objects, for their slots in time
+    "events.py": {"hashlib.sha256"},  # an object's UID and a token of ours, for the name of an Event
+    "decide/marks.py": {"hashlib.sha256"},  # namespace and name, for the name of a field manager
+    "decide/origins.py": {"hashlib.sha256"},  # where values come from: stores, paths, properties
+    # Over ciphertext and lengths: a checksum that tells damage from a wrong key. What is inside is sealed.
+    "keyfile/sealed.py": {"hashlib.sha256"},
+    # Made of a value, into a value, because a template says so: `htpasswd` files and the like. It ends in the Secret.
+    "decide/filters.py": {"hashlib.sha256"},
+    # The checksum that vendors put into their tokens; compared, never kept.
+    "issuers/_checksum.py": {"zlib.crc32"},
+}
+
+#: Errors whose texts are ours: made here, or by our own code for click.
+OURS = frozenset(
+    (
+        *("Error", "Stalled", "Retry", "Outage", "StoreStalled", "LoginExpired", "Refused", "Held", "AllGone"),
+        *("Parked", "Wrong", "Unreadable", "ClickException", "UsageError"),
+    )
+)
+
+
+def _found(check: Callable[[ast.AST], list[int]]) -> dict[str, list[int]]:
+    return {name: lines for name, tree in TREES.items() if (lines := check(tree))}
+
+
+def test_values_are_revealed_in_few_places_only() -> None:
+    assert {name: len(lines) for name, lines in _found(revealing.reveals).items()} == MAY_REVEAL
+
+
+def test_what_is_revealed_is_forgotten_within_five_lines() -> None:
+    assert _found(revealing.lingering) == {}
+
+
+def test_above_stores_and_issuers_no_signature_carries_a_value_as_text() -> None:
+    above = (name for name in TREES if name.startswith(("cli/", "decide/", "engine/", "kinds/")) or name in _SINGLE)
+    found = {name: {each for _, each in revealing.bare(TREES[name])} for name in above}
+    assert {name: names for name, names in found.items() if names} == MAY_BE_BARE
+
+
+_SINGLE = ("cluster.py", "crd.py", "events.py", "generate.py", "handlers.py", "health.py", "lease.py", "reference.py")
+
+
+def test_no_error_keeps_the_one_that_it_came_of() -> None:
+    assert _found(revealing.chained) == {}
+
+
+def test_no_text_is_made_of_a_foreign_exception() -> None:
+    assert _found(lambda tree: revealing.told(tree, OURS)) == {}
+
+
+def test_nothing_is_hashed_without_a_key_but_what_is_no_value() -> None:
+    found = {name: {what for _, what in revealing.hashes(tree)} for name, tree in TREES.items()}
+    assert {name: what for name, what in found.items() if what} == MAY_HASH
+
+
+#: What breaks each rule, and what does not, side by side.
+LINGERING = """
+    def near(value):
+        raw = value.reveal()
+        a = 1
+        b = 2
+        c = 3
+        d = 4
+        return len(raw)
+
+    def far(value):
+        raw = value.reveal()  # here
+        a = 1
+        b = 2
+        c = 3
+        d = 4
+        e = 5
+        return len(raw)
+
+    def its_text(value):
+        text = value.reveal().decode().strip()  # here
+        a = (
+            1,
+            2,
+            3,
+            4,
+        )
+        return text
+
+    def handed_on(value):
+        raw = value.reveal()
+        shown = {"key": raw[3:] + b"x"}  # here
+        a = (
+            1,
+            2,
+            3,
+            4,
+        )
+        return shown
+
+    def in_a_lambda(value):
+        found = [part.reveal() for part in value]  # here
+        a = (
+            1,
+            2,
+            3,
+            4,
+        )
+        return lambda: found
+
+    def asked_only(value):
+        known = value.reveal().startswith(b"x")
+        a = (
+            1,
+            2,
+            3,
+            4,
+        )
+        return known
+
+    def bound_again(value):
+        raw = value.reveal()
+        use(raw)
+        a = (
+            1,
+            2,
+            3,
+        )
+        raw = value.reveal()
+        use(raw)
+"""
+BARE = """
+    def send(token: str): ...  # here
+    def send(token: SecretValue): ...
+    def send(*, api_token: bytes | None = None): ...  # here
+    def send(path: str, name: str): ...
+    def send(values: dict[str, str]): ...  # here
+    def send(values: dict[str, SecretValue]): ...
+    def send(values: "Mapping[str, bytes]"): ...  # here
+    def password() -> str: ...  # here
+    class Held:
+        password: str  # here
+        token: SecretValue
+    def shown(it) -> bytes:  # here
+        raw = it.reveal()
+        return raw.strip()
+"""
+CHAINED = """
+    try:
+        work()
+    except ValueError as error:
+        raise Stalled("no") from error  # here
+    except KeyError as error:
+        raise Stalled("no")  # here
+    except TypeError:
+        raise Stalled("no") from None
+    except OSError as error:
+        raise error
+    except errors.Error:
+        raise
+    try:
+        work()
+    except ValueError:
+        if hopeless:
+            raise Stalled("no")  # here
+    raise Stalled("no")
+"""
+TOLD = """
+    try:
+        work()
+    except ValueError as error:
+        say(f"it failed: {error}")  # here
+        say(f"it failed: {error!r}")  # here
+        say("it failed: " + str(error))  # here
+        say("it failed: %s" % error)  # here
+        say("it failed: {}".format(error))  # here
+        log.info("it failed: %s", error)  # here
+        say(error.args)  # here
+        click.echo(error)  # here
+        log.info("it failed: %s", type(error).__name__)
+        log.info("it failed", exc_info=error)
+        say(f"it failed at {errors.place_of(error)} with {error.errno}")
+    except (OSError, errors.Retry) as error:
+        say(f"it failed: {error}")  # here
+    except errors.Retry as error:
+        say(f"it failed: {error}")
+    except (errors.Stalled, Retry) as error:
+        say(f"it failed: {error}")
+"""
+HASHES = """
+    import hashlib
+    from hashlib import sha256  # here
+    hashlib.sha256(value)  # here
+    hashlib.new("md5", value)  # here
+    zlib.crc32(value)  # here
+    hash(value)  # here
+    hashes.Hash(hashes.SHA256())  # here
+    hmac.new(key, value, hashlib.sha256)
+    hmac.digest(key, value, "sha256")
+    HKDF(hashes.SHA256(), 32, salt, use)
+"""
+REVEALS = """
+    value.reveal()  # here
+    send = value.reveal  # here
+    value.fingerprint()
+"""
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (revealing.reveals, REVEALS),
+        (revealing.lingering, LINGERING),
+        (lambda tree: [line for line, _ in revealing.bare(tree)], BARE),
+        (revealing.chained, CHAINED),
+        (lambda tree: revealing.told(tree, OURS), TOLD),
+        (lambda tree: [line for line, _ in revealing.hashes(tree)], HASHES),
+    ],
+    ids=["reveals", "lingering", "bare", "chained", "told", "hashes"],
+)
+def test_each_check_finds_what_breaks_its_rule_and_nothing_else(
+    check: Callable[[ast.AST], list[int]], text: str
+) -> None:
+    source = textwrap.dedent(text)
+    marked = [number for number, line in enumerate(source.splitlines(), 1) if line.endswith("# here")]
+
+    assert check(ast.parse(source)) == marked
