@@ -22,6 +22,8 @@ TITLE = "Keywright report"
 _LONG = 24
 #: What means something in the middle of a line of Markdown; an underscore only where a word ends at it.
 _MARKS = re.compile(r"[\\`*\[\]<>&|~$^=!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+#: What means something where a line begins.
+_BEGINS = re.compile(r"^()([-+#])|^([0-9]{1,9})([.)])")
 #: What some make links of by themselves.
 _LINKS = re.compile(r"(?i)(www)(\.)|([a-z])(:)(?=//)|(mailto|xmpp)(:)")
 
@@ -37,7 +39,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"* {word}: {_text(what)}" for word, what in head(report))
     for title, clauses in _lists(report):
         yield from ("", f"**{title}**", "")
-        yield from (f"* {_text(each)}" for each in clauses)
+        yield from map(_item, clauses)
     for section in sections(report):
         yield from _section(section)
 
@@ -61,12 +63,17 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    return _LINKS.sub(_apart, _MARKS.sub(r"\\\g<0>", visible(text)))
+    """Return text that Markdown shows as it is, in one line."""
+    return _LINKS.sub(_apart, _MARKS.sub(r"\\\g<0>", " ".join(visible(text).split())))
+
+
+def _item(text: str) -> str:
+    """Return text as an item of a list, of which it begins no other."""
+    return f"* {_BEGINS.sub(_apart, _text(text))}"
 
 
 def _apart(found: re.Match[str]) -> str:
-    """Put a backslash before the sign that would make a link."""
+    """Put a backslash before the sign that would mean something: the last group that was found."""
     *_, sign = (each for each in found.groups() if each)
     return f"{found[0][: -len(sign)]}\\{sign}"
 

@@ -303,8 +303,10 @@ NUMBERS = (
 )
 #: How many of them objects tell; those that call for a person when they are not 0.
 OF_OBJECTS = 7
-_CALLING = ("ended", "ending", "violations", "debts", "break_glass", "lost", "not_understood")
-_CALLING += tuple(f"{name}_{how}" for name in ("rotation_steps", "actions") for how in ("failed", "open"))
+_CALLING = (
+    *("ended", "ending", "violations", "debts", "break_glass", "lost", "not_understood"),
+    *(f"{name}_{how}" for name in ("rotation_steps", "actions") for how in ("failed", "open")),
+)
 
 
 def _attention(report: Report) -> Iterator[str]:
