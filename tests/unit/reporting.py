@@ -75,9 +75,11 @@ def trail(*entries: tuple[Entry, float], log: str = "000007-5f0c2a9b1d3e4f60") -
 
 def everything() -> list[tuple[Entry, float]]:
     """Return records of all that a report tells of."""
-    asked = Action(name="refresh-llm", uid="u-1", act="Refresh", reason="Compromised", reference="SEC-1234")
-    other = asked.model_copy(update={"name": "refresh-other", "uid": "u-2", "reason": "Test", "reference": None})
-    openai = Credential(name="openai", issuer="openai", old="Valid", new="Invalid")
+    return [*synced(), *asked_for()]
+
+
+def synced() -> list[tuple[Entry, float]]:
+    """Return records of debts, of what was written, and of what was not."""
     token = Credential(name="token", issuer="github")
     return [
         recorded(Type.CLEANUP_OWED, 90, "IssuerUnreachable", name="ci", id="debt-1", credential=token),
@@ -98,6 +100,15 @@ def everything() -> list[tuple[Entry, float]]:
         recorded(Type.SYNC_REFUSED, 6, "TargetExists", name="llm", secret="llm"),
         recorded(Type.ACCESS_DENIED, 5, "AccessDenied", name="ci", keys=(change("TOKEN", None, None, "ci/token"),)),
         recorded(Type.POLICY_DENIED, 5, "StoreForbidden", name="ci"),
+    ]
+
+
+def asked_for() -> list[tuple[Entry, float]]:
+    """Return records of checks, of acts, and of what people did."""
+    asked = Action(name="refresh-llm", uid="u-1", act="Refresh", reason="Compromised", reference="SEC-1234")
+    other = asked.model_copy(update={"name": "refresh-other", "uid": "u-2", "reason": "Test", "reference": None})
+    openai = Credential(name="openai", issuer="openai", old="Valid", new="Invalid")
+    return [
         recorded(Type.CHECK_VERDICT, 4, "Invalid", name="llm", credential=openai),
         recorded(Type.ACTION_INTENT, 3, "Refresh", ALICE, name="llm", id="u-1", action=asked),
         recorded(Type.ACTION_OUTCOME, 3, "Done", ALICE, name="llm", id="u-1", action=asked),

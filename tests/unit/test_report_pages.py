@@ -191,3 +191,17 @@ def test_a_report_of_nothing_says_that_there_is_nothing() -> None:
 
     assert "**To look at**\n\n* nothing\n" in page
     assert "\n## Steps of rotations\n\nNone.\n" in page
+
+
+def named(value: Any) -> set[str]:
+    """Return the names of all fields."""
+    if isinstance(value, dict):
+        return set(value) | {name for each in value.values() for name in named(each)}
+    return {name for each in value for name in named(each)} if isinstance(value, list) else set()
+
+
+def test_every_field_that_programs_are_told_is_in_the_docs() -> None:
+    section = (ROOT / "docs/cli.md").read_text().partition("\n## report\n")[2].partition("\n## ")[0]
+    told = {re.split(r"[.\[]", name)[-1] or name for name in re.findall(r"`([\w.\[\]]+)`", section.replace("[]", ""))}
+
+    assert named(shape.as_json(FULL)) - {"trails", "summary", "head"} <= told

@@ -67,6 +67,7 @@ def command(
         text = _formed(form, report)
         if output:
             _write(output, text)
+            click.echo(f"wrote {output}")
         else:
             click.echo(text, nl=False)
         return Exit.NOT_READY if report.attention else Exit.FINE

@@ -17,6 +17,7 @@ from ...audit import segment
 from ...audit.chain import stamp
 from ...audit.verify import Verifier
 from ...cluster import Cluster, Json, Refused, Resource
+from ...decide.report import few
 from ...engine.catalog import CLUSTER_KIND
 from ...engine.records import API_KEY_SECRETS
 from ...engine.reporter import STORE_RESOURCES
@@ -152,7 +153,7 @@ class _Reader:
         try:
             take(await _connection.read(self._api, cluster.NAMESPACES, "Namespace", None, self._asked.namespace))
         except Refused as refused:
-            self._refused(refused)
+            self._note(_of_rights(refused))
 
     async def _everywhere(self, resource: Resource, take: Callable[[Json], None]) -> tuple[str, ...] | None:
         """List in the namespace that is asked for, else in all; where that is denied, in each one that may be.
@@ -163,34 +164,54 @@ class _Reader:
         if self._asked.namespace:
             await self._may(resource, self._asked.namespace, take)
             return (self._asked.namespace,)
-        if await self._may(resource, None, take):
+        refused = await self._list(resource, None, take)
+        if refused is None:
             return None
+        if not self._known:
+            self._note(refused)
         spaces = self._known or [self._api.namespace or "default"]
-        return tuple([space for space in spaces if await self._may(resource, space, take)])
+        denied = [space for space in spaces if await self._list(resource, space, take)]
+        if denied:
+            many = f"{len(denied)} namespaces" if denied[1:] else "namespace"
+            self.not_read.append(f"you have no right to list {resource.plural} in {many} {few(denied)}")
+        return tuple(space for space in spaces if space not in denied)
 
     async def _may(
         self, resource: Resource, namespace: str | None, take: Callable[[Json], None], size: int = 500
     ) -> bool:
-        """List objects, and hand on each; whether that was allowed.
+        """List objects, and hand on each; whether that was allowed, which else is noted."""
+        refused = await self._list(resource, namespace, take, size)
+        if refused:
+            self._note(refused)
+        return refused is None
+
+    async def _list(
+        self, resource: Resource, namespace: str | None, take: Callable[[Json], None], size: int = 500
+    ) -> Refused | None:
+        """List objects, and hand on each; return how that was refused.
 
         Raises:
-            Refused: it was refused for another reason.
+            Refused: it was not a matter of rights, nor of a kind that this cluster does not know yet.
         """
         try:
             async for page in self._api.pages(resource, namespace, size=size):
                 for item in page["items"]:
                     take(item)
         except Refused as refused:
-            self._refused(refused)
-            return False
-        return True
+            return _of_rights(refused)
+        return None
 
-    def _refused(self, refused: Refused) -> None:
-        """Note what may not be read.
-
-        Raises:
-            Refused: it was not a matter of rights, nor of a kind that this cluster does not know yet.
-        """
-        if refused.status != 403 and not (refused.status == 404 and refused.what.startswith("auditsegments")):
-            raise refused
+    def _note(self, refused: Refused) -> None:
+        """Note what may not be read."""
         self.not_read.append(_connection.explained(refused, self._api.host).message)
+
+
+def _of_rights(refused: Refused) -> Refused:
+    """Return a refusal that a report tells of.
+
+    Raises:
+        Refused: it is none.
+    """
+    if refused.status != 403 and not (refused.status == 404 and refused.what.startswith(segment.SEGMENTS.plural)):
+        raise refused
+    return refused
