@@ -29,7 +29,12 @@ SECTION = Section.CLUSTER
 @click.command("report")
 @click.option("--since", type=_types.DURATION, default="30d", show_default=True, help="How long the period is.")
 @click.option(
-    "--format", "form", type=click.Choice(["markdown", "json", "html"]), default="markdown", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json", "html"]),
+    default="markdown",
+    show_default=True,
+    help="For people, for programs, or as one page.",
 )
 @click.option("-o", "--output", type=_types.FILE, help="Where to write it. Default: it is printed.")
 @click.option(
@@ -37,7 +42,7 @@ SECTION = Section.CLUSTER
 )
 @click.option("--no-audit", is_flag=True, help="Leave out what the cluster has recorded.")
 @click.option("--local", is_flag=True, help="Read what this workstation has recorded, too.")
-@_connection.connects
+@_connection.connecting("all, as far as you may list their ApiKeySecrets")
 def command(
     place: _connection.Place,
     *,
