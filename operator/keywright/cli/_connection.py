@@ -34,7 +34,6 @@ class _Variable(click.Option):
 
 
 _OPTIONS = (
-    click.option("-n", "--namespace", type=_types.NAMESPACE, help="Namespace. Default: the context's, else default."),
     click.option("--context", help="Context of the kubeconfig. Default: its current one."),
     click.option(
         "--kubeconfig",
@@ -84,15 +83,27 @@ class Place:
         return self.namespace or api.namespace or "default"
 
 
-def connects(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which cluster; it gets them as one ``place``."""
+def connecting(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what gives a command the options that say which cluster; it gets them as one ``place``.
 
-    @functools.wraps(function)
-    def command(**given: Any) -> None:
-        place = Place(**{field.name: given.pop(field.name) for field in dataclasses.fields(Place)})
-        function(place, **given)
+    Args:
+        default: the namespace that is meant where none is given, in words.
+    """
+    named = click.option("-n", "--namespace", type=_types.NAMESPACE, help=f"Namespace. Default: {default}.")
 
-    return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+    def connects(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            place = Place(**{field.name: given.pop(field.name) for field in dataclasses.fields(Place)})
+            function(place, **given)
+
+        return functools.reduce(lambda made, option: option(made), reversed((named, *_OPTIONS)), command)
+
+    return connects
+
+
+#: For commands that work in one namespace.
+connects = connecting("the context's, else default")
 
 
 def run(place: Place, work: Callable[[Cluster], Awaitable[Exit]]) -> NoReturn:

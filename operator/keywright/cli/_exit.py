@@ -18,7 +18,7 @@ class Exit(enum.IntEnum):
     USAGE = 2
     """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
     NOT_READY = 3
-    """Some ApiKeySecrets are not Ready, or are suspended and waited for; `status --expiring`: some keys end."""
+    """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; a `report` needs a person."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5
