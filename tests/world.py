@@ -38,6 +38,7 @@ PLURALS = {
     "KeyStore": "keystores",
     "ClusterKeyStore": "clusterkeystores",
     "KeyAction": "keyactions",
+    "AuditSegment": "auditsegments",
 }
 
 if TYPE_CHECKING:

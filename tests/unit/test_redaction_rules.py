@@ -55,6 +55,8 @@ MAY_REVEAL = {
 #: What is called a value and typed as text or bytes above stores and issuers, and is none; or is one, and why so.
 MAY_BE_BARE = {
     # None: names of Secrets, tokens of requests to refresh, what is in a manifest, click's own word.
+    "cli/_report/shape.py": {"secret"},
+    "cli/_report/trail.py": {"secret"},
     "cli/act.py": {"value"},
     "cli/_connection.py": {"resolve_envvar_value"},
     "cli/_refreshing.py": {"_token", "token"},
