@@ -102,9 +102,10 @@ class Everything:
         world.is_ready("adopted")
 
     def act(self) -> None:
-        """Carry out a KeyAction of somebody whose name may be proven."""
-        self.world.apply(key_action("again", "adopted", requestedBy="admin"))
-        self.world.ends("again", "Succeeded")
+        """Carry out a KeyAction of somebody whose name may be proven, while somebody else changes it."""
+        with self.proxy.fault(Answer(409), method="PATCH", path="/keyactions/again/status", times=1):
+            self.world.apply(key_action("again", "adopted", requestedBy="admin"))
+            self.world.ends("again", "Succeeded")
 
     def log_in(self, *, tokens: bool) -> None:
         """Log in by a CA out of a ConfigMap, and as a ServiceAccount. That the store is another's does not matter."""
