@@ -271,10 +271,10 @@ def test_what_others_may_open_is_not_trusted(folder: pathlib.Path, what: str, mo
 
 
 @pytest.mark.parametrize("what", ["000001.jsonl", "key", "lock"])
-def test_no_link_leads_elsewhere(folder: pathlib.Path, tmp_path: pathlib.Path, what: str) -> None:
+def test_no_link_leads_elsewhere(folder: pathlib.Path, what: str) -> None:
     trail(folder).record(entry())
-    (folder / what).rename(tmp_path / what)
-    (folder / what).symlink_to(tmp_path / what)
+    (folder / what).rename(folder.parent / what)
+    (folder / what).symlink_to(folder.parent / what)
 
     error = refusal(folder)
 

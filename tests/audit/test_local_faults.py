@@ -238,8 +238,8 @@ def test_a_folder_that_takes_no_files_is_told(folder: pathlib.Path) -> None:
 def test_two_writers_lose_nothing(folder: pathlib.Path) -> None:
     text = """
         trail = local.LocalTrail(folder, 150_000)
-        for number in range(100):
-            trail.record(*[entry(f"{sys.argv[2]}/{number}/{each}") for each in range(10)])
+        for number in range(25):
+            trail.record(*[entry(f"{sys.argv[2]}/{number}/{each}") for each in range(40)])
     """
     writers = [begun(text, folder, name) for name in ("one", "two")]
     for writer in writers:
@@ -251,7 +251,7 @@ def test_two_writers_lose_nothing(folder: pathlib.Path) -> None:
     assert len(verdict.logs) > 3
     for name in ("one", "two"):
         told = [each["keys"][0]["key"] for each in found if "keys" in each and each["keys"][0]["key"].startswith(name)]
-        assert told == [f"{name}/{number}/{each}" for number in range(100) for each in range(10)]
+        assert told == [f"{name}/{number}/{each}" for number in range(25) for each in range(40)]
 
 
 def test_a_writer_that_is_killed_loses_nothing_that_it_said_was_recorded(folder: pathlib.Path) -> None:

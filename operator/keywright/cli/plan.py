@@ -18,11 +18,12 @@ from .. import errors, settings
 from ..decide import report
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
-from . import _connection, _named, _output, _types
+from . import _connection, _named, _output, _recording, _types
 from ._exit import Exit
 from ._section import Section
 
 if TYPE_CHECKING:
+    from ..audit.record import KeyChange
     from ..cluster import Cluster
     from ..engine.catalog import Catalog
     from ..engine.reconcile import Forecast
@@ -111,6 +112,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
     The stores are read from this machine, with your own rights in the cluster, so you need those that the operator
     needs: to read the Secret, the store and its credentials. As it is your machine, stores may be at any private or
     loopback address. Values never appear; fingerprints tell equal from different.
+    What was read is recorded first, in this machine's audit trail.
 
     Credentials are checked by their form; their issuers are not asked.
 
@@ -210,11 +212,24 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
             terminating=lambda _: "deletionTimestamp" in meta,
             own_namespace=operator_namespace,
         )
-        found = await reconciler.forecast(record)
-        plan = _told(record, found, _entries(record, found, keys))
+        with _recording.reading(record) as told:
+            found = await reconciler.forecast(record)
+            entries = _entries(record, found, keys)
+            told += [_read(each, shared=install is not None) for each in entries if each.source == "store"]
+        plan = _told(record, found, entries)
     finally:
         catalog.close()
     return dataclasses.replace(plan, fingerprints="install" if install else "run")
+
+
+def _read(entry: Entry, *, shared: bool) -> KeyChange:
+    """Return what the audit trail tells of one entry.
+
+    Args:
+        shared: whether its fingerprint means something beyond this run.
+    """
+    new = _recording.version(entry.version, entry.wanted if shared else None)
+    return _recording.key_change(entry.key, entry.store, entry.path, new)
 
 
 def _allowing(record: Record) -> settings.Settings:
