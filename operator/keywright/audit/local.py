@@ -300,7 +300,7 @@ def _unavailable(folder: pathlib.Path, refused: errors.Error) -> errors.Stalled:
 def _make(folder: pathlib.Path) -> None:
     """Make the folder, and the one it is in, if they are not there."""
     for each in (folder.parent, folder):
-        if not each.is_dir():
+        if not each.exists():
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(each.parent)
 

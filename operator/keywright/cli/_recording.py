@@ -207,7 +207,9 @@ def _record_read(code: str, about: Record, keys: Sequence[KeyChange]) -> None:
     from ..audit.record import Type
 
     told = _object(about.key.namespace, about.key.name, about.uid, about.generation)
-    secret = about.spec_model().target_name(about.key.name)
+    secret = None
+    with contextlib.suppress(errors.Stalled):
+        secret = about.spec_model().target_name(about.key.name)
     starts = range(0, max(1, len(keys)), _MANY)
     record(*(_entry(Type.READ, code, told, keys[start : start + _MANY], secret=secret) for start in starts))
 
@@ -242,8 +244,11 @@ def _shown(contents: Contents, entry: Stored) -> Version | None:
 
 
 def _wanted(about: Record) -> list[KeyChange]:
-    """Return what an object asks for."""
-    spec = about.spec_model()
+    """Return what an object asks for; nothing where that cannot be read."""
+    try:
+        spec = about.spec_model()
+    except errors.Stalled:
+        return []
 
     def store(own: Any) -> str | None:
         ref = own or spec.store_ref

@@ -173,10 +173,10 @@ async def _resting(api: Cluster, namespace: str, secret: str) -> str:
 
 
 def _ours(error: errors.Error) -> bool:
-    """Whether an error is about this machine's way to the cluster, not about the object."""
+    """Whether an error is about this machine, or its way to the cluster, and not about the object."""
     from ..cluster import Refused
 
-    return isinstance(error, Refused) or error.reason is Reason.KUBERNETES_UNAVAILABLE
+    return isinstance(error, Refused) or error.reason in (Reason.KUBERNETES_UNAVAILABLE, *_recording.OURS)
 
 
 async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Plan:
