@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.trails import judged, records
+from audit.local_trails import judged, records
 from cli.desk import CANARY, Desk
 from cli.terminal import BIN, typed
 from keywright import errors

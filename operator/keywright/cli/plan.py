@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..audit.record import KeyChange
     from ..cluster import Cluster
     from ..engine.catalog import Catalog
-    from ..engine.reconcile import Forecast
+    from ..engine.reconcile import Forecast, Reconciler
     from ..engine.records import Record
 
 _WHY = {
@@ -212,22 +212,27 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
             terminating=lambda _: "deletionTimestamp" in meta,
             own_namespace=operator_namespace,
         )
-        with _recording.reading(record) as told:
-            found = await reconciler.forecast(record)
-            entries = _entries(record, found, keys)
-            told += [_read(each, shared=install is not None) for each in entries if each.source == "store"]
-        plan = _told(record, found, entries)
+        plan = await _planned(reconciler, record, keys, shared=install is not None)
     finally:
         catalog.close()
     return dataclasses.replace(plan, fingerprints="install" if install else "run")
 
 
-def _read(entry: Entry, *, shared: bool) -> KeyChange:
-    """Return what the audit trail tells of one entry.
+async def _planned(reconciler: Reconciler, record: Record, keys: FingerprintKey, *, shared: bool) -> Plan:
+    """Read the stores and decide; that they were read is recorded.
 
     Args:
-        shared: whether its fingerprint means something beyond this run.
+        shared: whether the key's fingerprints mean something beyond this run.
     """
+    with _recording.reading(record) as told:
+        found = await reconciler.forecast(record)
+        entries = _entries(record, found, keys)
+        told += [_read(each, shared=shared) for each in entries if each.source == "store"]
+    return _told(record, found, entries)
+
+
+def _read(entry: Entry, *, shared: bool) -> KeyChange:
+    """Return what the audit trail tells of one entry."""
     new = _recording.version(entry.version, entry.wanted if shared else None)
     return _recording.key_change(entry.key, entry.store, entry.path, new)
 
