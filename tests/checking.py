@@ -8,8 +8,9 @@ import time
 from typing import Any
 
 from build import api_key_secret, credential, entry
+from running import Operator
 from vendors import VendorServer
-from world import Json, Operator, World
+from world import Json, World
 
 ENFORCED = {"format": "Enforce", "liveness": "Enforce"}
 OFF = {"liveness": "Off"}

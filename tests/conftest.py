@@ -22,6 +22,7 @@ from world import World
 
 _servers = pytest.StashKey[contextlib.ExitStack]()
 _place = pytest.StashKey[pathlib.Path]()
+_trail = pytest.StashKey[str]()
 _numbers = itertools.count(1)
 
 
@@ -40,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[_place] = pathlib.Path(config.workerinput["servers"])  # type: ignore[attr-defined]
         return
+    # No call of the program leaves a record in the audit trail of whoever runs the tests.
+    config.stash[_trail] = os.environ["KEYWRIGHT_AUDIT_FOLDER"] = tempfile.mkdtemp(prefix="keywright-trail-")
     if _only_units(config) or config.option.collectonly:
         return
     place = config.stash[_place] = pathlib.Path(tempfile.mkdtemp(prefix="keywright-tests-"))
@@ -59,6 +62,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers."""
     if stack := config.stash.get(_servers, None):
         stack.close()
+    if trail := config.stash.get(_trail, None):
+        shutil.rmtree(trail, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ import sys
 
 import requests
 
-from world import GROUP, Operator, World
+from running import Operator
+from world import GROUP, World
 
 #: What is read in the object's and in the operator's namespace. Secrets are read without their values.
 KINDS = (

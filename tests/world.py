@@ -10,22 +10,18 @@ import base64
 import collections
 import contextlib
 import json
-import os
 import pathlib
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import requests
-
 import helm
 from build import api_key_secret, entry, key_store
-from controlplane import AuditEntry, ControlPlane, OpenBao, free_ports
+from controlplane import AuditEntry, ControlPlane, OpenBao
+from running import Operator
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -52,59 +48,6 @@ else:
         if name not in ("SERVED", "OWN"):
             raise AttributeError(name)
         return helm.rules("own", "served")["Role", name.lower()]
-
-
-#: What an operator's environment must not bring along; the last costs each start a second of compiling.
-LEFT_OUT = ("KUBECONFIG", "PYTHONDONTWRITEBYTECODE")
-
-
-class Operator:
-    """A running operator process.
-
-    Args:
-        kubeconfig: how it reaches the cluster.
-        user: name under which the API server knows it.
-    """
-
-    def __init__(
-        self, kubeconfig: pathlib.Path, user: str, namespace: str, served: str, log: pathlib.Path, *flags: str
-    ) -> None:
-        self.user, self.log = user, log
-        (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "keywright", "operator", f"--kubeconfig={kubeconfig}"]
-        command += [f"--namespace={namespace}", f"--watch-namespace={served}", f"--listen=127.0.0.1:{port}"]
-        command += ["--allow-loopback-stores", "--log-level=debug", "--lease-seconds=10", *flags]
-        environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-
-    def ready(self) -> bool:
-        """Whether it leads and has listed everything."""
-        with contextlib.suppress(requests.RequestException):
-            # In this order: a standby is ready too.
-            return self.metric("keywright_leader") == 1 and requests.get(f"{self.url}/readyz", timeout=2).ok
-        return False
-
-    def metrics(self) -> dict[str, float]:
-        """Return its metrics by name and labels."""
-        text = requests.get(f"{self.url}/metrics", timeout=5).text
-        pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in pairs}
-
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric over its labels."""
-        return sum(value for key, value in self.metrics().items() if re.fullmatch(rf"{name}(\{{.*\}})?", key))
-
-    def stop(self) -> int:
-        """End it in order; return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
 
 
 class World:

@@ -33,7 +33,7 @@ def seal() -> tuple[bytes, bytes]:
         done = subprocess.run(
             [sys.executable, "-m", "keywright", "store", "--file", str(file), PATH],
             input=VALUE,
-            env=os.environ | {"KEYWRIGHT_MASTER_KEY_FILE": str(key)},
+            env=os.environ | {"KEYWRIGHT_MASTER_KEY_FILE": str(key), "KEYWRIGHT_AUDIT_FOLDER": f"{folder}/audit"},
             capture_output=True,
             text=True,
             check=False,

@@ -107,11 +107,24 @@ def from_environment(flags: Mapping[str, object], environment: Mapping[str, str]
 
 def key_file(environment: Mapping[str, str] | None = None) -> pathlib.Path:
     """Return where a person's encrypted file is: in the data folder that the XDG base directory specification says."""
+    return _data(os.environ if environment is None else environment) / "keys.kw"
+
+
+def audit_folder(environment: Mapping[str, str] | None = None) -> pathlib.Path:
+    """Return where this machine's audit trail is: where it is said to be, else beside a person's encrypted file.
+
+    There is a word for where, so that there need be none for not at all.
+    """
     env = os.environ if environment is None else environment
+    named = env.get("KEYWRIGHT_AUDIT_FOLDER", "")
+    return pathlib.Path(named) if named else _data(env) / "audit"
+
+
+def _data(env: Mapping[str, str]) -> pathlib.Path:
     # A path that is not absolute does not count, says the specification.
     chosen = pathlib.Path(env.get("XDG_DATA_HOME", ""))
     data = chosen if chosen.is_absolute() else pathlib.Path.home() / ".local" / "share"
-    return data / "keywright" / "keys.kw"
+    return data / "keywright"
 
 
 def master_passphrase(environment: Mapping[str, str] | None = None) -> str:

@@ -19,6 +19,7 @@ class Desk:
         self.key = folder / "master.key"
         self.data = folder / "data"
         self.file = self.data / "keywright" / "keys.kw"
+        self.trail = folder / "trail"
         self.write_key(b"\x07" * 32)
 
     def write_key(self, value: bytes, mode: int = 0o600) -> None:
@@ -26,8 +27,14 @@ class Desk:
         self.key.chmod(mode)
 
     def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
-        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)} | environment
-        return keywright(*arguments, stdin=stdin, **{name: each for name, each in held.items() if each})
+        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)}
+        held |= {"KEYWRIGHT_AUDIT_FOLDER": str(self.trail)} | environment
+        # Without the first two the program looks for them; without the last it would be that of all tests.
+        return keywright(
+            *arguments,
+            stdin=stdin,
+            **{name: each for name, each in held.items() if each or name == "KEYWRIGHT_AUDIT_FOLDER"},
+        )
 
     def shell(self, script: str, stdin: bytes = b"", **environment: str) -> Said:
         """Run a script of bash; ``keywright`` in it is the program."""

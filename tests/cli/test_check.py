@@ -10,8 +10,9 @@ import yaml
 
 from build import api_key_secret, credential, entry
 from cli.terminal import call, keywright
+from running import Operator
 from vendors import VendorServer, serving
-from world import Json, Operator, World
+from world import Json, World
 
 ENFORCED = {"format": "Enforce", "liveness": "Enforce"}
 COLUMNS = ["NAME", "ISSUER", "KIND", "VERDICT", "SINCE", "EXPIRES", "VERSION"]

@@ -11,11 +11,10 @@ import textwrap
 import pytest
 
 from keyfile.files import KEY, OPENING, at, stored
-from keywright import errors
+from keywright import errors, private
 from keywright.errors import Reason
 from keywright.keyfile import place, sealed
 from keywright.keyfile.contents import Contents
-from keywright.keyfile.place import Place
 from keywright.secret import SecretValue
 
 OWN_FOLDER = "Put it into a folder of its own that nobody else may open (mode 0700)"
@@ -282,7 +281,7 @@ def test_a_disk_that_takes_no_more_leaves_the_file_as_it_was(path: pathlib.Path)
     before = path.read_bytes()
     text = """
         import resource
-        from keywright import errors
+        from keywright import errors, private
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         try:
             file.update(lambda contents: contents.put("b", SecretValue("x" * 4000), "text"))
@@ -366,7 +365,6 @@ def test_a_passphrase_that_others_may_read_is_refused(tmp_path: pathlib.Path) ->
 
 def test_a_lock_is_waited_for(path: pathlib.Path) -> None:
     stored(at(path), "a", "1")
-    held = Place(path, sealed.MAX_FILE)
     before = path.read_bytes()
     text = """
         def watch(frame, event, function):
@@ -378,7 +376,7 @@ def test_a_lock_is_waited_for(path: pathlib.Path) -> None:
     command = [sys.executable, "-c", OPENING + textwrap.dedent(text), str(path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
-    with held._folder() as folder, held._locked(folder):
+    with private.opened(path.parent) as folder, private.locked(folder, "keys.kw.lock"):
         writer = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert writer.stdout
         assert writer.stdout.readline() == b"waits\n"

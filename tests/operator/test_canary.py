@@ -23,11 +23,12 @@ from keywright.keyfile import keys
 from keywright.keyfile.contents import Contents
 from keywright.keyfile.keys import Kdf
 from keywright.secret import SecretValue
+from running import Operator
 from served import samples, spec
 from sweep import Canaries
 from vendors import VendorServer, serving, vendors
 from vendors.server import Mood
-from world import Operator, World
+from world import World
 
 #: What an object waits to be refused for, by its name.
 Reasons = dict[str, str]

@@ -21,7 +21,8 @@ from controlplane import (
     Hold,
     LoseAnswer,
 )
-from world import Operator, World
+from running import Operator
+from world import World
 
 SECRET, STATUS, EVENT = r"/secrets/llm\b", "/apikeysecrets/llm/status", "/events$"
 SECRETS_WATCH, OBJECTS_WATCH = r"/secrets\?.*watch=true", r"/apikeysecrets\?.*watch=true"

@@ -9,7 +9,8 @@ import pytest
 
 from controlplane import Answer, ControlPlane, FaultProxy, OpenBao
 from keywright import crd
-from world import Operator, World
+from running import Operator
+from world import World
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import signal
 import requests
 
 from controlplane import MUTATING, FaultProxy, LoseAnswer
-from world import OWN, Operator, World
+from running import Operator
+from world import OWN, World
 
 
 def stands_by(operator: Operator) -> bool:

@@ -10,7 +10,8 @@ import pytest
 
 from build import api_key_secret, entry, key_store
 from controlplane import Answer, Fault, FaultProxy, Hang, Hold, OpenBao, Replace
-from world import Operator, World
+from running import Operator
+from world import World
 
 AGAIN = "It is tried again with growing pauses, at most 5 minutes."
 NAMES = ("one", "two", "three")

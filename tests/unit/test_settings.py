@@ -85,5 +85,12 @@ def test_an_encrypted_file_is_in_the_data_folder_that_is_named() -> None:
     assert settings.key_file({"XDG_DATA_HOME": "/data"}) == pathlib.Path("/data/keywright/keys.kw")
 
 
+def test_an_audit_trail_is_where_it_is_said_to_be_else_beside_the_encrypted_file() -> None:
+    assert settings.audit_folder({"XDG_DATA_HOME": "/data"}) == pathlib.Path("/data/keywright/audit")
+    named = {"XDG_DATA_HOME": "/data", "KEYWRIGHT_AUDIT_FOLDER": "/trail"}
+    assert settings.audit_folder(named) == pathlib.Path("/trail")
+    assert settings.audit_folder({}) == settings.key_file({}).with_name("audit")
+
+
 def test_a_passphrase_is_where_the_environment_says() -> None:
     assert (settings.master_passphrase({}), settings.master_passphrase({"API_KEY_MASTER": "a"})) == ("", "a")

@@ -35,7 +35,8 @@ class Type(enum.StrEnum):
     LOG_CLOSED = "log.closed"
     """A log ends in order; nothing follows in it."""
     LOG_RECOVERED = "log.recovered"
-    """The log before did not end in order; `count` tells how many of its intents were open."""
+    """The log before did not end in order; `count` tells how many of its intents were open. On a workstation: what a
+    crash left behind the last whole record was cut off, `count` bytes."""
     RECORDS_LOST = "records.lost"
     """Nothing could be written for so long that `count` records were given up."""
 
@@ -158,7 +159,7 @@ class KeyChange(Part):
         store: where it comes from, ``ClusterKeyStore/vault``.
         path: path in the store.
         old: what was there; absent where nothing was.
-        new: what is there now; absent where nothing is.
+        new: what is there now, or was read; absent where nothing is.
     """
 
     key: Name

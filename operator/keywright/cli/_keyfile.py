@@ -21,7 +21,7 @@ import click
 from .. import errors, settings
 from ..errors import Reason
 from ..secret import SecretValue
-from . import _types
+from . import _recording, _types
 
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
@@ -62,26 +62,40 @@ class Keys:
         """
         return self._told(lambda file: file.open())
 
-    def update(self, change: Callable[[Contents], Contents], algorithm: Any = None) -> Contents:
-        """Change it, or make it.
+    def update(
+        self, change: Callable[[Contents], Contents], code: _recording.Code, path: str, algorithm: Any = None
+    ) -> Contents:
+        """Change it, or make it; that is recorded before it is saved.
+
+        Args:
+            code: what is done to the entry at ``path``.
 
         Raises:
-            errors.Error: see ``KeyFile.update``.
+            errors.Error: see ``KeyFile.update``, and ``_recording.record``.
         """
-        return self._told(lambda file: file.update(change, algorithm))
+        with _recording.Change(code, path, self.path.name) as recorded:
+
+            def changed(before: Contents) -> Contents:
+                after = change(before)
+                recorded.begins(before, after)
+                return after
+
+            return self._told(lambda file: file.update(changed, algorithm))
 
     def rekey(self, secret: Callable[[], SecretValue], algorithm: Any = None) -> Contents:
         """Seal it anew; the new passphrase is asked for once the old one has opened it.
 
         Raises:
-            errors.Error: see ``KeyFile.rekey``.
+            errors.Error: see ``KeyFile.rekey``, and ``_recording.record``.
         """
+        with _recording.Change(_recording.Code.REKEYED, None, self.path.name) as recorded:
 
-        def sealed_anew(file: KeyFile) -> Contents:
-            file.open()
-            return file.rekey(secret(), algorithm)
+            def sealed_anew(file: KeyFile) -> Contents:
+                before, new = file.open(), secret()
+                recorded.begins(before)
+                return file.rekey(new, algorithm)
 
-        return self._told(sealed_anew)
+            return self._told(sealed_anew)
 
     def named(self, work: Callable[[], T]) -> T:
         """Do something with what is in it; what goes wrong names it.
@@ -92,7 +106,8 @@ class Keys:
         try:
             return work()
         except errors.Error as error:
-            named = error if isinstance(error, _Own) else error.about(str(self.path))
+            own = isinstance(error, _Own) or error.reason in _recording.OURS
+            named = error if own else error.about(str(self.path))
         raise named
 
     def _told(self, work: Callable[[KeyFile], Contents]) -> Contents:

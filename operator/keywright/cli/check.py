@@ -13,7 +13,7 @@ import click
 from .. import logs
 from ..errors import Reason
 from ..issuers import ISSUERS
-from . import _connection, _health, _output, _probing, _types, _verdicts
+from . import _connection, _health, _output, _probing, _recording, _types, _verdicts
 from ._exit import Exit
 from ._refreshing import Refreshing
 from ._section import Section
@@ -55,7 +55,7 @@ def command(
     """Check the credentials of an ApiKeySecret now; or with --stdin one that is piped in or typed.
 
     With NAME, the operator reads the stores, asks issuers anew where the object wants that, and what it tells of the
-    credentials in the Secret is printed.
+    credentials in the Secret is printed. That you asked is recorded first, in this machine's audit trail.
 
     With --stdin, no cluster is asked: the credential is looked at, and its issuer is asked from this machine. Nothing
     of the credential is ever printed.
@@ -90,7 +90,10 @@ async def _of_object(api: Cluster, place: _connection.Place, name: str, timeout:
     why = await asking.wait(timeout, place.operator_namespace)
     for line in asking.undone(why):
         click.echo(_output.printable(line), err=True)
-    if item := asking.done.get(name):
+    item = asking.done.get(name)
+    if item or name in asking.waiting:
+        _recording.checked(asking.namespace, name, item)
+    if item:
         return _told(item, output)
     return Exit.NOT_READY if asking.suspended else Exit.FAILED
 

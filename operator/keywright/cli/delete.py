@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from . import _keyfile
+from . import _keyfile, _recording
 from ._section import Section
 
 SECTION = Section.FILE
@@ -22,6 +22,8 @@ def command(keys: _keyfile.Keys, path: str, yes: bool) -> None:
 
     The generation before stays beside the file, as its .previous, until the next change.
 
+    It is recorded first, in this machine's audit trail.
+
     Exit code: 0 if it is deleted, 1 if not.
     """
     from ..keyfile.contents import check_path
@@ -29,5 +31,5 @@ def command(keys: _keyfile.Keys, path: str, yes: bool) -> None:
     keys.named(lambda: check_path(path))
     if not yes:
         click.confirm(f"Delete {path}?", abort=True, err=True)
-    keys.update(lambda contents: contents.delete(path))
+    keys.update(lambda contents: contents.delete(path), _recording.Code.DELETED, path)
     click.echo(f"{path}: deleted")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import _keyfile, _output
+from . import _keyfile, _output, _recording
 from ._section import Section
 
 SECTION = Section.FILE
@@ -27,6 +27,8 @@ def command(keys: _keyfile.Keys, path: str, number: int | None, reveal: bool, ou
 
     The fingerprint is made with a key of this file: equal for equal values of one entry, and good for nothing else.
 
+    With --reveal it is recorded first, in this machine's audit trail; a value that cannot be recorded is not shown.
+
     Exit code: 0 if it is there, 1 if not.
     """
     from ..keyfile.contents import check_path
@@ -37,6 +39,7 @@ def command(keys: _keyfile.Keys, path: str, number: int | None, reveal: bool, ou
     contents = keys.open()
     entry = keys.named(lambda: contents.read(path, str(number) if number else None))
     if reveal:
+        _recording.revealed(keys.path.name, contents, entry)
         sys.stdout.buffer.write(entry.value.reveal())
         sys.stdout.buffer.flush()
         if sys.stdout.isatty():

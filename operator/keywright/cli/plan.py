@@ -18,14 +18,15 @@ from .. import errors, settings
 from ..decide import report
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
-from . import _connection, _named, _output, _types
+from . import _connection, _named, _output, _recording, _types
 from ._exit import Exit
 from ._section import Section
 
 if TYPE_CHECKING:
+    from ..audit.record import KeyChange
     from ..cluster import Cluster
     from ..engine.catalog import Catalog
-    from ..engine.reconcile import Forecast
+    from ..engine.reconcile import Forecast, Reconciler
     from ..engine.records import Record
 
 _WHY = {
@@ -111,6 +112,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
     The stores are read from this machine, with your own rights in the cluster, so you need those that the operator
     needs: to read the Secret, the store and its credentials. As it is your machine, stores may be at any private or
     loopback address. Values never appear; fingerprints tell equal from different.
+    What was read is recorded first, in this machine's audit trail.
 
     Credentials are checked by their form; their issuers are not asked.
 
@@ -171,10 +173,10 @@ async def _resting(api: Cluster, namespace: str, secret: str) -> str:
 
 
 def _ours(error: errors.Error) -> bool:
-    """Whether an error is about this machine's way to the cluster, not about the object."""
+    """Whether an error is about this machine, or its way to the cluster, and not about the object."""
     from ..cluster import Refused
 
-    return isinstance(error, Refused) or error.reason is Reason.KUBERNETES_UNAVAILABLE
+    return isinstance(error, Refused) or error.reason in (Reason.KUBERNETES_UNAVAILABLE, *_recording.OURS)
 
 
 async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Plan:
@@ -210,11 +212,29 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
             terminating=lambda _: "deletionTimestamp" in meta,
             own_namespace=operator_namespace,
         )
-        found = await reconciler.forecast(record)
-        plan = _told(record, found, _entries(record, found, keys))
+        plan = await _planned(reconciler, record, keys, shared=install is not None)
     finally:
         catalog.close()
     return dataclasses.replace(plan, fingerprints="install" if install else "run")
+
+
+async def _planned(reconciler: Reconciler, record: Record, keys: FingerprintKey, *, shared: bool) -> Plan:
+    """Read the stores and decide; that they were read is recorded.
+
+    Args:
+        shared: whether the key's fingerprints mean something beyond this run.
+    """
+    with _recording.reading(record) as told:
+        found = await reconciler.forecast(record)
+        entries = _entries(record, found, keys)
+        told += [_read(each, shared=shared) for each in entries if each.source == "store"]
+    return _told(record, found, entries)
+
+
+def _read(entry: Entry, *, shared: bool) -> KeyChange:
+    """Return what the audit trail tells of one entry."""
+    new = _recording.version(entry.version, entry.wanted if shared else None)
+    return _recording.key_change(entry.key, entry.store, entry.path, new)
 
 
 def _allowing(record: Record) -> settings.Settings:

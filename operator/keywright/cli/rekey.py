@@ -29,6 +29,8 @@ def command(keys: _keyfile.Keys, new_key_file: str | None, kdf: Any) -> None:
     Every value gets another key as well, and the generation before is removed: what the old passphrase opens is then in
     backups only. If it is interrupted, the file opens with one of the two; call it again.
 
+    It is recorded first, in this machine's audit trail.
+
     Exit code: 0 if it is done, 1 if not.
     """
     keys.rekey(lambda: _keyfile.new_passphrase(new_key_file), kdf)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import _keyfile
+from . import _keyfile, _recording
 from ._section import Section
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def command(keys: _keyfile.Keys, path: str, *, is_map: bool, binary: bool, exact
 
     The value is asked for, or read from a pipe; never written as an argument. A file that is not there is made.
 
+    It is recorded first, in this machine's audit trail.
+
     Exit code: 0 if it is stored, 1 if not.
     """
     from ..keyfile.contents import check_path
@@ -46,5 +48,5 @@ def command(keys: _keyfile.Keys, path: str, *, is_map: bool, binary: bool, exact
     def put(contents: Contents) -> Contents:
         return contents.put(path, found, "map" if is_map else "bytes" if binary else "text")
 
-    stored = keys.update(put, kdf)
+    stored = keys.update(put, _recording.Code.STORED, path, kdf)
     click.echo(f"{path}: version {stored.read(path).version}")
