@@ -147,7 +147,7 @@ def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]
         served: the only namespace that it serves; empty: all.
     """
     values: Json = {"watchNamespaces": [served] if served else [], "serviceAccountTokens": {"names": []}}
-    values["rbac"] = {"aggregateClusterRoles": False}
+    values["rbac"] = {"aggregateClusterRoles": False, "auditRoles": False}
     parts = [each for each in template("keywright", namespace, values) if each["kind"] in ("ClusterRole", "Role")]
     return {(each["kind"], each["metadata"].get("namespace", "")): each["rules"] for each in parts}
 

@@ -168,7 +168,7 @@ def test_the_table_of_exit_codes_is_that_of_the_program() -> None:
     told = reference._docstrings(Exit)
     rows = [line for line in section("docs/cli.md", "Exit codes").splitlines() if re.match(r"\| [0-9]", line)]
 
-    assert rows == [f"| {each.value} | {told[each.name]} |" for each in Exit]
+    assert rows == [f"| {each.value} | {' '.join(told[each.name].split())} |" for each in Exit]
 
 
 def test_no_command_has_an_exit_code_of_its_own() -> None:

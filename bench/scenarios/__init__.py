@@ -17,6 +17,7 @@ from . import (
     shared_key,
     templates,
     unchanged_refresh,
+    verify,
 )
 
 #: In the order of the table.
@@ -33,4 +34,5 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "recognition": recognition.run,
     "checks": checks.run,
     "audit": audit.run,
+    "verify": verify.run,
 }

@@ -133,6 +133,14 @@ def master_passphrase(environment: Mapping[str, str] | None = None) -> str:
     return env.get("API_KEY_MASTER", "")
 
 
+def _data_folder(environment: Mapping[str, str] | None) -> pathlib.Path:
+    env = os.environ if environment is None else environment
+    # A path that is not absolute does not count, says the specification.
+    chosen = pathlib.Path(env.get("XDG_DATA_HOME", ""))
+    data = chosen if chosen.is_absolute() else pathlib.Path.home() / ".local" / "share"
+    return data / "keywright"
+
+
 def _namespace(env: Mapping[str, str]) -> str:
     if named := env.get("KEYWRIGHT_NAMESPACE"):
         return named

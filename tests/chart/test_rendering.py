@@ -90,7 +90,7 @@ SETS: dict[str, tuple[Json, str]] = {
     ),
     "CRDs that go": ({"crds": {"keep": False}}, ""),
     "own roles": (
-        {"rbac": {"create": False, "aggregateClusterRoles": False}},
+        {"rbac": {"create": False, "aggregateClusterRoles": False, "auditRoles": False}},
         "-ClusterRole -ClusterRoleBinding -Role -RoleBinding",
     ),
     "own account": ({"serviceAccount": {"create": False, "name": "mine"}}, "-ServiceAccount"),

@@ -3,7 +3,7 @@
 * ``record``: what one record may say, and nothing else.
 * ``merkle``, ``heads``, ``chain``: how records hang together, and the signed line that vouches for all before it.
 * ``lines``, ``segment``: how they are kept: lines of JSON; in a cluster, objects that hold some of these lines.
-* ``verify``, ``proof``: whether they are whole; that one record is among them.
+* ``verify``, ``verdict``, ``proof``: whether they are whole; that one record is among them.
 * ``trail``, ``writer``: keeping them in a cluster; ``local``: keeping them in a file; ``sinks``: copies elsewhere.
 
 Does not belong here: what is recorded when (``engine/``, ``cli/``), how it is shown (``cli/``).

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -55,18 +56,27 @@ class SigningKey:
 
 
 def key_id(public: str) -> str:
-    """Return the name of a public key (hex)."""
-    return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:16]
+    """Return the name of a public key (hex); of what is none, a name that no key has."""
+    try:
+        return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:16]
+    except ValueError:
+        return ""
 
 
+@functools.lru_cache(maxsize=4096)
 def is_signed(head: Head, public: str) -> bool:
     """Whether a head was signed with the private half of a key (hex)."""
     with contextlib.suppress(InvalidSignature, ValueError):
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(
-            base64.b64decode(head.signature), _body(head.log, head.size, head.root)
-        )
-        return True
+        signature = base64.b64decode(head.signature)
+        _public_key(public).verify(signature, _body(head.log, head.size, head.root))
+        # Base64 has several ways to write the same; only one of them was written.
+        return base64.b64encode(signature).decode() == head.signature
     return False
+
+
+@functools.lru_cache(maxsize=16)
+def _public_key(public: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
 
 
 def _body(log: str, size: int, root: str) -> bytes:

@@ -8,6 +8,8 @@ Does not belong here: whether they are whole (``verify``).
 
 from __future__ import annotations
 
+import functools
+
 from .record import HeadPart as Head
 from .record import Part, canonical, dump
 
@@ -29,10 +31,14 @@ def is_head(line: bytes) -> bool:
     return line.startswith(_MARK)
 
 
+@functools.lru_cache(maxsize=4096)
 def read_head(line: bytes) -> Head:
     """Read the line of a head.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or is not in canonical form: what was not written so was changed.
     """
-    return _HeadLine.model_validate_json(line).head
+    head = _HeadLine.model_validate_json(line, strict=True).head
+    if head_line(head) != line:
+        raise ValueError("not in canonical form")
+    return head

@@ -58,7 +58,12 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     Args:
         leaves: hashes of all leaves.
         index: of the leaf that is to be proved.
+
+    Raises:
+        ValueError: there is no such leaf.
     """
+    if not 0 <= index < len(leaves):
+        raise ValueError("no such leaf")
     if len(leaves) == 1:
         return []
     half = _split(len(leaves))

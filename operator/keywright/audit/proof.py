@@ -5,6 +5,8 @@ Does not belong here: whether a log is whole (``verify``).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pydantic
 
 from .. import errors
@@ -23,7 +25,7 @@ class Proof(Part):
         public_key: of what signed the head (hex).
     """
 
-    v: Number = 1
+    v: Literal[1] = 1
     record: str
     seq: Number
     path: tuple[Hash, ...]
@@ -36,6 +38,9 @@ def make(lines: list[bytes], seq: int, head: Head, public: str) -> Proof:
 
     Args:
         lines: all records that the head vouches for.
+
+    Raises:
+        ValueError: the head vouches for no such record.
     """
     hashes = [merkle.leaf(each) for each in lines[: head.size]]
     path = tuple(each.hex() for each in merkle.path(hashes, seq))
@@ -49,7 +54,7 @@ def read(text: bytes) -> Proof:
         errors.Stalled: ``AuditTampered``: it is none.
     """
     try:
-        return Proof.model_validate_json(text)
+        return Proof.model_validate_json(text, by_alias=True, by_name=False)
     except pydantic.ValidationError:
         pass
     raise errors.Stalled(Reason.AUDIT_TAMPERED, "is no proof of a record")

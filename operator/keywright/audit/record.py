@@ -265,12 +265,15 @@ def parse(line: bytes | str) -> Record:
     """Read a record.
 
     Raises:
-        errors.Stalled: ``AuditTampered``: it is none of this schema; its text is not repeated.
+        errors.Stalled: ``AuditTampered``: it is none of this schema, or not canonical; its text is not repeated.
     """
+    told = line if isinstance(line, bytes) else line.encode(errors="replace")
     try:
-        return Record.model_validate_json(line)
+        record = Record.model_validate_json(told, strict=True, by_alias=True, by_name=False)
     except pydantic.ValidationError:
-        pass
+        record = None
+    if record is not None and canonical(dump(record)) == told:
+        return record
     raise errors.Stalled(Reason.AUDIT_TAMPERED, "is no record of this version's schema")
 
 
@@ -278,12 +281,13 @@ def parted(entry: Entry, limit: int = MAX_RECORD - 1024) -> tuple[Entry, ...]:
     """Return an entry as it is, or in parts where its keys would make it too long.
 
     Args:
-        limit: bytes of a part.
+        limit: bytes of a part; one that has a single key may be longer.
     """
     keys = entry.keys or ()
     if len(canonical(dump(entry))) <= limit or len(keys) < 2:
         return (entry,)
-    rest = len(canonical(dump(entry.model_copy(update={"keys": None}))))
+    bare = entry.model_copy(update={"keys": (), "part": Piece(number=len(keys), of=len(keys))})
+    rest = len(canonical(dump(bare)))
     groups: list[list[KeyChange]] = [[]]
     size = rest
     for each in keys:

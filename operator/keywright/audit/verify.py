@@ -4,121 +4,29 @@ Works on lines, so that a cluster's segments, an export, an archive and a workst
 any of them being trusted. What cannot show without a witness, namely that a log ends too early or that all of it was
 made anew by somebody who has its key, is said.
 
-Does not belong here: where lines come from and how a verdict is told (``cli/``).
+Several places may be read one after the other, and may hold the same records: an archive, a later export, the cluster.
+Within one place nothing may stand twice.
+
+Does not belong here: what it comes to (``verdict``), where lines come from and how a verdict is told (``cli/``).
 """
 
 from __future__ import annotations
 
-import dataclasses
-import enum
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 import pydantic_core
 
 from . import heads, lines
 from .heads import Head
-from .merkle import Tree, leaf
+from .merkle import leaf
 from .record import INTENTS, NOTHING, OUTCOMES, HeadPart, Type
+from .verdict import MAX_FINDINGS, Finding, Judgement, Log, Problem, Row, State, Verdict, unwitnessed
 
-#: A record as JSON. Its form was checked when it was written, and its hash tells that it is still that.
-Row = dict[str, Any]
+__all__ = ["Finding", "Log", "Problem", "Row", "State", "Verdict", "Verifier"]
 
 _INTENTS, _OUTCOMES = frozenset(map(str, INTENTS)), frozenset(map(str, OUTCOMES))
-
-
-class Problem(enum.StrEnum):
-    """What is wrong with a trail. The list is closed; each is told with a log and a record."""
-
-    UNREADABLE = "is no record and no head"
-    CHANGED = "was changed"
-    MISSING = "is missing"
-    OUT_OF_PLACE = "is not in its place"
-    NOT_OPENED = "is the first of its log, but does not open it"
-    AFTER_THE_END = "stands behind the end of its log"
-    HEAD_WRONG = "is vouched for by a head that does not fit"
-    HEAD_FORGED = "is vouched for by a head that its key has not signed"
-    KEY_UNKNOWN = "is signed with a key that you do not trust"
-    UNSEALED = "is vouched for by no head; a crash can leave a last line like that"
-    LOG_MISSING = "is missing with its whole log, which others name"
-    BEGINS_TWICE = "begins a log that follows none, though there is another such log"
-    WITNESS_DIFFERS = "and those before are not what a witness has seen"
-    CUT = "was there when a witness saw it, and is not any more"
-
-
-class State(enum.Enum):
-    """What a trail is, all in all."""
-
-    WHOLE = "whole"
-    TAMPERED = "tampered with"
-    UNWITNESSED = "whole, as far as it can be told without a witness"
-    OPEN = "whole, with acts of which the outcome is not recorded"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        seq: number of the record; None where it cannot be told.
-        line: number of the line in what was read.
-    """
-
-    problem: Problem
-    log: str
-    seq: int | None
-    line: int = 0
-
-    def __str__(self) -> str:
-        what = f"record {self.seq} of log {self.log}" if self.seq is not None else f"line {self.line}"
-        return f"{what} {self.problem}"
-
-
-@dataclasses.dataclass(slots=True)
-class Log:
-    """What is known of one log.
-
-    Attributes:
-        witnessed: how many of its records a witness has seen.
-        roots: of the tree, where a head stood.
-    """
-
-    name: str
-    number: int
-    public: str = ""
-    size: int = 0
-    prev: str = NOTHING
-    previous: Head | None = None
-    sealed: int = 0
-    closed: bool = False
-    broken: bool = False
-    witnessed: int = 0
-    first: str = ""
-    last: str = ""
-    roots: dict[int, str] = dataclasses.field(default_factory=dict)
-    tree: Tree = dataclasses.field(default_factory=Tree)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of a verification.
-
-    Attributes:
-        records: how many there are.
-        lost: how many the trail says that were given up because nothing could be written.
-        open: intents without an outcome.
-        begins_after: the log that the oldest one names, where that is not here: archived, or taken away.
-        unwitnessed: logs of which no witness has seen anything.
-    """
-
-    state: State
-    findings: tuple[Finding, ...]
-    logs: tuple[Log, ...]
-    records: int
-    lost: int
-    open: tuple[Row, ...]
-    begins_after: Head | None
-    unwitnessed: tuple[str, ...]
+#: Types that mean something for the trail itself.
+_TELLING = _INTENTS | _OUTCOMES | {str(Type.LOG_CLOSED), str(Type.RECORDS_LOST)}
 
 
 class Verifier:
@@ -126,30 +34,68 @@ class Verifier:
 
     Args:
         witnesses: heads that were kept elsewhere.
-        trusted: public keys (hex) that logs may be signed with; empty: whichever they name.
+        trusted: the public keys (hex) that logs may be signed with; empty: whichever they name.
+        told: public keys that a witness tells of: what no witness has seen must be signed with one of them, if any.
     """
 
-    def __init__(self, witnesses: Iterable[Head] = (), trusted: Collection[str] = ()) -> None:
-        self._witnesses, self._trusted = tuple(witnesses), frozenset(trusted)
+    def __init__(
+        self, witnesses: Iterable[Head] = (), trusted: Collection[str] = (), told: Collection[str] = ()
+    ) -> None:
+        # A head is printed every minute, also where nothing has happened.
+        self._witnesses = {(each.log, each.size, each.root): each for each in witnesses}.values()
+        self._trusted, self._told = frozenset(trusted), frozenset(told)
         self._logs: dict[str, Log] = {}
         self._findings: list[Finding] = []
         self._open: dict[str, Row] = {}
-        self._line, self._records, self._lost = 0, 0, 0
+        self._ended: set[str] = set()
+        self._place, self._line, self._records, self._lost = "", 0, 0, 0
         self._at: Log | None = None
+        #: The record at which it showed that the one before was changed, unless it was itself, with its finding.
+        self._doubt: tuple[Log, bytes, int] | None = None
+
+    @property
+    def records(self) -> int:
+        """How many different records there were up to now."""
+        return self._records
+
+    def begins(self, place: str) -> None:
+        """Go on with another place, which may hold again what others held."""
+        self.names(place)
+        self._at = None
+        for log in self._logs.values():
+            log.at, log.headed = None, 0
+
+    def names(self, place: str) -> None:
+        """Count lines from here on in a part of the place that is read, such as an object."""
+        self._place, self._line = place, 0
 
     def take(self, line: bytes) -> Row | None:
-        """Judge the next line; return the record that it is, None if it is a head, or nothing."""
+        """Judge the next line; return the record that it is, None if it is a head, nothing, or was here before."""
         self._line += 1
         if lines.is_head(line):
             self._head(line)
             return None
         row = _read(line)
         if row is None:
-            log = self._at
-            self._find(Problem.UNREADABLE, log, log.size if log else None)
+            self._find(Problem.UNREADABLE, self._at)
+            return None
+        hashed, seq, log = leaf(line), row["seq"], self._at
+        if log is None or log.name != row["log"] or log.at is None:
+            log = self._turn_to(row["log"], seq)
+        if seq != log.at or row["prev"] != log.prev or seq < log.size or log.closed or not seq:
+            new = self._look(log, row, hashed)
+        else:
+            new = True
+        log.at, log.prev = seq + 1, hashed.hex()
+        if not new:
             return None
         self._records += 1
-        self._record(row, line)
+        if seq == log.size:
+            log.size = seq + 1
+            log.fresh.append(hashed)
+        log.last = row["time"]
+        if row["type"] in _TELLING:
+            self._meaning(log, row)
         return row
 
     def take_all(self, every: Iterable[bytes]) -> Iterator[Row]:
@@ -158,52 +104,96 @@ class Verifier:
             if (row := self.take(line)) is not None:
                 yield row
 
+    def verdict(self) -> Verdict:
+        """Return what came of it; nothing can be taken any more then."""
+        judgement = Judgement(self._logs)
+        judgement.findings = list(self._findings)
+        judgement.judge(self._witnesses, self._trusted, self._told)
+        logs = judgement.in_order()
+        findings, acts = tuple(judgement.findings[:MAX_FINDINGS]), tuple(self._open.values())
+        unseen = tuple(unwitnessed(logs))
+        whole = bool(logs) and not unseen and judgement.begins_after is None
+        state = State.TAMPERED if findings else State.OPEN if acts else State.WHOLE if whole else State.UNWITNESSED
+        newer = sum(each.size - each.covered for each in logs if each.covered)
+        begins_after = judgement.begins_after
+        return Verdict(state, findings, logs, self._records, self._lost, acts, begins_after, unseen, newer)
+
     # Records.
 
-    def _record(self, row: Row, line: bytes) -> None:
-        name, seq = row["log"], row["seq"]
-        log = self._at
-        if log is None or log.name != name:
-            log = self._at = self._logs.setdefault(name, Log(name, len(self._logs)))
-        if not log.broken:
-            self._place(log, row)
-        hashed = leaf(line)
-        log.tree.add(hashed)
-        log.size, log.prev, log.last = seq + 1, hashed.hex(), row["time"]
-        if row["type"] not in _SIMPLE:
-            self._meaning(log, row)
+    def _turn_to(self, name: str, seq: int) -> Log:
+        """Go on with a log: where it was left, or where this place begins with it."""
+        log = self._at = self._logs.setdefault(name, Log(name))
+        if log.at is None:
+            # What other places held may stand here again from anywhere on.
+            log.at = min(seq, log.size)
+            log.prev = log.leaf(log.at - 1).hex() if log.at else NOTHING
+        return log
 
-    def _place(self, log: Log, row: Row) -> None:
-        """See that a record stands where it belongs, behind the one that it names."""
+    def _look(self, log: Log, row: Row, hashed: bytes) -> bool:
+        """See what is with a record that does not simply come next; return whether it is a new one."""
         seq = row["seq"]
-        if seq != log.size:
-            self._find(Problem.MISSING if seq > log.size else Problem.OUT_OF_PLACE, log, min(seq, log.size))
+        if log.broken:
+            self._resolve(log, row)
+            return True
+        at = log.at or 0
+        if seq != at:
+            self._find(Problem.MISSING if seq > at else Problem.OUT_OF_PLACE, log, min(seq, at))
         elif row["prev"] != log.prev:
-            # The one before is not what it was when this one was written; of a first one, it is itself.
-            self._find(Problem.CHANGED, log, max(0, seq - 1))
+            self._broken_at(log, seq, hashed)
+        elif seq < log.size:
+            if hashed != log.leaf(seq):
+                self._find(Problem.DIFFERS, log, seq)
+            return False
         elif log.closed:
             self._find(Problem.AFTER_THE_END, log, seq)
         elif not seq:
             self._opening(log, row)
+        return True
+
+    def _broken_at(self, log: Log, seq: int, hashed: bytes) -> None:
+        """Note that a record names another one than is before it: that one was changed, or this one was."""
+        if not seq or log.headed == seq:
+            # There is none before, or a head vouches for it.
+            self._find(Problem.CHANGED, log, seq)
+            return
+        self._doubt = log, hashed, seq
+        self._find(Problem.CHANGED, log, seq - 1)
+
+    def _resolve(self, log: Log, row: Row) -> None:
+        """See in the record behind whether one that names another one before it was changed itself."""
+        if self._doubt and self._doubt[0] is log and self._doubt[2] + 1 == row["seq"]:
+            _, hashed, seq = self._doubt
+            if row["prev"] != hashed.hex():
+                wrong = Finding(Problem.CHANGED, log.name, seq - 1)
+                self._findings = [
+                    Finding(Problem.CHANGED, log.name, seq, None, each.place, each.line)
+                    if (each.problem, each.log, each.seq) == (wrong.problem, wrong.log, wrong.seq)
+                    else each
+                    for each in self._findings
+                ]
+            self._doubt = None
 
     def _opening(self, log: Log, row: Row) -> None:
         log.first, log.public = row["time"], str(row.get("publicKey") or "")
         log.previous = _head_in(row)
         if row["type"] != Type.LOG_OPENED or not log.public:
             self._find(Problem.NOT_OPENED, log, 0)
-        elif self._trusted and log.public not in self._trusted:
-            self._find(Problem.KEY_UNKNOWN, log, 0)
 
     def _meaning(self, log: Log, row: Row) -> None:
         kind, act = row["type"], row.get("id")
         if kind == Type.LOG_CLOSED:
             log.closed = True
         elif kind == Type.RECORDS_LOST:
-            self._lost += row.get("count") or 0
-        elif act and kind in _INTENTS:
-            self._open[act] = row
-        elif act and kind in _OUTCOMES:
-            self._open.pop(act, None)
+            count = row.get("count")
+            self._lost += count if isinstance(count, int) else 0
+        elif not isinstance(act, str):
+            return
+        elif kind in _INTENTS:
+            # Places may be read in any order.
+            if act not in self._ended:
+                self._open[act] = row
+        elif self._open.pop(act, None) is None:
+            self._ended.add(act)
 
     # Heads.
 
@@ -211,120 +201,59 @@ class Verifier:
         try:
             head = lines.read_head(line)
         except ValueError:
-            log = self._at
-            self._find(Problem.UNREADABLE, log, log.size if log else None)
+            self._find(Problem.UNREADABLE, self._at)
             return
-        found = self._logs.get(head.log)
-        if found is None:
-            self._logs[head.log] = found = Log(head.log, len(self._logs))
-            self._find(Problem.MISSING, found, 0)
-        elif not found.broken:
-            self._vouches(found, head)
-
-    def _vouches(self, log: Log, head: Head) -> None:
-        last = max(0, log.size - 1)
-        if head.size > log.size:
+        log = self._logs.get(head.log)
+        if log is None or log.at is None:
+            log = self._logs.setdefault(head.log, Log(head.log))
             self._find(Problem.MISSING, log, log.size)
-        elif head.size < log.size or head.root != log.tree.root().hex():
-            self._find(Problem.HEAD_WRONG, log, last)
+        elif not log.broken:
+            self._vouches(log, log.at, head)
+
+    def _vouches(self, log: Log, at: int, head: Head) -> None:
+        if head.size > at:
+            self._find(Problem.MISSING, log, at)
+        elif head.size == log.headed:
+            self._find(Problem.OUT_OF_PLACE, log, at - 1)
+        elif head.size < at or head.root != log.root(at):
+            self._find(Problem.HEAD_WRONG, log, log.headed, at - 1)
         elif head.key != heads.key_id(log.public) or not heads.is_signed(head, log.public):
-            self._find(Problem.HEAD_FORGED, log, last)
+            self._find(Problem.HEAD_FORGED, log, log.headed, at - 1)
         else:
-            log.sealed = log.size
-            log.roots[log.size] = head.root
+            log.headed = at
+            log.roots[at] = head.root
+            if at > log.sealed:
+                log.sealed, log.head = at, head
 
-    # All in all.
-
-    def verdict(self) -> Verdict:
-        """Return what came of it; nothing can be taken any more then."""
-        for log in self._logs.values():
-            if not log.broken and log.sealed < log.size:
-                self._find(Problem.UNSEALED, log, log.sealed)
-        begins_after = self._links()
-        self._witnessed()
-        unwitnessed = tuple(each.name for each in self._logs.values() if not self._covered(each))
-        findings = tuple(self._findings)
-        open_acts = tuple(self._open.values())
-        whole = not unwitnessed and begins_after is None and bool(self._logs)
-        state = State.TAMPERED if findings else State.OPEN if open_acts else State.WHOLE if whole else State.UNWITNESSED
-        logs = tuple(self._logs.values())
-        return Verdict(state, findings, logs, self._records, self._lost, open_acts, begins_after, unwitnessed)
-
-    def _links(self) -> Head | None:
-        """See that each log follows one that is here; one may follow a log that was archived, or none."""
-        begins_after: Head | None = None
-        beginnings = 0
-        for log in self._logs.values():
-            if log.broken:
-                continue
-            if log.previous is None or log.previous.log not in self._logs:
-                beginnings += 1
-                begins_after = begins_after or log.previous
-                if beginnings > 1:
-                    problem = Problem.LOG_MISSING if log.previous else Problem.BEGINS_TWICE
-                    at = log.previous.log if log.previous else log.name
-                    self._findings.append(Finding(problem, at, 0))
-            else:
-                self._compare(log.previous, Problem.HEAD_WRONG)
-        return begins_after
-
-    def _witnessed(self) -> None:
-        for head in self._witnesses:
-            log = self._logs.get(head.log)
-            if log is None:
-                if head.size:
-                    self._find_once(Finding(Problem.CUT, head.log, 0))
-            elif not log.broken and self._compare(head, Problem.WITNESS_DIFFERS):
-                log.witnessed = max(log.witnessed, head.size)
-
-    def _compare(self, head: Head, problem: Problem) -> bool:
-        """Hold a head that stands elsewhere against the log that it is about."""
-        log = self._logs[head.log]
-        if log.broken:
-            return False
-        if head.size > log.size:
-            self._find_once(Finding(Problem.CUT, log.name, log.size))
-        elif log.roots.get(head.size) != head.root:
-            self._find_once(Finding(problem, log.name, max(0, head.size - 1)))
-        else:
-            return True
-        return False
-
-    def _covered(self, log: Log) -> bool:
-        """Whether a witness has seen a log, or one that names it."""
-        names = {log.name}
-        for other in sorted(self._logs.values(), key=lambda each: each.number):
-            if other.name in names and other.witnessed:
-                return True
-            if other.previous and other.previous.log in names:
-                names.add(other.name)
-        return False
-
-    def _find(self, problem: Problem, log: Log | None, seq: int | None) -> None:
+    def _find(self, problem: Problem, log: Log | None, seq: int | None = None, to: int | None = None) -> None:
         """Note what is wrong with a log; what else is wrong with it follows from that, as a rule."""
+        if log and seq is None:
+            seq = log.at
+        if log and log.broken:
+            return
         if log:
             log.broken = True
-        self._findings.append(Finding(problem, log.name if log else "", seq, self._line))
-
-    def _find_once(self, finding: Finding) -> None:
-        if all(each.log != finding.log for each in self._findings):
-            self._findings.append(finding)
-
-
-#: Types that mean nothing for the trail itself.
-_SIMPLE = frozenset(map(str, Type)) - _INTENTS - _OUTCOMES - {str(Type.LOG_CLOSED), str(Type.RECORDS_LOST)}
+        if len(self._findings) < MAX_FINDINGS:
+            name = log.name if log else ""
+            self._findings.append(Finding(problem, name, seq, to, self._place, self._line))
 
 
 def _read(line: bytes) -> Row | None:
     """Return a record with all that makes its place; None if it is none."""
     try:
-        row = pydantic_core.from_json(line)
+        row = pydantic_core.from_json(line, allow_inf_nan=False)
     except ValueError:
         return None
-    if not isinstance(row, dict):
+    if type(row) is not dict:
         return None
-    seq, told = row.get("seq"), (row.get("log"), row.get("prev"), row.get("type"), row.get("time"))
-    return row if type(seq) is int and seq >= 0 and all(type(each) is str for each in told) else None
+    seq = row.get("seq")
+    if type(seq) is not int or not 0 <= seq < 1 << 53:
+        return None
+    told = type(row.get("log")), type(row.get("prev")), type(row.get("type")), type(row.get("time"))
+    return row if told == _TEXTS else None
+
+
+_TEXTS = (str, str, str, str)
 
 
 def _head_in(row: Row) -> Head | None:
@@ -333,8 +262,3 @@ def _head_in(row: Row) -> Head | None:
         return HeadPart.model_validate(row["previous"])
     except (KeyError, ValueError):
         return None
-
-
-def roots(verdict: Verdict) -> Mapping[str, str]:
-    """Return the last root of each log, by its name."""
-    return {log.name: log.roots[log.size] for log in verdict.logs if log.size in log.roots}

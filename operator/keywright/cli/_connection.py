@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -91,15 +91,21 @@ def connecting(default: str) -> Callable[[Callable[..., None]], Callable[..., No
     """
     named = click.option("-n", "--namespace", type=_types.NAMESPACE, help=f"Namespace. Default: {default}.")
 
-    def connects(function: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def command(**given: Any) -> None:
-            place = Place(**{field.name: given.pop(field.name) for field in dataclasses.fields(Place)})
-            function(place, **given)
+    return functools.partial(_with, (named, *_OPTIONS))
 
-        return functools.reduce(lambda made, option: option(made), reversed((named, *_OPTIONS)), command)
 
-    return connects
+def reaches(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which cluster; it gets them as one ``place``, without a namespace."""
+    return _with(_OPTIONS, function)
+
+
+def _with(options: Sequence[Callable[[Any], Any]], function: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        place = Place(**{field.name: given.pop(field.name, None) for field in dataclasses.fields(Place)})
+        function(place, **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(options), command)
 
 
 #: For commands that work in one namespace.

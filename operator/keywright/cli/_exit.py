@@ -14,11 +14,13 @@ class Exit(enum.IntEnum):
     FINE = 0
     """As it should be: all Ready, nothing to do, done or asked for."""
     FAILED = 1
-    """It failed, or is or would be refused; the reason is printed."""
+    """It failed, or is or would be refused; the reason is printed. `audit verify`: tampered with."""
     USAGE = 2
-    """Wrong usage: an option, a name, a namespace or a file that cannot be meant."""
+    """Wrong usage: an option, a name, a namespace or a file that cannot be meant. `audit verify`: whole, but without a
+    witness."""
     NOT_READY = 3
-    """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; a `report` needs a person."""
+    """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; a `report` needs a person; `audit
+    verify`: whole, with acts of which the outcome is not recorded."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5
@@ -33,3 +35,8 @@ class Exit(enum.IntEnum):
     """A bug in Keywright: please report the line that is printed."""
     BROKEN_OFF = 130
     """You broke it off: Ctrl-C, Ctrl-D, or no to a question, as is the end of the input."""
+
+    # What `audit verify` calls them.
+    TAMPERED = FAILED
+    UNWITNESSED = USAGE
+    OPEN_ACTS = NOT_READY

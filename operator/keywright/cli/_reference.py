@@ -40,15 +40,19 @@ def _command(root: click.Context, name: str) -> click.Command:
 
 
 def _section(root: click.Context, name: str) -> str:
-    command = _command(root, name)
-    with click.Context(command, parent=root, info_name=name) as context:
+    return _page(_command(root, name), root, name)
+
+
+def _page(command: click.Command, parent: click.Context, name: str, heading: str = "##") -> str:
+    with click.Context(command, parent=parent, info_name=name) as context:
         usage = f"```\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
         # Click's mark for lines that stay as they are.
         told = re.sub(r"^\x08\n((?:.+\n?)+)", r"```\n\1\n```", inspect.cleandoc(command.help or ""), flags=re.MULTILINE)
         options = "".join(f"| `{_cell(flags)}` | {_cell(meaning)} |\n" for flags, meaning in _options(command, context))
-        return "\n".join(
-            [f"## keywright {name}\n", usage, f"{told}\n", f"| Option | Meaning |\n| --- | --- |\n{options}"]
-        )
+        made = [f"{heading} {context.command_path}\n", usage, f"{told}\n"]
+        made.append(f"| Option | Meaning |\n| --- | --- |\n{options}")
+        below = command.commands.items() if isinstance(command, click.Group) else ()
+        return "\n".join([*made, *(_page(each, context, own, f"{heading}#") for own, each in below)])
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:

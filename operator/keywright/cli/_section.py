@@ -12,5 +12,6 @@ class Section(enum.StrEnum):
     """The heads, in their order."""
 
     CLUSTER = "In a cluster"
+    AUDIT = "The audit trail"
     FILE = "The encrypted file"
     OFFLINE = "Without a cluster"

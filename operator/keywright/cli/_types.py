@@ -5,16 +5,18 @@ Does not belong here: which options there are (``_connection``, the commands' fi
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
+import time
 import urllib.parse
 from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
-from .. import logs, schema
+from .. import logs, pacing, schema
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
@@ -161,6 +163,37 @@ class _Duration(click.ParamType[float]):
             self.fail("a span of time is written like 90s, 5m or 30d", param, ctx)
 
 
+class _Moment(click.ParamType[float]):
+    """A point in time, or how long ago it was; as Unix time."""
+
+    name = "moment"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        return "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+        at = pacing.unix(f"{text}T00:00:00Z" if day else text)
+        with contextlib.suppress(ValueError):
+            at = time.time() - schema.seconds(text) if at is None else at
+        if at is None:
+            self.fail("a time is written like 2026-05-01, 2026-05-01T09:30:00Z, or 30d for 30 days ago", param, ctx)
+        return at
+
+
+class _Input(_Text):
+    """A file to read, or ``-`` for the standard input; whether it can be read shows when it is."""
+
+    name, shown, completed = "input", "FILE", "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value) if value == "-" else os.path.expanduser(str(value))
+
+
+MOMENT, INPUT = _Moment(), _Input()
 NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
 FOLDER, FILE, ORIGIN, ENDPOINT, DURATION = _Folder(), _File(), _Origin(), _Endpoint(), _Duration()
 

@@ -1,0 +1,295 @@
+"""What an audit trail is, all in all: how its logs hang together, what witnesses say to it, and what is wrong.
+
+Does not belong here: the judgement of single lines (``verify``), how a verdict is told (``cli/``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .heads import Head
+from .merkle import Tree
+from .record import NOTHING
+
+#: A record as JSON. Its form was checked when it was written, and its hash tells that it is still that.
+Row = dict[str, Any]
+
+#: Findings that are told; what is behind them is a consequence, or a file that is no trail at all.
+MAX_FINDINGS = 100
+#: Bytes of a leaf's hash.
+_HASH = 32
+#: How logs of a cluster are called: by the leader's term, and which of it they are.
+_OF_A_CLUSTER = re.compile(r"(?P<epoch>[0-9]{6,})-[0-9]{4,}-[0-9a-f]{12}")
+
+
+class Problem(enum.StrEnum):
+    """What is wrong with records. The list is closed."""
+
+    UNREADABLE = "neither a record nor a head"
+    CHANGED = "changed"
+    MISSING = "missing"
+    OUT_OF_PLACE = "not in its place"
+    DIFFERS = "not the same in two of the places that were read"
+    NOT_OPENED = "not what opens a log"
+    AFTER_THE_END = "behind the end of its log"
+    HEAD_WRONG = "changed, added or taken away: the head behind does not fit"
+    HEAD_FORGED = "vouched for by a head that the log's key has not signed"
+    KEY_UNKNOWN = "the opening of a log under a key that you do not trust"
+    UNSEALED = "vouched for by no head; a crash can leave a last line like that"
+    LOG_MISSING = "missing, with all of its log, which another one names"
+    BEGINS_TWICE = "the opening of a log that follows none, as another one does; are these files of two clusters?"
+    WITNESS_DIFFERS = "not what a witness has seen"
+    CUT = "missing: a witness, or the log behind, has seen it"
+
+
+class State(enum.Enum):
+    """What a trail is, all in all."""
+
+    WHOLE = "whole"
+    TAMPERED = "tampered with"
+    UNWITNESSED = "whole, as far as it can be told without a witness"
+    OPEN = "whole, with acts of which the outcome is not recorded"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    Attributes:
+        seq: number of the record; None where it cannot be told.
+        to: number of the last one, where it is one of several and nobody can tell which.
+        place: what was read, such as a file, and the number of the line in it; 0 if it shows at no line.
+    """
+
+    problem: Problem
+    log: str
+    seq: int | None
+    to: int | None = None
+    place: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        if self.seq is None:
+            return f"{self.place}, line {self.line}: {self.problem}"
+        which = f"record {self.seq}" if self.to in (None, self.seq) else f"one of the records {self.seq} to {self.to}"
+        return f"log {self.log}, {which}: {self.problem}"
+
+
+@dataclasses.dataclass(slots=True)
+class Log:
+    """What is known of one log.
+
+    Attributes:
+        public: of what signs its heads (hex).
+        previous: head of the log before, as its first record names it.
+        size: how many records are known, of which those before ``sealed`` have a head behind them.
+        covered: how many of them a witness vouches for.
+        head: the newest head that fits.
+        first, last: when its first and its last record were made.
+        at: number of the record that comes next in what is being read; None before there was one.
+        prev: hash of the one before that.
+        headed: size in the last head that was read.
+        fresh: hashes of records that are not in the tree yet.
+        roots: over its first records (hex), where a head stood.
+    """
+
+    name: str
+    public: str = ""
+    previous: Head | None = None
+    size: int = 0
+    sealed: int = 0
+    covered: int = 0
+    closed: bool = False
+    broken: bool = False
+    head: Head | None = None
+    first: str = ""
+    last: str = ""
+    at: int | None = None
+    prev: str = NOTHING
+    headed: int = 0
+    fresh: list[bytes] = dataclasses.field(default_factory=list)
+    roots: dict[int, str] = dataclasses.field(default_factory=dict)
+    _leaves: bytearray = dataclasses.field(default_factory=bytearray)
+    _tree: Tree = dataclasses.field(default_factory=Tree)
+    _below: Tree = dataclasses.field(default_factory=Tree)
+
+    def leaf(self, seq: int) -> bytes:
+        """Return the hash of a record."""
+        self._settle()
+        return bytes(self._leaves[seq * _HASH : (seq + 1) * _HASH])
+
+    def root(self, size: int) -> str:
+        """Return the root (hex) over its first records."""
+        self._settle()
+        if size == self.size:
+            return self._tree.root().hex()
+        if size not in self.roots:
+            # Those who ask for several begin with the smallest.
+            if size < self._below.size:
+                self._below = Tree()
+            for seq in range(self._below.size, size):
+                self._below.add(self.leaf(seq))
+            self.roots[size] = self._below.root().hex()
+        return self.roots[size]
+
+    def _settle(self) -> None:
+        for each in self.fresh:
+            self._tree.add(each)
+        self._leaves += b"".join(self.fresh)
+        self.fresh.clear()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a verification.
+
+    Attributes:
+        findings: what is wrong, at most ``MAX_FINDINGS``.
+        logs: by when they begin.
+        records: how many there are.
+        lost: how many the trail says that were given up because nothing could be written.
+        open: intents without an outcome.
+        begins_after: the log that the oldest one names, where that is not here: archived, or taken away.
+        unwitnessed: logs of which no witness has seen anything.
+        newer: how many records of the others are newer than what a witness has seen.
+    """
+
+    state: State
+    findings: tuple[Finding, ...]
+    logs: tuple[Log, ...]
+    records: int
+    lost: int
+    open: tuple[Row, ...]
+    begins_after: Head | None
+    unwitnessed: tuple[str, ...]
+    newer: int
+
+
+class Judgement:
+    """Holds the logs of a trail against each other, and against what witnesses have seen.
+
+    Args:
+        logs: all of them, read to their ends.
+    """
+
+    def __init__(self, logs: Mapping[str, Log]) -> None:
+        self._logs = logs
+        self.findings: list[Finding] = []
+        self.begins_after: Head | None = None
+
+    def judge(self, witnesses: Iterable[Head], pinned: frozenset[str], told: frozenset[str]) -> None:
+        """Find what is wrong.
+
+        Args:
+            witnesses: heads that were kept elsewhere.
+            pinned: the only public keys that may be trusted; empty: any.
+            told: public keys that witnesses tell of.
+        """
+        for log in self._logs.values():
+            if not log.broken and log.sealed < log.size:
+                self._find(Finding(Problem.UNSEALED, log.name, log.sealed, log.size - 1))
+        self._links()
+        self._witnesses(witnesses)
+        self._cover()
+        for log in self._logs.values():
+            trusted = log.public in pinned if pinned else not told or log.covered or log.public in told
+            if log.public and not log.broken and not trusted:
+                self._find(Finding(Problem.KEY_UNKNOWN, log.name, 0))
+
+    def in_order(self) -> tuple[Log, ...]:
+        """Return the logs by when they begin: each behind the one that it follows."""
+        by_time = sorted(self._logs.values(), key=lambda log: (log.first, log.name))
+        placed: dict[str, Log] = {}
+        for log in by_time:
+            way, names = [log], {log.name}
+            while (before := self._before(way[-1])) and before.name not in names | placed.keys():
+                way.append(before)
+                names.add(before.name)
+            placed |= {each.name: each for each in reversed(way)}
+        return tuple(placed.values())
+
+    def _before(self, log: Log) -> Log | None:
+        return self._logs.get(log.previous.log) if log.previous else None
+
+    # How logs hang together.
+
+    def _links(self) -> None:
+        """See that each log follows one that is here; one of a trail may follow a log that was archived, or none."""
+        begun: dict[str, Log] = {}
+        for log in self.in_order():
+            if log.broken:
+                continue
+            if self._before(log):
+                assert log.previous  # noqa: S101 - as there is one before
+                self._compare(log.previous, Problem.HEAD_WRONG)
+                continue
+            trail = "cluster" if _OF_A_CLUSTER.fullmatch(log.name) else log.public
+            first = begun.setdefault(trail, log)
+            self.begins_after = self.begins_after or log.previous
+            if first is not log and not (log.previous and log.previous == first.previous):
+                problem = Problem.LOG_MISSING if log.previous else Problem.BEGINS_TWICE
+                self._find(Finding(problem, log.previous.log if log.previous else log.name, 0))
+
+    # What witnesses have seen.
+
+    def _witnesses(self, witnesses: Iterable[Head]) -> None:
+        # The smallest first: the first that differs tells best where.
+        for head in sorted(witnesses, key=lambda each: (each.log, each.size)):
+            log = self._logs.get(head.log)
+            if log is None:
+                if head.size and not self._is_archived(head.log):
+                    self._find_once(Finding(Problem.CUT, head.log, 0))
+            elif self._compare(head, Problem.WITNESS_DIFFERS):
+                log.covered = head.size
+
+    def _is_archived(self, name: str) -> bool:
+        """Whether a log that is not here may be older than the oldest one: then it shows nothing that it is not here.
+
+        Among logs of one leader, names tell which is older, because they are numbered.
+        """
+        if self.begins_after is None:
+            return False
+        newest = max(map(_epoch, self._logs), default=-1)
+        return _epoch(name) < newest or name <= self.begins_after.log
+
+    def _compare(self, head: Head, problem: Problem) -> bool:
+        """Hold a head that stands elsewhere against the log that it is about."""
+        log = self._logs[head.log]
+        if log.broken:
+            return False
+        if head.size > log.size:
+            self._find_once(Finding(Problem.CUT, log.name, log.size))
+        elif log.root(head.size) != head.root:
+            self._find_once(Finding(problem, log.name, min(log.covered, head.size - 1), head.size - 1))
+        else:
+            return True
+        return False
+
+    def _cover(self) -> None:
+        """Let what a witness has seen vouch for the logs before, as far as the log behind names them."""
+        for log in self._logs.values():
+            at: Log | None = log if log.covered else None
+            while at and at.previous and (before := self._before(at)) and before.covered < at.previous.size:
+                before.covered = min(at.previous.size, before.size)
+                at = before
+
+    def _find(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def _find_once(self, finding: Finding) -> None:
+        if all(each.log != finding.log for each in self.findings):
+            self._find(finding)
+
+
+def _epoch(name: str) -> int:
+    found = _OF_A_CLUSTER.fullmatch(name)
+    return int(found["epoch"]) if found else -1
+
+
+def unwitnessed(logs: Iterable[Log]) -> Iterator[str]:
+    """Yield the names of the logs of which no witness has seen anything."""
+    yield from (each.name for each in logs if not each.covered)

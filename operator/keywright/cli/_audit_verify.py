@@ -1,0 +1,212 @@
+"""``keywright audit verify``: whether an audit trail is as it was written, told in sentences and by the exit code.
+
+Does not belong here: how that is found out (``audit/verify.py``), proofs of single records (``_audit_prove``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import errors
+from ..errors import Reason
+from . import _audit_prove, _audit_rows, _audit_sources, _output, _types
+from ._audit_sources import Sources, reads
+from ._exit import Exit
+
+if TYPE_CHECKING:
+    from ..audit.heads import Head
+    from ..audit.verify import Verdict
+    from ..cluster import Cluster
+
+_HEX = re.compile(r"[0-9a-f]{64}")
+#: Bytes of a line of a witness that are looked at together.
+_CHUNK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Witness:
+    """What is known from elsewhere.
+
+    Attributes:
+        keys: that were told of beside heads.
+        pinned: the only keys that may be trusted, if there are any.
+    """
+
+    heads: tuple[Head, ...]
+    keys: frozenset[str]
+    pinned: frozenset[str]
+
+
+@click.command("verify")
+@click.argument("files", metavar="[FILE]...", type=_types.INPUT, nargs=-1)
+@click.option(
+    "--heads", type=_types.INPUT, multiple=True, help="A text with the heads that the operator printed: its logs."
+)
+@click.option("--public-key", "keys", multiple=True, metavar="HEX|FILE", help="The only key to trust; several: those.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
+@reads
+def command(sources: Sources, heads: tuple[str, ...], keys: tuple[str, ...], output: str) -> None:
+    """Verify that no record of the audit trail was edited, taken away, added or moved.
+
+    With FILEs, those are read: exports, archives, files of a workstation, or - for the standard input; no cluster is
+    asked, unless --cluster says so. A file of `audit prove` is checked as a proof.
+
+    That the end was cut off, or that all was made anew with the operator's own key, shows only against a witness: give
+    the heads that the operator prints, as your log pipeline has kept them.
+
+    Exit code: 0 if the trail is whole and a witness has seen it; 1 if it was tampered with, with log and record, or
+    could not be read; 2 if it is whole as far as that can be told without a witness; 3 if it is whole, with acts of
+    which the outcome is not recorded.
+    """
+    from ..audit.verify import Verifier
+
+    witness = _witness(heads, keys)
+    if proof := _audit_prove.proof_in(sources.files):
+        click.get_current_context().exit(_audit_prove.check(proof, witness, output))
+
+    async def work(api: Cluster | None) -> Exit:
+        verifier = Verifier(witness.heads, witness.pinned, witness.keys)
+        await sources.judged(api, verifier)
+        verdict = verifier.verdict()
+        if output == "table":
+            page = _output.Page()
+            for line in told(verdict, bool(witness.heads)):
+                page.line(line)
+        else:
+            _output.structured(output, _data(verdict))
+        return exit_of(verdict)
+
+    sources.run(work)
+
+
+def exit_of(verdict: Verdict) -> Exit:
+    """Return how `verify` ends."""
+    from ..audit.verify import State
+
+    return {
+        State.WHOLE: Exit.FINE,
+        State.TAMPERED: Exit.TAMPERED,
+        State.UNWITNESSED: Exit.UNWITNESSED,
+        State.OPEN: Exit.OPEN_ACTS,
+    }[verdict.state]
+
+
+def _witness(texts: tuple[str, ...], keys: tuple[str, ...]) -> Witness:
+    """Pick heads and keys out of texts.
+
+    Raises:
+        errors.Stalled: one cannot be read, or holds neither.
+    """
+    found: dict[tuple[str, int, str], Head] = {}
+    told: set[str] = set()
+    for name in texts:
+        heads, named = _picked(name)
+        if not heads and not named:
+            hint = "Give what the operator prints: kubectl logs, or what your log pipeline has kept of it"
+            raise errors.Stalled(Reason.NOT_FOUND, f"{name} has no line keywright-audit-head in it", hint)
+        found |= {(each.log, each.size, each.root): each for each in heads}
+        told |= named
+    return Witness(tuple(found.values()), frozenset(told), frozenset(map(_key, keys)))
+
+
+def _picked(name: str) -> tuple[list[Head], set[str]]:
+    from ..audit import heads
+
+    found: list[Head] = []
+    keys: set[str] = set()
+    with _audit_sources.opened(name) as file:
+        try:
+            while line := file.readline(_CHUNK).decode(errors="replace"):
+                found += heads.found_in([line])
+                keys |= set(heads.keys_in([line]))
+        except OSError as refused:
+            raise _audit_sources.unreadable(name, refused) from None
+    return found, keys
+
+
+def _key(given: str) -> str:
+    """Return a public key that is given, or is in a file: in hex, or as the operator prints it."""
+    if _HEX.fullmatch(given):
+        return given
+    with _audit_sources.opened(given) as file:
+        text = file.read(_CHUNK).decode(errors="replace").strip()
+    from ..audit import heads
+
+    keys = {text} if _HEX.fullmatch(text) else set(heads.keys_in(text.splitlines()))
+    if len(keys) != 1:
+        said = f"{given} holds {'several public keys' if keys else 'no public key'}"
+        raise errors.Stalled(Reason.NOT_FOUND, said, "One is 64 hex digits, or a line keywright-audit-key")
+    return keys.pop()
+
+
+def told(verdict: Verdict, witnessed: bool) -> Iterator[str]:
+    """Yield what a verdict means, in sentences."""
+    from ..audit.verify import State
+
+    if verdict.logs:
+        first, last = verdict.logs[0].first, max(each.last for each in verdict.logs)
+        begin = f"{verdict.records:,} records in {len(verdict.logs)} logs"
+        yield f"{begin}, from {_audit_rows.moment(first) or '?'} to {_audit_rows.moment(last) or '?'}."
+    else:
+        yield "No records: nothing was recorded, or all of it was taken away."
+    if verdict.lost:
+        yield f"{verdict.lost:,} records were given up while nothing could be written; the trail says when."
+    if verdict.state is State.TAMPERED:
+        yield "TAMPERED WITH:"
+        yield from (f"  {each}" for each in verdict.findings)
+        return
+    if verdict.open:
+        yield "Whole, with acts of which the outcome is not recorded:"
+        yield from (f"  {'  '.join(_audit_rows.cells(each, wide=True)[:-2])}" for each in verdict.open)
+    yield from _seen(verdict, witnessed)
+
+
+def _seen(verdict: Verdict, witnessed: bool) -> Iterator[str]:
+    """Yield what witnesses say."""
+    if verdict.begins_after:
+        yield f"It begins after log {verdict.begins_after.log}, which was archived or taken away."
+        yield "With the archive: keywright audit verify --cluster ARCHIVE"
+    if not witnessed:
+        yield "Nothing was edited, moved or taken out. Without a witness, nobody can tell whether the end was cut off,"
+        yield "or all of it was made anew with the operator's own key."
+        yield "Give the heads that the operator printed: keywright audit verify --heads FILE"
+    elif verdict.unwitnessed:
+        yield f"No witness has seen: log {', log '.join(verdict.unwitnessed[:5])}{_more(len(verdict.unwitnessed) - 5)}."
+    elif verdict.newer:
+        yield f"Whole, and a witness has seen it, but for the newest {verdict.newer:,} records."
+    else:
+        yield "Whole, and a witness has seen it to its end."
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
+
+
+def _data(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "state": verdict.state.name.capitalize(),
+        "records": verdict.records,
+        "lost": verdict.lost,
+        "findings": [
+            {"log": each.log, "record": each.seq, "to": each.to, "problem": each.problem.name, "message": str(each)}
+            for each in verdict.findings
+        ],
+        "logs": [
+            {
+                "log": each.name,
+                "records": each.size,
+                "witnessed": each.covered,
+                "first": each.first,
+                "last": each.last,
+                "publicKey": each.public,
+            }
+            for each in verdict.logs
+        ],
+        "open": list(verdict.open),
+        "beginsAfter": verdict.begins_after.log if verdict.begins_after else None,
+    }
