@@ -24,7 +24,7 @@ from ...errors import Reason
 from .base import CONTENT_TYPE, MAX_ANSWER, TIMEOUT, Address, Sink, checked, refuse
 
 if TYPE_CHECKING:
-    from ...wire import Server
+    from ...wire import Answer, Server
 
 _BUCKET = re.compile("[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[-_.=a-zA-Z0-9]+(/[-_.=a-zA-Z0-9]+)*")
@@ -55,6 +55,12 @@ _STALLED = {
     "KMS.DisabledException": (Reason.ACCESS_DENIED, "Check kms-key"),
     "KMS.NotFoundException": (Reason.NOT_FOUND, "Check kms-key"),
 }
+_BY_STATUS = {
+    401: (Reason.AUTH_FAILED, "Check the credentials of the operator's pod"),
+    403: _STALLED["AccessDenied"],
+}
+#: What we ask of S3; all else is asked by the SDK, for credentials.
+_OURS = {"GetObject", "GetObjectLockConfiguration", "PutObject"}
 _PASSING = {
     "ConditionalRequestConflict": Reason.CONFLICT,
     "ExpiredToken": Reason.AUTH_FAILED,
@@ -78,7 +84,7 @@ class S3(Sink, schemes=("s3",)):
             refuse("has a prefix with other signs than letters, digits and -_.=")
         for name, value in chosen.items():
             if not _OPTIONS[name].fullmatch(value):
-                refuse(f"has a {name} that is none", f"See docs/howto/audit-sinks.md for what {name} may be")
+                refuse(f"cannot use its option {name}", f"See docs/howto/audit-sinks.md for what {name} may be")
         if ("retain" in chosen) != ("mode" in chosen):
             refuse("has one of retain and mode", "Write both, as in retain=365d&mode=compliance; or neither")
         self._retain = schema.seconds(chosen["retain"]) if "retain" in chosen else 0.0
@@ -89,7 +95,7 @@ class S3(Sink, schemes=("s3",)):
         self._servers: dict[str, Server] = {}
         self._locks = not self._retain
         self._until, self._what = 0.0, ""
-        self._after: float | None = None
+        self._answer: Answer | None = None
 
     @property
     def identity(self) -> str:
@@ -106,7 +112,7 @@ class S3(Sink, schemes=("s3",)):
         Raises:
             errors.Stalled: ``AuditTampered``: something else lies there.
         """
-        self._until, self._what, self._after = time.monotonic() + self.timeout, f"segment {name}", None
+        self._until, self._what, self._answer = time.monotonic() + self.timeout, f"segment {name}", None
         with errors.boundary(self._trouble):
             self._see_that_it_locks()
             if not self._put(self.key(name), body) and self._lying(self.key(name), len(body)) != body:
@@ -151,7 +157,7 @@ class S3(Sink, schemes=("s3",)):
         # What is locked must come with a sum of what it is; this one every server knows.
         sum_ = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         try:
-            self._client.put_object(
+            answer = self._client.put_object(
                 Bucket=self.address.place,
                 Key=key,
                 Body=body,
@@ -164,11 +170,21 @@ class S3(Sink, schemes=("s3",)):
             if _said(foreign)[1] == 412:
                 return False
             raise
+        if not answer.get("ETag"):
+            # A proxy's page would do for the SDK.
+            raise _refusal("", answer["ResponseMetadata"]["HTTPStatusCode"], self._what, None)
         return True
 
     def _lying(self, key: str, size: int) -> bytes:
         """Return the beginning of an object, a byte more than the size that it should have."""
-        found = self._client.get_object(Bucket=self.address.place, Key=key, Range=f"bytes=0-{size}")
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._client.get_object(Bucket=self.address.place, Key=key, Range=f"bytes=0-{size}")
+        except ClientError as foreign:
+            if _said(foreign)[1] == 416:  # of nothing there is no first byte
+                return b""
+            raise
         return bytes(found["Body"].read())
 
     @functools.cached_property
@@ -180,6 +196,7 @@ class S3(Sink, schemes=("s3",)):
         logging.getLogger("botocore.auth").disabled = True
         endpoint = self.address.options.get("endpoint")
         session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
         # For what it asks to get credentials; what goes to the bucket has a deadline of its own.
         once = {"total_max_attempts": 1}
         session.set_default_client_config(
@@ -210,7 +227,7 @@ class S3(Sink, schemes=("s3",)):
         answer = server.exchange(
             request.method, target, self._what, deadline=self._until, headers=headers, body=body or None
         )
-        self._after = answer.retry_after
+        self._answer = answer
         return AWSResponse(request.url, answer.status, answer.headers, _Raw(answer.data))
 
     def _server(self, origin: str) -> Server:
@@ -223,19 +240,33 @@ class S3(Sink, schemes=("s3",)):
 
     def _trouble(self, foreign: Exception) -> errors.Error:
         """Translate what the SDK raised."""
-        from botocore import exceptions
+        from botocore import exceptions, parsers
 
-        if isinstance(foreign, exceptions.ClientError):
-            return _refusal(*_said(foreign), self._what, self._after)
-        if isinstance(foreign, exceptions.HTTPClientError):
-            said = f"could not be sent {self._what}: whoever gives credentials for it does not answer"
+        if isinstance(foreign, exceptions.ClientError) and foreign.operation_name in _OURS:
+            return _refusal(*_said(foreign), self._what, self._answer)
+        sent = f"could not be sent {self._what}"
+        if self._answer and isinstance(foreign, parsers.ResponseParserError):
+            # It was no XML: somebody else's answer, such as a proxy's.
+            return _refusal("", self._answer.status, self._what, self._answer)
+        if isinstance(foreign, exceptions.ClientError) and 400 <= _said(foreign)[1] < 500:
+            said = f"{sent}: STS answered {_said(foreign)[1]} when asked for credentials"
+            return errors.Stalled(Reason.AUTH_FAILED, said, "Check the role, and whom it trusts")
+        if isinstance(foreign, exceptions.ClientError | exceptions.ConnectionError | exceptions.HTTPClientError):
+            said = f"{sent}: whoever gives credentials for it does not answer"
             return errors.Outage(Reason.STORE_UNREACHABLE, said, "Check STS and the network policies")
         if isinstance(foreign, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-            said = f"could not be sent {self._what}: there are no credentials for it"
             hint = "Give the operator's ServiceAccount a role, or its pod AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            return errors.Stalled(Reason.CREDENTIAL_MISSING, said, hint)
-        said = f"could not be sent {self._what} ({type(foreign).__name__} at {errors.place_of(foreign)})"
+            return errors.Stalled(Reason.CREDENTIAL_MISSING, f"{sent}: there are no credentials for it", hint)
+        said = f"{sent} ({type(foreign).__name__} at {errors.place_of(foreign)})"
         return errors.Retry(Reason.INTERNAL_ERROR, said)
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return what knows the SDK's descriptions of services: large, and the same for every sink."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
 
 
 class _Raw(io.BytesIO):
@@ -257,17 +288,18 @@ def _said(foreign: Any) -> tuple[str, int]:
     return code, int((answer.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
 
 
-def _refusal(code: str, status: int, what: str, after: float | None) -> errors.Error:
+def _refusal(code: str, status: int, what: str, answer: Answer | None) -> errors.Error:
     """Say what an answer means that takes nothing; codes are shown that are known here."""
-    if status == 403 and code not in _STALLED:
-        code = "AccessDenied"
+    after = answer.retry_after if answer else None
     known = code in _STALLED or code in _PASSING
     said = f"answered {status}{f' ({code})' if known else ''} for {what}"
     if code in _PASSING:
         return errors.Retry(_PASSING[code], said, after=after)
     if status in (429, 503):
         return errors.Outage(Reason.STORE_RATE_LIMITED, said, after=after)
-    if status >= 500 or status < 400:
+    if status >= 500:
         return errors.Outage(Reason.STORE_ERROR, said, after=after)
-    reason, hint = _STALLED.get(code, (Reason.UNSUPPORTED, "Check the address of the sink"))
+    if status < 400:
+        return errors.Outage(Reason.STORE_ANSWER_INVALID, f"{said}, and not in the form of its answers")
+    reason, hint = _STALLED.get(code) or _BY_STATUS.get(status, (Reason.UNSUPPORTED, "Check the address of the sink"))
     return errors.Stalled(reason, said, hint)
