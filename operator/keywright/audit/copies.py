@@ -10,6 +10,7 @@ Does not belong here: what a sink is (``sinks``), the order of segments (``shelf
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import dataclasses
 import hashlib
@@ -33,6 +34,8 @@ NAME = "keywright-audit-sinks"
 _CLOSED = b'"type":"log.closed"'
 #: Seconds that a sink may ask us to wait at most, and that the last cursor may take to be written.
 _PATIENCE, _LAST = 3600.0, 3.0
+#: Lists that may follow each other at once: a leader begins with a list, and then with a log.
+_LISTS = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Pace:
         first: pause after the first failure in a row; it doubles.
         longest: longest pause, and the one where a person must act.
         saving: between two writes of the cursors.
-        listing: between two lists of all segments, where something is to be found.
+        listing: between two lists of all segments, where something is to be found; some may follow each other at once.
         relisting: after which they are listed in any case.
     """
 
@@ -95,7 +98,7 @@ class _Line:
         self.trouble = error
         if news:
             hint = f". {error.hint}" if error.hint else ""
-            log.warning("audit sink %s (%s): %s%s", self.label, error.reason, error.about(self.label).message, hint)
+            log.warning("audit sink %s: %s (%s)%s", self.label, error.message, error.reason, hint)
 
     def works(self, name: str) -> None:
         """Tell that trouble is over."""
@@ -117,6 +120,7 @@ class Copies:
         self._shelf = Shelf()
         self._kept: set[str] = set()
         self._written = self._told()
+        self._listed: collections.deque[float] = collections.deque(maxlen=_LISTS)
         self._stirred, self._moved = asyncio.Event(), asyncio.Event()
         self._threads: concurrent.futures.ThreadPoolExecutor | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -154,17 +158,17 @@ class Copies:
 
     async def _look(self) -> None:
         """Know what there is: by a list of all, and one by one where only the next segment can have come."""
-        clock = asyncio.get_running_loop().time
-        failures, listed, owed = 0, -self._pace.listing, True
+        failures, owed = 0, True
         while True:
             self._stirred.clear()
             try:
                 if self._shelf.logs and await self._ahead():
                     owed = False
-                if owed and clock() - listed >= self._pace.listing:
+                pause = self._rest() if owed else self._pace.relisting
+                if owed and not pause:
                     await self._list()
-                    listed, owed = clock(), False
-                failures, pause = 0, max(0.0, listed + self._pace.listing - clock()) if owed else self._pace.relisting
+                    owed, pause = False, self._pace.relisting
+                failures = 0
                 self._sees(None)
             except errors.Error as error:
                 failures += 1
@@ -177,7 +181,13 @@ class Copies:
                 pass
             owed = True
 
+    def _rest(self) -> float:
+        """Return how long no list may be asked for."""
+        ends = self._listed[0] + len(self._listed) * self._pace.listing if len(self._listed) == _LISTS else 0.0
+        return max(0.0, ends - asyncio.get_running_loop().time())
+
     async def _list(self) -> None:
+        self._listed.append(asyncio.get_running_loop().time())
         shelf = Shelf(
             [
                 segment.listed(item["metadata"])

@@ -154,7 +154,7 @@ def test_a_page_of_somebody_in_between_is_no_receipt(bucket: Bucket, options: di
     sink = opened(bucket.url(server.url, **options))
     server.mood = "garbage"
 
-    with pytest.raises(errors.Outage, match="answered 200 .*not in the form of its answers"):
+    with pytest.raises(errors.Outage, match=r"answered 200 .*not in the form of its answers"):
         sink.deliver(NAME, BODY)
 
 

@@ -243,7 +243,9 @@ class S3(Sink, schemes=("s3",)):
         from botocore import exceptions, parsers
 
         if isinstance(foreign, exceptions.ClientError) and foreign.operation_name in _OURS:
-            return _refusal(*_said(foreign), self._what, self._answer)
+            code, status = _said(foreign)
+            # The SDK calls a success 500 whose body is none of S3's.
+            return _refusal(code, self._answer.status if self._answer else status, self._what, self._answer)
         sent = f"could not be sent {self._what}"
         if self._answer and isinstance(foreign, parsers.ResponseParserError):
             # It was no XML: somebody else's answer, such as a proxy's.
