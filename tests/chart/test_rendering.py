@@ -84,7 +84,9 @@ SETS: dict[str, tuple[Json, str]] = {
     ),
     "copies of the audit trail": (
         {
-            "audit": {"sinks": ["https://siem.example.com/kw?token-file=/t/a", "s3://bucket/p?retain=1d&mode=compliance"]},
+            "audit": {
+                "sinks": ["https://siem.example.com/kw?token-file=/t/a", "s3://bucket/p?retain=1d&mode=compliance"]
+            },
             "watchNamespaces": ["default"],
             "clusterStores": {"enabled": False},
         },
