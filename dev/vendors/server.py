@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from typing import Any, Literal
 
 from .base import Request, Response, Vendor
@@ -21,8 +22,11 @@ Mood = Literal[
 ]
 
 
-class VendorServer:
+class MoodyServer:
     """A running server.
+
+    Args:
+        answer: what it answers when it behaves.
 
     Attributes:
         url: where it answers.
@@ -31,8 +35,8 @@ class VendorServer:
         pause: for how many seconds "slow down" asks to wait, and "slow" waits.
     """
 
-    def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
-        self.vendor = vendor
+    def __init__(self, answer: Callable[[Request], Response], context: ssl.SSLContext | None = None) -> None:
+        self._answer = answer
         self.mood: Mood = "documented"
         self.pause = 1
         self.requests: list[Request] = []
@@ -59,7 +63,7 @@ class VendorServer:
         if self.mood == "slow":
             self._closed.wait(self.pause)
         if self.mood in ("documented", "slow"):
-            return self.vendor.answer(request)
+            return self._answer(request)
         told = json.dumps(dict(request.headers))
         seen = {"error": {"message": told, "code": told, "type": request.target}}
         return {
@@ -74,8 +78,16 @@ class VendorServer:
         }.get(self.mood)
 
 
+class VendorServer(MoodyServer):
+    """The running server of a vendor."""
+
+    def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
+        self.vendor = vendor
+        super().__init__(vendor.answer, context)
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
-    owner: VendorServer
+    owner: MoodyServer
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:

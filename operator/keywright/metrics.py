@@ -113,6 +113,18 @@ AUDIT_LOST = Counter(
 )
 AUDIT_BYTES = Gauge("keywright_audit_bytes", "Bytes of all audit segments in the cluster.", registry=REGISTRY)
 AUDIT_CAPACITY = Gauge("keywright_audit_capacity_bytes", "Bytes that they may have.", registry=REGISTRY)
+AUDIT_SINK_LAG = Gauge(
+    "keywright_audit_sink_lag_segments",
+    "Audit segments in the cluster that a sink has not taken yet.",
+    ["sink"],
+    registry=REGISTRY,
+)
+AUDIT_SINK_DELIVERIES = Counter(
+    "keywright_audit_sink_deliveries_total",
+    "Tries to deliver an audit segment to a sink by outcome (a reason, or Success).",
+    ["sink", "outcome"],
+    registry=REGISTRY,
+)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(
     "keywright_watch_last_event_timestamp_seconds",

@@ -80,6 +80,8 @@ class Settings:
     """Whether acts that must be recorded before they are done stop while nothing can be recorded; syncs never do."""
     audit_capacity: int = 64
     """MiB that all audit segments together may have."""
+    audit_sinks: tuple[str, ...] = ()
+    """Addresses of what takes copies of the audit trail, outside the cluster."""
     metrics_detail: Detail = "namespace"
     """Whether age and last success are told per namespace or per object."""
     ghost_check_seconds: float = 600.0

@@ -82,6 +82,16 @@ SETS: dict[str, tuple[Json, str]] = {
         },
         "+ConfigMap",
     ),
+    "copies of the audit trail": (
+        {
+            "audit": {
+                "sinks": ["https://siem.example.com/kw?token-file=/t/a", "s3://bucket/p?retain=1d&mode=compliance"]
+            },
+            "watchNamespaces": ["default"],
+            "clusterStores": {"enabled": False},
+        },
+        "+Role +Role +RoleBinding +RoleBinding",
+    ),
     "nobody is asked": ({"checks": {"probes": False}}, ""),
     "no CRDs": ({"crds": {"enabled": False}}, "-CustomResourceDefinition"),
     "no policy": (

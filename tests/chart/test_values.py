@@ -41,6 +41,8 @@ VALUES = (helm.CHART / "values.yaml").read_text()
         ({"checks": {"issuerEndpoints": ["https://gateway.example.com/v1"]}}, "/checks/issuerEndpoints/0"),
         ({"checks": {"condemnSeconds": 0}}, "/checks/condemnSeconds"),
         ({"metrics": {"prometheusRule": {"runbookUrl": "docs/howto/alerts.md"}}}, "/metrics/prometheusRule/runbookUrl"),
+        ({"audit": {"sinks": ["http://siem.example.com"]}}, "/audit/sinks/0"),
+        ({"audit": {"sinks": ["https://me:secret@siem.example.com/"]}}, "/audit/sinks/0"),
         ({"extraArgs": ["operator"]}, "/extraArgs/0"),
         ({"leaderElection": {"leaseSeconds": 0}}, "/leaderElection/leaseSeconds"),
         ({"metrics": {"port": 80}}, "/metrics/port"),

@@ -93,6 +93,12 @@ def test_every_issuer_is_kept_apart_from_the_others() -> None:
     assert set(_contracts()["issuers do not know each other"]["modules"]) == _members("issuers")
 
 
+def test_every_sink_is_kept_apart_from_the_others() -> None:
+    room = _modules(PACKAGE / "audit" / "sinks", "keywright.audit.sinks")
+
+    assert set(_contracts()["sinks do not know each other"]["modules"]) == room - {"keywright.audit.sinks.base"}
+
+
 def _members(room: str) -> set[str]:
     """Return the files of a folder of which each is one of its kind."""
     found = _modules(PACKAGE / room, f"keywright.{room}")

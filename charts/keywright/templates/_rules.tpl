@@ -65,6 +65,21 @@
   resources: [auditsegments]
   verbs: [get, list, create]
 {{- end }}
+{{- if .Values.audit.sinks }}
+{{- if eq .Values.audit.mode "off" }}
+- apiGroups: [keywright.dev]
+  resources: [auditsegments]
+  verbs: [get, list]
+{{- end }}
+# How far each sink has come.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [keywright-audit-sinks]
+  verbs: [get, patch]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+{{- end }}
 {{- if .Values.watchNamespaces }}
 {{- if ne .Values.audit.mode "off" }}
 {{ include "keywright.eventRules" . }}

@@ -148,6 +148,22 @@ class _Endpoint(_Text):
         return str(value)
 
 
+class _Sink(_Text):
+    """The address of what takes copies of the audit trail. It is not shown: there may be a password in it."""
+
+    name, shown = "sink", "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from .. import errors
+        from ..audit import sinks
+
+        try:
+            sinks.read(str(value))
+        except errors.Stalled as wrong:
+            self.fail(f"{wrong.message}{f'. {wrong.hint}' if wrong.hint else ''}", param, ctx)
+        return str(value)
+
+
 class _Duration(click.ParamType[float]):
     """A span of time, as in manifests; in seconds."""
 
@@ -195,7 +211,7 @@ class _Input(_Text):
 
 MOMENT, INPUT = _Moment(), _Input()
 NAMESPACE, NAME, ADDRESS, KUBECONFIG = _Namespace(), _Name(), _Address(), _Kubeconfig()
-FOLDER, FILE, ORIGIN, ENDPOINT, DURATION = _Folder(), _File(), _Origin(), _Endpoint(), _Duration()
+FOLDER, FILE, ORIGIN, ENDPOINT, SINK, DURATION = _Folder(), _File(), _Origin(), _Endpoint(), _Sink(), _Duration()
 
 
 def _is_host(text: str) -> bool:

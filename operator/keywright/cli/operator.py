@@ -153,6 +153,13 @@ SECTION = Section.CLUSTER
     help="MiB that the audit segments in the cluster may have. Default: 64.",
 )
 @click.option(
+    "--audit-sink",
+    "audit_sinks",
+    multiple=True,
+    type=_types.SINK,
+    help="Where copies of the audit trail go: https://host/path or s3://bucket/prefix, with options; repeatable.",
+)
+@click.option(
     "--metrics-detail", type=click.Choice(["namespace", "object"]), help="Grain of age metrics. Default: namespace."
 )
 @click.option(
@@ -166,6 +173,7 @@ def command(**flags: object) -> None:
         chosen = settings.from_environment(flags)
     except ValueError:
         raise click.BadParameter("a network is written like 10.0.0.0/8", param_hint="--allow-store-network") from None
+    _see_sinks(chosen)
     logs.configure(chosen.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
@@ -179,6 +187,17 @@ def command(**flags: object) -> None:
         # Kopf would now wait seconds for tasks of ours; nothing is left that needs an ending.
         logging.shutdown()
         os._exit(code)
+
+
+def _see_sinks(chosen: Settings) -> None:
+    """Refuse sinks that may not be used, or not together."""
+    from ..audit import sinks
+
+    try:
+        sinks.read_all(chosen.audit_sinks, loopback=chosen.allow_loopback_stores)
+    except errors.Stalled as wrong:
+        said = f"{wrong.message}{f'. {wrong.hint}' if wrong.hint else ''}"
+        raise click.BadParameter(said, param_hint="--audit-sink") from None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -16,6 +16,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, issuers, lease, metrics, wire
+from ..audit import sinks
+from ..audit.copies import Copies
 from ..audit.record import Who
 from ..audit.writer import Writer
 from ..decide import act, marks, sync
@@ -88,6 +90,8 @@ class App:
         trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
         self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail))
+        found = sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
+        self._copies = Copies(api, settings.namespace, found)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
@@ -117,6 +121,7 @@ class App:
             tasks.create_task(self._look_for_ghosts())
             tasks.create_task(self._sweep())
             tasks.create_task(settle(self._api, self._trail))
+            tasks.create_task(self._copies.run())
             for record in self._catalog.records():
                 self._look_at(record)
             self.ready.set()
@@ -162,6 +167,7 @@ class App:
         except TimeoutError:
             log.warning("some Events were not written before the end")
         await self._close_the_trail()
+        await self._copies.stop()
         self._catalog.close()
         self._prober.close()
 
@@ -183,6 +189,7 @@ class App:
 
     def _recorded(self) -> None:
         """Take note of a segment that was written."""
+        self._copies.more()
 
     def observe(self, kind: str, event: str | None, item: cluster.Json) -> None:
         """Take note of an object of ours.
