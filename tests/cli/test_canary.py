@@ -83,6 +83,7 @@ def test_a_value_that_is_stored_is_printed_and_left_nowhere(desk: Desk, tmp_path
         ],
         TMPDIR=str(temporary),
         XDG_DATA_HOME=str(desk.data),
+        KEYWRIGHT_AUDIT_FOLDER=str(desk.data / "audit"),
         KEYWRIGHT_MASTER_KEY_FILE=str(desk.key),
     )
     shown = desk("get", "llm/one", "--reveal")
@@ -90,6 +91,7 @@ def test_a_value_that_is_stored_is_printed_and_left_nowhere(desk: Desk, tmp_path
     assert {name: canary.found_in(text) for name, text in said.items()} == {"stdout": set(), "stderr": set()}
     left = [path for folder in (desk.data, temporary) for path in folder.rglob("*") if path.is_file()]
     assert desk.file in left
+    assert any("audit" in path.parts for path in left), left
     assert [path for path in left if canary.found_in(path.read_bytes().decode("latin-1"))] == []
     # And what a person asks for is found.
     assert {name for name, _ in canary.found_in(shown.out)} == {"second"}

@@ -196,9 +196,10 @@ def served(tmp_path: pathlib.Path) -> Iterator[dict[str, VendorServer]]:
 
 @pytest.fixture
 def temporary(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Where the operator's temporary files are."""
+    """Where the operator's temporary files are, and what commands keep: the audit trail of this machine."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("KEYWRIGHT_AUDIT_FOLDER", str(tmp_path / "tmp" / "audit"))
     return tmp_path / "tmp"
 
 
