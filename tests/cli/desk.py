@@ -38,7 +38,8 @@ class Desk:
 
     def shell(self, script: str, stdin: bytes = b"", **environment: str) -> Said:
         """Run a script of bash; ``keywright`` in it is the program."""
-        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)} | environment
+        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)}
+        held |= {"KEYWRIGHT_AUDIT_FOLDER": str(self.trail)} | environment
         done = subprocess.run(
             ["/bin/bash", "-c", script],
             input=stdin,
