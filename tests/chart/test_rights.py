@@ -14,8 +14,10 @@ import pytest
 
 from build import api_key_secret, cluster_key_store, entry, key_action, key_store
 from chart.release import Release
-from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, OpenBao
+from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, LoseAnswer, OpenBao
 from installation import OperatorProcess
+from receivers import Collector
+from vendors.server import MoodyServer
 from world import World
 
 Json = dict[str, Any]
@@ -107,6 +109,24 @@ class Everything:
             self.world.apply(key_action("again", "adopted", requestedBy="admin"))
             self.world.ends("again", "Succeeded")
 
+    def record(self) -> None:
+        """Have trouble with the audit trail, twice, of which people are told; and lose an answer of the API server."""
+        world = self.world
+        for number, fault in enumerate((Answer(500), Answer(500), LoseAnswer())):
+            with self.proxy.fault(fault, method="POST", path="/auditsegments$", times=3) as troubled:
+                world.put("llm/openai", api_key=f"sk-{number}")
+                world.annotate("llm", refresh=f"recorded-{number}")
+                troubled.wait(1)
+                if number < 2:
+                    troubled.wait(3)
+            world.until(lambda number=number: self.restored() >= min(number + 1, 2), "records are written again")  # type: ignore[misc]
+
+    def restored(self) -> int:
+        """Return how often the Events tell that records are written again."""
+        found = self.world.must("GET", f"/apis/events.k8s.io/v1/namespaces/{self.world.system}/events")["items"]
+        ours = [each for each in found if each["reason"] == "AuditRestored"]
+        return sum((each.get("series") or {"count": 1})["count"] for each in ours)
+
     def log_in(self, *, tokens: bool) -> None:
         """Log in by a CA out of a ConfigMap, and as a ServiceAccount. That the store is another's does not matter."""
         world, server = self.world, self.world.plane.url
@@ -180,8 +200,12 @@ class Everything:
 
 def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path, **values: Any) -> None:
     """Install, use everything that the values allow, and compare what is granted with what was used."""
+    collector = MoodyServer(Collector().answer)
     with World(plane, bao, namespace, folder) as world, FaultProxy(plane, folder / "proxy") as proxy:
         release = Release(plane, namespace, world.system)
+        if "audit" in values:
+            # The chart takes no address without TLS; to that which it takes, nobody answers.
+            values["extraArgs"] = ["--allow-loopback-stores", f"--audit-sink={collector.url}"]
         release.install(**values)
         mark = plane.mark()
         operator = release.operator(folder, proxy.url, proxy.ca_file)
@@ -189,6 +213,7 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
             everything = Everything(world, proxy, release)
             everything.sync()
             everything.act()
+            everything.record()
             everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
             if values.get("clusterStores", {}).get("enabled", True):
                 everything.share()
@@ -203,6 +228,7 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
         used = {right for each in asked if each.namespace in ours for right in uses(each)}
         rights = granted(plane, operator.user)
         release.uninstall()
+    collector.close()
 
     unused = [right for right in rights if not any(right.allows(each) for each in used)]
     beyond = [each for each in used if not any(right.allows(each) for right in rights)]
@@ -211,7 +237,7 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
 
 WITHOUT = {"clusterStores": {"enabled": False}, "extraArgs": ["--ghost-check-seconds=1"]}
 MODES: dict[str, Json] = {
-    "with everything": {},
+    "with everything": {"audit": {"sinks": ["https://siem.invalid/keywright"]}},
     "without ClusterKeyStores": WITHOUT,
     "without tokens": {"serviceAccountTokens": {"enabled": False}},
 }
