@@ -124,7 +124,7 @@ PLAIN = [
     *["CustomResourceDefinition"] * len(kinds.KINDS),
     *["ClusterRole"] * 5,
     "ClusterRoleBinding",
-    "Role",
+    *["Role"] * 3,
 ]
 PLAIN += ["RoleBinding", "Service", "Deployment", "Pod"]
 PLAIN += ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]

@@ -122,24 +122,24 @@ def test_segments_that_are_edited_deleted_or_swapped_are_found(auditor: Auditor)
     auditor.replace(first, '"version":"3"', '"version":"9"')
     said = auditor.verify()
     assert said.code == 1
-    assert f"log {parts[2].name}, one of the records 0 to 1: changed, added or taken away" in said.out
+    assert f"one of the records 0 to 1 of log {parts[2].name} is vouched for by a head that does not fit" in said.out
     auditor.replace(first, '"version":"9"', '"version":"3"')
     assert auditor.verify().code == 0
 
     was = auditor.delete(segment.name(parts[2].name, 1))
     said = auditor.verify()
-    assert (said.code, f"log {parts[2].name}, record 2: missing" in said.out) == (1, True)
+    assert (said.code, f"record 2 of log {parts[2].name} was there when a witness" in said.out) == (1, True)
     # Who has no witness cannot know that there was an end.
     assert auditor("verify").code == 2
     auditor.delete(first)
-    assert f"log {parts[2].name}, record 0: missing" in auditor.verify().out
+    assert f"record 0 of log {parts[2].name} was there when a witness" in auditor.verify().out
     auditor.delete(segment.name(parts[1].name, 0))
     auditor.world.must("POST", auditor.path, was | {"metadata": {"name": segment.name(parts[1].name, 0)}})
     said = auditor("verify", "-o", "json")
     assert (said.code, said.json["state"], said.json["findings"][0]["problem"]) == (1, "Tampered", "MISSING")
     said = auditor("log")
     assert said.code == 1
-    assert said.err.startswith(f"Warning: this trail was tampered with: log {parts[2].name}, record 0: missing")
+    assert said.err.startswith(f"Warning: this trail was tampered with: record 0 of log {parts[2].name} is missing")
 
 
 def test_acts_without_an_outcome_are_listed(auditor: Auditor) -> None:

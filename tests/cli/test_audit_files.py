@@ -47,7 +47,7 @@ def test_what_is_no_record_is_told_with_its_line(tmp_path: pathlib.Path, text: b
     finding = verifier.verdict().findings[0]
 
     assert (finding.problem, finding.line) == (Problem.UNREADABLE, line)
-    assert str(finding).startswith("bad, line 1: " if line == 1 else f"log {PARTS[0].name}, record 1: ")
+    assert str(finding).startswith("line 1 of bad " if line == 1 else f"record 1 of log {PARTS[0].name} ")
 
 
 def sparse(path: pathlib.Path) -> None:
@@ -90,15 +90,15 @@ def test_exit_codes_tell_whole_tampered_and_without_a_witness(tmp_path: pathlib.
 
     (tmp_path / "key").write_text(heads.printed_key(OTHER_KEY.public))
     said = keywright("audit", "verify", good, f"--public-key={tmp_path}/key")
-    assert (said.code, "under a key that you do not trust" in said.out) == (1, True)
+    assert (said.code, "is signed with a key that you do not trust" in said.out) == (1, True)
 
     assert (
         "nothing was recorded on this workstation yet"
-        in keywright("audit", "log", "--local", XDG_DATA_HOME=str(tmp_path / "data")).err
+        in keywright("audit", "log", "--local", KEYWRIGHT_AUDIT_FOLDER=str(folder)).err
     )
     folder.mkdir(parents=True)
     file(folder, LINES, "laptop.jsonl")
-    said = keywright("audit", "log", "--local", "--limit=1", "-o", "wide", XDG_DATA_HOME=str(tmp_path / "data"))
+    said = keywright("audit", "log", "--local", "--limit=1", "-o", "wide", KEYWRIGHT_AUDIT_FOLDER=str(folder))
     assert (said.code, said.out.count("\n"), f"{PARTS[2].name}/3" in said.out) == (0, 2, True)
 
 

@@ -29,21 +29,21 @@ _OF_A_CLUSTER = re.compile(r"(?P<epoch>[0-9]{6,})-[0-9]{4,}-[0-9a-f]{12}")
 class Problem(enum.StrEnum):
     """What is wrong with records. The list is closed."""
 
-    UNREADABLE = "neither a record nor a head"
-    CHANGED = "changed"
-    MISSING = "missing"
-    OUT_OF_PLACE = "not in its place"
-    DIFFERS = "not the same in two of the places that were read"
-    NOT_OPENED = "not what opens a log"
-    AFTER_THE_END = "behind the end of its log"
-    HEAD_WRONG = "changed, added or taken away: the head behind does not fit"
-    HEAD_FORGED = "vouched for by a head that the log's key has not signed"
-    KEY_UNKNOWN = "the opening of a log under a key that you do not trust"
-    UNSEALED = "vouched for by no head; a crash can leave a last line like that"
-    LOG_MISSING = "missing, with all of its log, which another one names"
-    BEGINS_TWICE = "the opening of a log that follows none, as another one does; are these files of two clusters?"
-    WITNESS_DIFFERS = "not what a witness has seen"
-    CUT = "missing: a witness, or the log behind, has seen it"
+    UNREADABLE = "is no record and no head"
+    CHANGED = "was changed"
+    MISSING = "is missing"
+    OUT_OF_PLACE = "is not in its place"
+    DIFFERS = "is not the same in two of the places that were read"
+    NOT_OPENED = "is the first of its log, but does not open it"
+    AFTER_THE_END = "stands behind the end of its log"
+    HEAD_WRONG = "is vouched for by a head that does not fit: it was changed, or added, or some are missing"
+    HEAD_FORGED = "is vouched for by a head that its key has not signed"
+    KEY_UNKNOWN = "is signed with a key that you do not trust"
+    UNSEALED = "is vouched for by no head; a crash can leave a last line like that"
+    LOG_MISSING = "is missing with its whole log, which others name"
+    BEGINS_TWICE = "begins a log that follows none, though there is another such log; are these of two clusters?"
+    WITNESS_DIFFERS = "is not what a witness has seen"
+    CUT = "was there when a witness, or the log behind, saw it, and is not any more"
 
 
 class State(enum.Enum):
@@ -69,14 +69,14 @@ class Finding:
     log: str
     seq: int | None
     to: int | None = None
-    place: str = ""
+    place: str = "the trail"
     line: int = 0
 
     def __str__(self) -> str:
         if self.seq is None:
-            return f"{self.place}, line {self.line}: {self.problem}"
+            return f"line {self.line} of {self.place} {self.problem}"
         which = f"record {self.seq}" if self.to in (None, self.seq) else f"one of the records {self.seq} to {self.to}"
-        return f"log {self.log}, {which}: {self.problem}"
+        return f"{which} of log {self.log} {self.problem}"
 
 
 @dataclasses.dataclass(slots=True)

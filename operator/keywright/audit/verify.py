@@ -48,7 +48,7 @@ class Verifier:
         self._findings: list[Finding] = []
         self._open: dict[str, Row] = {}
         self._ended: set[str] = set()
-        self._place, self._line, self._records, self._lost = "", 0, 0, 0
+        self._place, self._line, self._records, self._lost = "the trail", 0, 0, 0
         self._at: Log | None = None
         #: The record at which it showed that the one before was changed, unless it was itself, with its finding.
         self._doubt: tuple[Log, bytes, int] | None = None
