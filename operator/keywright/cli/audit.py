@@ -13,7 +13,15 @@ from ._section import Section
 SECTION = Section.AUDIT
 
 
-@click.group("audit")
+class _Group(click.Group):
+    """Lists its commands with whole sentences."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(200)) for name, each in self.commands.items()])
+
+
+@click.group("audit", cls=_Group)
 def command() -> None:
     """Read the audit trail; verify that nobody has edited it; prove, export and archive records.
 
