@@ -53,6 +53,7 @@ def test_a_head_that_is_printed_is_found_in_any_text(log: str, size: int, root: 
     text = f"{around} {heads.printed(head)} {around}\n2026-05-04T09:00:00Z {heads.printed_key(KEY.public)}\n"
 
     assert head in heads.found_in(text.split("\n"))
+    assert head in heads.found_in([f"{around}{lines.head_line(head).decode()}{around}"])
     assert KEY.public in heads.keys_in(text.split("\n"))
 
 

@@ -28,6 +28,11 @@ _HEAD_LINE = re.compile(
     rf"{HEAD} (?P<log>[a-z0-9][-a-z0-9]{{0,60}}[a-z0-9]) (?P<size>[0-9]{{1,15}}) (?P<root>[0-9a-f]{{64}})"
     r" (?P<key>[0-9a-f]{16}) (?P<signature>[A-Za-z0-9+/]{86}==)"
 )
+#: The same as the line of a file, see ``lines``.
+_HEAD_JSON = re.compile(
+    r'\{"head":\{"key":"(?P<key>[0-9a-f]{16})","log":"(?P<log>[a-z0-9][-a-z0-9]{0,60}[a-z0-9])",'
+    r'"root":"(?P<root>[0-9a-f]{64})","signature":"(?P<signature>[A-Za-z0-9+/]{86}==)","size":(?P<size>[0-9]{1,15})\}\}'
+)
 _KEY_LINE = re.compile(rf"{KEY} (?P<id>[0-9a-f]{{16}}) (?P<public>[0-9a-f]{{64}})")
 
 Head = HeadPart
@@ -94,9 +99,9 @@ def printed_key(public: str) -> str:
 
 
 def found_in(lines: Iterable[str]) -> Iterator[Head]:
-    """Yield the heads in a text, such as what a cluster keeps of the operator's output."""
+    """Yield the heads in a text: what a cluster keeps of the operator's output, or lines of a file or an export."""
     for line in lines:
-        for match in _HEAD_LINE.finditer(line):
+        for match in (*_HEAD_LINE.finditer(line), *_HEAD_JSON.finditer(line)):
             yield Head(size=int(match["size"]), **{name: match[name] for name in ("log", "root", "key", "signature")})
 
 
