@@ -92,18 +92,22 @@ class Trail:
                 self._put(_Waiting(each, time.time()))
 
     async def record(self, *entries: Entry) -> str | None:
-        """Record what has happened and return its place, ``<log>/<number>``; None while nothing can be written."""
+        """Record what has happened, and return once all of it is kept, or nothing can be written at present.
+
+        Returns:
+            The place of the first entry, ``<log>/<number>``; None while nothing can be written.
+        """
         if self._mode == "off" or not entries:
             return None
-        place: asyncio.Future[str] | None = None
+        places: list[asyncio.Future[str]] = []
         for entry in entries:
             for each in parted(entry):
-                place = asyncio.get_running_loop().create_future()
-                self._put(_Waiting(each, time.time(), place))
-        if self._trouble or place is None:
+                places.append(asyncio.get_running_loop().create_future())
+                self._put(_Waiting(each, time.time(), places[-1]))
+        if self._trouble:
             return None
-        done, _ = await asyncio.wait([place], timeout=PLACE_SECONDS)
-        return place.result() if done and not place.cancelled() else None
+        _, missing = await asyncio.wait(places, timeout=PLACE_SECONDS)
+        return None if missing else places[0].result()
 
     async def intent(self, entry: Entry) -> None:
         """Record what is about to be done, and return when that is kept.

@@ -145,7 +145,7 @@ class Chronicle:
         """Record, and return the status's history."""
         past = list(before.get("history") or [])
         late = self._unrecorded(past) if self._trail.keeps and not self._trail.trouble else []
-        entries = [*(self._late(record, each) for each in late), *entries]
+        entries += [self._late(record, each) for each in late]
         place = await self._trail.record(*entries)
         if late and place:
             past = [each | {"record": place} if each in late else each for each in past]
