@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -93,7 +94,8 @@ Text = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, 
 Id = Annotated[str, pydantic.StringConstraints(pattern="^[A-Za-z0-9][-A-Za-z0-9]{0,62}$")]
 LogName = Annotated[str, pydantic.StringConstraints(pattern="^[a-z0-9][-a-z0-9]{0,60}[a-z0-9]$")]
 Hash = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]
-Fingerprint = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-zA-Z]{1,32}:[0-9a-f]{16,64}$")]
+FINGERPRINT = "^[0-9a-zA-Z]{1,32}:[0-9a-f]{16,64}$"
+Fingerprint = Annotated[str, pydantic.StringConstraints(pattern=FINGERPRINT)]
 Number = Annotated[int, pydantic.Field(ge=0, le=2**53 - 1)]
 Time = Annotated[
     str,
@@ -254,6 +256,13 @@ class Record(Entry):
 def canonical(content: dict[str, Any]) -> bytes:
     """Return JSON in canonical form."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def fitting(text: str | None, limit: int = 1024) -> str | None:
+    """Return a text as a record may hold it: cut off, and with a question mark for what is not to be printed."""
+    if not text:
+        return None
+    return "".join(sign if re.match(PRINTABLE_PATTERN, sign) else "?" for sign in text[:limit])
 
 
 def dump(part: Part) -> dict[str, Any]:

@@ -72,12 +72,12 @@ def body(namespace: str, batch: Batch, number: int, previous: str) -> cluster.Js
 
 def listed(meta: Mapping[str, Any]) -> Listed:
     """Return what the metadata of a segment tell."""
-    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    annotations = meta.get("annotations") or {}
     log, _, number = str(meta["name"]).rpartition("-")
     size = str(annotations.get(BYTES, ""))
     return Listed(
         meta["name"],
-        str(labels.get(LOG, log)),
+        log,
         int(number) if number.isdecimal() else 0,
         str(annotations.get(PREVIOUS, "")),
         int(size) if size.isdecimal() and len(size) < 9 else OVERHEAD,

@@ -65,6 +65,7 @@ class Writer:
         self.capacity = capacity
         self._longest, self._logs = longest, 0
         self._chain: Chain | None = None
+        self._previous: Head | None = None
         self._before, self._number, self._bytes, self._began = "", 0, 0, 0.0
         #: What a log begins with, until that is written.
         self._opening: list[Timed] = []
@@ -112,7 +113,8 @@ class Writer:
                 batch = await self._write(chain, entries)
             except Foreign:
                 self._unsure = None
-                self._follow(chain.head() if chain.size else None, "SegmentForeign")
+                # Where nothing of it is there yet, what it was to follow is followed.
+                self._follow(chain.head() if chain.size else self._previous, "SegmentForeign")
             else:
                 seq = batch.first + len(batch.lines) - len(entries)
                 return [f"{chain.log}/{seq + number}" for number in range(len(entries))]
@@ -200,7 +202,8 @@ class Writer:
         log = f"{self._epoch:06d}-{self._logs:04d}-{os.urandom(6).hex()}"
         self._logs += 1
         self._chain = Chain(log, self._epoch, self._key)
-        self._before, self._number, self._bytes = previous.log if previous else "", 0, 0
+        self._previous, self._before = previous, previous.log if previous else ""
+        self._number, self._bytes = 0, 0
         self._began = time.monotonic()
         self._opening = [self._own(Type.LOG_OPENED, code, previous=previous, public_key=self._key.public)]
         return self._chain

@@ -9,13 +9,14 @@ Does not belong here: keeping records (``audit/``), status and Events (``reporte
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import errors, pacing
 from ..audit.chain import stamp
-from ..audit.record import Credential, Entry, KeyChange, Object, Type, Version, Who
+from ..audit.record import FINGERPRINT, Credential, Entry, KeyChange, Object, Type, Version, Who, fitting
 from ..audit.trail import Trail
 from ..decide import history
 from ..decide.history import Item
@@ -210,20 +211,26 @@ def _changes(gathered: Gathered, fingerprints: Mapping[str, str], before: Status
     old = {each["key"]: each for each in before.get("versions") or []}
     changes = []
     for key, fingerprint in fingerprints.items():
-        version = (gathered.versions.get(key) or "")[:128] or None
+        version = fitting(gathered.versions.get(key), 128)
         was = old.get(key) or {}
         if (was.get("version"), was.get("fingerprint")) != (version, fingerprint):
             use = gathered.places.get(key)
             store = gathered.fallbacks.get(key) or (use.record.title if use else None)
             path = use.ref.path if use and key not in gathered.fallbacks else None
             new = Version(version=version, fingerprint=fingerprint)
-            changes.append(KeyChange(key=key, store=store, path=path, old=_version(was), new=new))
+            told = {"store": fitting(store), "path": fitting(path)}
+            changes.append(KeyChange(key=key, old=_version(was), new=new, **told))
     changes += [KeyChange(key=key, old=_version(old[key])) for key in old.keys() - fingerprints.keys()]
     return tuple(sorted(changes, key=lambda each: each.key))
 
 
 def _version(told: Status) -> Version | None:
-    return Version(version=told.get("version"), fingerprint=told["fingerprint"]) if told else None
+    """Return a version as a status tells it; anybody may have written that."""
+    if not told:
+        return None
+    fingerprint = str(told.get("fingerprint"))
+    known = fingerprint if re.fullmatch(FINGERPRINT.strip("^$"), fingerprint) else None
+    return Version(version=fitting(told.get("version"), 128), fingerprint=known)
 
 
 def _now() -> str:
