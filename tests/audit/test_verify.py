@@ -210,3 +210,12 @@ def test_there_is_no_proof_of_what_is_not_there() -> None:
     for text in (b"", b"{}", b"[" * 9999, b"\xff", proof_of(LONG, 1).model_dump_json().encode()):
         with pytest.raises(errors.Stalled, match="is no proof"):
             proof.read(text)
+
+
+def test_a_clock_that_goes_back_puts_nothing_out_of_its_place() -> None:
+    first = log(1, [[written(1)], [written(2)]], at=START + 10 * DAY, name="000001-0000-5f0c2a9b1d3e")
+    second = log(2, [[written(3)]], first.head, START, name="000002-0000-5f0c2a9b1d3e")
+
+    found = judged(whole([second, first]), witnesses=[second.head])
+
+    assert (found.state, [each.name for each in found.logs]) == (State.WHOLE, [first.name, second.name])
