@@ -220,14 +220,15 @@ class Trail:
                 tasks.create_task(each)
 
     async def _made(self, make: Callable[[], Awaitable[Writer]]) -> Writer:
-        failures = 0
+        failures, made = 0, None
         while True:
             try:
-                made = await make()
+                # The same one again: it knows what it has sent.
+                made = made or await make()
                 await made.begin()
-            except errors.Error as error:
+            except Exception as foreign:  # noqa: BLE001 - whatever is in the cluster must not stop syncs
                 failures += 1
-                self._fails(error)
+                self._fails(foreign if isinstance(foreign, errors.Error) else _bug(foreign))
                 await asyncio.sleep(_pause(failures))
             else:
                 return made
@@ -250,10 +251,11 @@ class Trail:
             self._wrote(places)
 
     def _wrote(self, places: list[str]) -> None:
-        for waiting, place in zip(self._flying, places, strict=True):
+        for waiting, place in zip(self._flying, places, strict=False):
             if waiting.place and not waiting.place.done():
                 waiting.place.set_result(place)
-        self._flying, self._written_at = [], time.monotonic()
+        # What had no room in the segment is next.
+        self._flying, self._written_at = self._flying[len(places) :], time.monotonic()
         self._mended()
         self._look_at_size()
         self._committed()
@@ -314,15 +316,22 @@ class Trail:
         if self._mode != "off":
             await self._idle.wait()
 
+    def give_up(self) -> None:
+        """Say what is lost with this process, which may not write any more."""
+        if left := len(self._waiting) + len(self._flying):
+            log.warning("%d records could not be written before another replica took over, and are lost", left)
+
     async def close(self) -> None:
         """End the log in order; ``run`` must be cancelled before.
 
         Raises:
             errors.Error: it could not be written.
         """
-        if self._writer and not self._flying:
-            await self._writer.close()
-        self.print_head()
+        try:
+            if self._writer and not self._flying:
+                await self._writer.close()
+        finally:
+            self.print_head()
 
     async def left_open(self) -> list[dict[str, Any]]:
         """Return the intents of the leader before that have no outcome, once it is known what there is."""

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pydantic
 
@@ -33,8 +33,16 @@ PAGE = 20
 Timed = tuple[Entry, float]
 
 
+#: Records of one segment.
+MOST = 10_000
+
+
 class Foreign(errors.Error):
     """In the place of our segment is another one."""
+
+
+class TooLarge(errors.Retry):
+    """The API server takes no segment of this size."""
 
 
 class Writer:
@@ -70,7 +78,10 @@ class Writer:
         #: What a log begins with, until that is written.
         self._opening: list[Timed] = []
         #: What was sent and may be there or not.
-        self._unsure: tuple[cluster.Json, Batch] | None = None
+        self._unsure: tuple[cluster.Json, Batch, int] | None = None
+        self._most = MOST
+        #: Ids of intents without an outcome, of this leader and those before.
+        self._open_now: set[str] = set()
         #: Bytes of all segments, as far as we know.
         self.total = 0
         #: Intents of the log before that have no outcome.
@@ -98,7 +109,7 @@ class Writer:
             await self.write([])
 
     async def write(self, entries: Sequence[Timed]) -> list[str]:
-        """Write entries in one segment and return the place of each, ``<log>/<number>``.
+        """Write as many entries as go into one segment; return the place of each that is, ``<log>/<number>``.
 
         Until it returns it must be called with the same entries.
 
@@ -110,14 +121,14 @@ class Writer:
             try:
                 if not self._unsure and self._is_over(chain):
                     chain = await self._next(chain)
-                batch = await self._write(chain, entries)
+                batch, count = await self._write(chain, entries)
             except Foreign:
                 self._unsure = None
                 # Where nothing of it is there yet, what it was to follow is followed.
                 self._follow(chain.head() if chain.size else self._previous, "SegmentForeign")
             else:
-                seq = batch.first + len(batch.lines) - len(entries)
-                return [f"{chain.log}/{seq + number}" for number in range(len(entries))]
+                seq = batch.first + len(batch.lines) - count
+                return [f"{chain.log}/{seq + number}" for number in range(count)]
 
     async def close(self) -> None:
         """End the log in order.
@@ -126,7 +137,7 @@ class Writer:
             errors.Error: it could not be written.
         """
         if self._chain and self._chain.size and not self._unsure:
-            await self._write(self._chain, [self._own(Type.LOG_CLOSED, "Stopped")])
+            await self._end(self._chain, "Stopped")
 
     async def measure(self) -> None:
         """Look how much there is: others take old logs away."""
@@ -134,32 +145,58 @@ class Writer:
 
     # One segment.
 
-    async def _write(self, chain: Chain, entries: Sequence[Timed]) -> Batch:
-        if not self._unsure:
-            batch = chain.build([*self._opening, *entries])
-            self._unsure = segment.body(self._namespace, batch, self._number, self._before), batch
-        body, batch = self._unsure
+    async def _write(self, chain: Chain, entries: Sequence[Timed]) -> tuple[Batch, int]:
+        """Write a segment; return what it holds, and how many of the entries."""
+        self._unsure = self._unsure or self._fitting(chain, entries)
+        body, batch, count = self._unsure
         size = int(body["metadata"]["annotations"][segment.BYTES])
         if self.total + size > self.capacity:
             # Somebody may have archived meanwhile.
             await self.measure()
         if self.total + size > self.capacity:
             raise full(self.capacity)
-        await self._create(body)
+        try:
+            await self._create(body)
+        except TooLarge:
+            # It was not taken, so that it may be made anew, with less.
+            self._unsure, self._most = None, max(1, count // 2)
+            raise
         chain.commit(batch)
-        self._unsure, self._opening = None, []
+        self._keep_account([*self._opening, *entries[:count]])
+        self._unsure, self._opening, self._most = None, [], MOST
         self._number += 1
         self._bytes += size
         self.total += size
         metrics.AUDIT_SEGMENTS.inc()
         metrics.AUDIT_RECORDS.inc(len(batch.lines))
-        return batch
+        return batch, count
+
+    def _fitting(self, chain: Chain, entries: Sequence[Timed]) -> tuple[cluster.Json, Batch, int]:
+        """Build a segment of as many entries as it may hold."""
+        count = min(len(entries), self._most)
+        while True:
+            batch = chain.build([*self._opening, *entries[:count]])
+            if count < 2 or sum(map(len, batch.lines)) + len(batch.lines) <= segment.MAX_BYTES:
+                return segment.body(self._namespace, batch, self._number, self._before), batch, count
+            count //= 2
+
+    def _keep_account(self, entries: Sequence[Timed]) -> None:
+        """Take note which intents are open."""
+        for entry, _ in entries:
+            if entry.id and entry.type in INTENTS:
+                self._open_now.add(entry.id)
+            elif entry.id and entry.type in OUTCOMES:
+                self._open_now.discard(entry.id)
 
     async def _create(self, body: cluster.Json) -> None:
         """Create a segment, or find that it is there already: the answer to an earlier try was lost."""
         try:
             await self._api.call("POST", segment.SEGMENTS, self._namespace, body=body, accept=cluster.METADATA)
         except cluster.Refused as refused:
+            if refused.status == 413 or (refused.status == 422 and "spec.records" in refused.fields):
+                raise TooLarge(
+                    Reason.AUDIT_UNAVAILABLE, f"{refused.what} is larger than the API server takes"
+                ) from None
             if refused.status != 409:
                 raise unwritten(refused) from None
         else:
@@ -175,8 +212,11 @@ class Writer:
 
     async def _next(self, chain: Chain) -> Chain:
         """End a log and begin the next one."""
-        await self._write(chain, [self._own(Type.LOG_CLOSED, "Rotated")])
+        await self._end(chain, "Rotated")
         return self._follow(chain.head(), "Rotated")
+
+    async def _end(self, chain: Chain, code: str) -> None:
+        await self._write(chain, [self._own(Type.LOG_CLOSED, code, count=len(self._open_now))])
 
     async def _begin(self) -> Chain:
         """Begin this leader's first log, behind what there is."""
@@ -189,8 +229,10 @@ class Writer:
         code = "Started" if head else "PreviousUnreadable"
         if head and head.key != self._key.id:
             code = "KeyReplaced"
-        closed = last == Type.LOG_CLOSED
-        self.open = [] if closed else await self._open_in(before)
+        closed = last.get("type") == Type.LOG_CLOSED
+        if not closed or last.get("count"):
+            self.open = await self._open_in(before, {each.log: each.previous for each in listed})
+        self._open_now = {str(each["id"]) for each in self.open}
         chain = self._follow(head, code)
         if not closed:
             self._opening.append(self._own(Type.LOG_RECOVERED, "NotClosed", count=len(self.open)))
@@ -205,7 +247,8 @@ class Writer:
         self._previous, self._before = previous, previous.log if previous else ""
         self._number, self._bytes = 0, 0
         self._began = time.monotonic()
-        self._opening = [self._own(Type.LOG_OPENED, code, previous=previous, public_key=self._key.public)]
+        opened = {"previous": previous, "public_key": self._key.public, "count": len(self._open_now)}
+        self._opening = [self._own(Type.LOG_OPENED, code, **opened)]
         return self._chain
 
     def _own(self, what: Type, code: str, **more: object) -> Timed:
@@ -223,39 +266,59 @@ class Writer:
         except cluster.Refused as refused:
             raise unwritten(refused) from None
 
-    async def _end_of(self, name: str) -> tuple[Head | None, str]:
-        """Return the head of a segment and the type of its last record, as far as they can be read."""
+    async def _end_of(self, name: str) -> tuple[Head | None, Row]:
+        """Return the head of a segment and its last record, as far as they can be read."""
         found = await self._api.get(segment.SEGMENTS, self._namespace, name)
-        head, last = None, ""
+        head = None
         spec = (found or {}).get("spec") or {}
         with contextlib.suppress(pydantic.ValidationError):
             head = HeadPart.model_validate(spec.get("head"))
-        with contextlib.suppress(ValueError, AttributeError):
-            last = str(json.loads(str(spec.get("records", "")).rpartition("\n")[2]).get("type"))
-        return head, last
+        return head, _row(str(spec.get("records", "")).rpartition("\n")[2].encode()) or {}
 
-    async def _open_in(self, log: str) -> list[Row]:
-        """Return the intents of a log that have no outcome in it."""
+    async def _open_in(self, log: str, before: Mapping[str, str]) -> list[Row]:
+        """Return the intents that have no outcome in a log and in those before it.
+
+        Args:
+            before: the log that each log follows.
+        """
+        acts: list[Row] = []
+        while log in before:
+            own = await self._acts_in(log)
+            acts = [*own, *acts]
+            opened = next((each for each in own if each.get("type") == Type.LOG_OPENED), {})
+            log = before.get(log, "") if opened.get("count") else ""
         open_: dict[str, Row] = {}
+        for row in acts:
+            act = str(row.get("id"))
+            if row["type"] in INTENTS:
+                open_[act] = row
+            else:
+                open_.pop(act, None)
+        return list(open_.values())
+
+    async def _acts_in(self, log: str) -> list[Row]:
+        """Return how a log begins, and its intents and outcomes; what cannot be read is left out."""
+        acts = []
         pages = self._api.pages(segment.SEGMENTS, self._namespace, selector=f"{segment.LOG}={log}", size=PAGE)
         async for page in pages:
             for item in page["items"]:
-                for line in segment.lines_of(item):
-                    _account(open_, line)
-        return list(open_.values())
+                # Most records are none of these, and need not be read.
+                marked = (line for line in segment.lines_of(item) if any(mark in line for mark in _MARKS))
+                acts += [row for row in map(_row, marked) if row]
+        return acts
 
 
-def _account(open_: dict[str, Row], line: bytes) -> None:
-    """Add an intent to those that are open, or take it out with its outcome."""
-    # Most records are neither, and need not be read.
-    if b'.intent"' not in line and b'.outcome"' not in line:
-        return
-    with contextlib.suppress(ValueError, AttributeError):
+#: What lines have in them that are looked for.
+_MARKS = (b'.intent"', b'.outcome"', b'"log.opened"')
+
+
+def _row(line: bytes) -> Row | None:
+    """Return a record; None if it is none. Anybody may have put it there who may create segments."""
+    with contextlib.suppress(ValueError, RecursionError):
         row = json.loads(line)
-        if row.get("type") in INTENTS:
-            open_[str(row["id"])] = row
-        elif row.get("type") in OUTCOMES:
-            open_.pop(str(row.get("id")), None)
+        if isinstance(row, dict) and isinstance(row.get("type"), str) and isinstance(row.get("id"), str | None):
+            return row
+    return None
 
 
 def full(capacity: int) -> errors.Retry:

@@ -42,15 +42,15 @@ class ActRecords:
 
 async def settle(api: cluster.Cluster, trail: Trail) -> None:
     """End what the leader before has begun and nobody goes on with: its KeyAction is over, or was deleted."""
-    for row in await trail.left_open():
-        if row.get("type") != Type.ACTION_INTENT:
-            continue
+    left = [row for row in await trail.left_open() if row.get("type") == Type.ACTION_INTENT]
+    if left:
         await asyncio.sleep(SETTLED)
+    for row in left:
         try:
             if await _goes_on(api, row):
                 continue
             entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
-        except (errors.Error, ValueError, KeyError):
+        except (errors.Error, ValueError, KeyError, TypeError):
             log.warning("an open intent of the leader before stays open: its KeyAction could not be looked at")
             continue
         trail.note(entry.model_copy(update={"type": Type.ACTION_OUTCOME, "code": "Unknown"}))

@@ -180,7 +180,11 @@ class Actions:
         """Record and tell that an act begins; return the KeyAction as it is then."""
         await self._recorded(record, self._journal.begin(record))
         status = act.running(int(item["metadata"].get("generation", 1)), rfc3339(), doubt)
-        return await self._write(item, status)
+        try:
+            return await self._write(item, status)
+        except _Gone:
+            await self._recorded(record, self._journal.end(record, "Gone"))
+            raise
 
     async def _end(self, record: ActionRecord, item: cluster.Json, ended: act.Ended, doubt: str) -> None:
         """Record and tell how an act ended."""

@@ -77,7 +77,7 @@ class App:
             for namespace in self._scopes
         ]
         self._seen = collections.ChainMap(*(mirror.known for mirror in self._secrets))
-        self._leftovers = Leftovers(api, self._seen, self._is_known)
+        self._leftovers = Leftovers(api, self._seen, self._is_known, self._chronicle.withdrawn)
         #: Names of the Secrets that say to belong to an object, or to have entries of one.
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
@@ -173,6 +173,7 @@ class App:
 
     async def _close_the_trail(self) -> None:
         if not self._lease.held:
+            self._trail.give_up()
             return
         try:
             async with asyncio.timeout(3):

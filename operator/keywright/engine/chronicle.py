@@ -1,8 +1,9 @@
 """What is recorded in the audit trail of what the engine does, and what of it the object's own status tells.
 
-A record is kept before the status tells of the act: after a crash in between, the status still tells the old, and what
-it holds by then is found and recorded. Where nothing can be recorded, the status tells the act without the place of a
-record, and whoever looks at the object next records it.
+A record is kept before the status tells of the act: after a crash in between, the status still tells the old, and
+versions that the Secret holds by then are found and recorded. Where nothing can be recorded, the status tells the act
+without the place of a record, and the next leader records it. What no version tells of is not found again: a repair, or
+a former Secret's removal, in the moment of a crash. The API server's own audit log has these.
 
 Does not belong here: keeping records (``audit/``), status and Events (``reporter``).
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import errors, pacing
@@ -24,6 +25,7 @@ from ..errors import Reason
 from ..events import EventReason
 from .assemble import Gathered
 from .catalog import StoreRecord
+from .queue import Key
 from .reconcile import Outcome
 from .records import Record
 
@@ -42,6 +44,15 @@ AGAINST_RULES = frozenset(
 #: Seconds in which repairs of one object are told as one.
 TOGETHER = 60.0
 
+#: Keys of an object that are named where it is refused.
+ASKED = 20
+
+#: What acts of a status are records of.
+_LATE = {
+    str(EventReason.REPAIRED): Type.SYNC_REPAIRED,
+    str(EventReason.REFUSED): Type.SYNC_REFUSED,
+    str(EventReason.DELETED): Type.SYNC_DELETED,
+}
 _WRITTEN = (EventReason.CREATED, EventReason.UPDATED)
 
 Status = Mapping[str, Any]
@@ -79,11 +90,10 @@ class Chronicle:
             keys = [each.key for each in changes]
             entries.append(self._about(record, Type.SYNC_WRITTEN, code or "Confirmed", secret=secret, keys=changes))
             told += [history.act(code, _now(), secret=secret, keys=keys)] if code else []
-        if EventReason.REPAIRED in done:
-            entries += self._repaired(record, secret)
+        if EventReason.REPAIRED in done and (repaired := self._repaired(record, secret)):
+            entries.append(repaired)
             told.append(history.act(EventReason.REPAIRED, _now(), secret=secret))
-        if EventReason.DELETED in done:
-            former = str((before.get("target") or {}).get("name") or secret)
+        for former in outcome.removed:
             entries.append(self._about(record, Type.SYNC_DELETED, "Renamed", secret=former))
             told.append(history.act(EventReason.DELETED, _now(), secret=former))
         entries += self._verdicts(record, before.get("credentials") or [], credentials)
@@ -103,7 +113,9 @@ class Chronicle:
         if not is_told(error):
             return {"history": before["history"]} if before.get("history") else {}
         told = history.act(EventReason.REFUSED, _now(), reason=error.reason)
-        return await self._kept(record, [self._about(record, _kind(error), str(error.reason))], [told], before)
+        asked = [] if error.reason is Reason.INVALID_SPEC else _asked(record)
+        entry = self._about(record, _kind(error.reason), str(error.reason), keys=asked)
+        return await self._kept(record, [entry], [told], before)
 
     async def checked(self, record: Record, before: Status, credentials: Sequence[Status]) -> None:
         """Record what checks say of an object's credentials of which there is nothing else to tell."""
@@ -114,14 +126,21 @@ class Chronicle:
         code = "ObjectDeletedSecretKept" if kept else "ObjectDeleted"
         self._trail.note(self._about(record, Type.SYNC_DELETED, code, secret=secret))
 
-    def store(self, store: StoreRecord, error: errors.Error | None) -> None:
+    def withdrawn(self, owner: Key, secret: str) -> None:
+        """Record that entries were taken out of a Secret, because the object that had them there is gone."""
+        about = Object(kind="ApiKeySecret", namespace=owner.namespace, name=owner.name)
+        entry = Entry(type=Type.SYNC_DELETED, code="Withdrawn", who=self.who, object=about, secret=secret)
+        self._trail.note(entry)
+
+    async def store(self, store: StoreRecord, error: errors.Error | None) -> None:
         """Record that a store denies access, or that a rule forbids it."""
         if error is not None and is_told(error):
             about = Object(
                 kind=store.kind, namespace=store.namespace or None, name=store.name, uid=store.uid,
                 generation=store.generation,
             )  # fmt: skip
-            self._trail.note(Entry(type=_kind(error), code=str(error.reason), who=self.who, object=about))
+            kind = _kind(error.reason)
+            await self._trail.record(Entry(type=kind, code=str(error.reason), who=self.who, object=about))
 
     def is_behind(self, status: Status) -> bool:
         """Whether a status tells acts of another process, of which no record is known."""
@@ -155,22 +174,26 @@ class Chronicle:
 
     def _late(self, record: Record, item: Item) -> Entry:
         """Return the record of an act that was told and not recorded."""
-        kinds = {EventReason.REFUSED: Type.SYNC_REFUSED, EventReason.DELETED: Type.SYNC_DELETED}
-        kind = kinds.get(EventReason(str(item.get("act"))), Type.SYNC_WRITTEN)
+        told = str(item.get("act"))
+        kind = _LATE.get(told, Type.SYNC_WRITTEN)
+        reason = next((each for each in Reason if each == item.get("reason")), None)
+        if told == EventReason.REFUSED and reason:
+            kind = _kind(reason)
         at = pacing.unix(str(item.get("time"))) or time.time()
         keys = [KeyChange(key=str(each)) for each in item.get("keys") or ()]
-        return self._about(record, kind, "Late", secret=item.get("secret"), since=stamp(at), keys=keys)
+        secret = fitting(item.get("secret"), 253)
+        return self._about(record, kind, str(reason or "Late"), secret=secret, since=stamp(at), keys=keys)
 
-    def _repaired(self, record: Record, secret: str) -> Iterable[Entry]:
-        """Return the record of a repair, unless it is told with others of this minute."""
+    def _repaired(self, record: Record, secret: str) -> Entry | None:
+        """Return the record of a repair; None if it is told with others of this minute."""
         now = time.time()
         since, count, _ = self._repairs.get(record.uid, (0.0, 0, None))
         entry = self._about(record, Type.SYNC_REPAIRED, str(EventReason.REPAIRED), secret=secret)
         if now - since < TOGETHER:
             self._repairs[record.uid] = since, count + 1, entry
-            return []
+            return None
         self._repairs[record.uid] = now, 0, entry
-        return [entry.model_copy(update={"count": 1})]
+        return entry.model_copy(update={"count": 1})
 
     def _verdicts(self, record: Record, before: Sequence[Status], after: Sequence[Status]) -> list[Entry]:
         """Return the records of verdicts that are news."""
@@ -200,10 +223,21 @@ def is_told(error: errors.Error) -> bool:
     return isinstance(error, errors.Stalled) or error.reason in DENIED
 
 
-def _kind(error: errors.Error) -> Type:
-    if error.reason in DENIED:
+def _kind(reason: Reason) -> Type:
+    if reason in DENIED:
         return Type.ACCESS_DENIED
-    return Type.POLICY_DENIED if error.reason in AGAINST_RULES else Type.SYNC_REFUSED
+    return Type.POLICY_DENIED if reason in AGAINST_RULES else Type.SYNC_REFUSED
+
+
+def _asked(record: Record) -> list[KeyChange]:
+    """Return what an object asks for that is refused: its keys, and where they should come from."""
+    spec = record.spec_model()
+    named = [(each.key, each.store_ref or spec.store_ref, each.remote_ref.path) for each in spec.data]
+    named += [("*", each.store_ref or spec.store_ref, each.extract.path) for each in spec.data_from]
+    return [
+        KeyChange(key=key, store=fitting(f"{ref.kind}/{ref.name}" if ref else None), path=fitting(path))
+        for key, ref, path in named[:ASKED]
+    ]
 
 
 def _changes(gathered: Gathered, fingerprints: Mapping[str, str], before: Status) -> tuple[KeyChange, ...]:

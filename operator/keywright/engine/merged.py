@@ -90,10 +90,17 @@ class Leftovers:
     Args:
         secrets: the metadata of our Secrets.
         known: whether there is an ApiKeySecret, as far as we know.
+        removed: called with the ApiKeySecret and the name of the Secret that its entries were taken out of.
     """
 
-    def __init__(self, api: cluster.Cluster, secrets: Mapping[Key, sync.Seen], known: Callable[[Key], bool]) -> None:
-        self._api, self._secrets, self._known = api, secrets, known
+    def __init__(
+        self,
+        api: cluster.Cluster,
+        secrets: Mapping[Key, sync.Seen],
+        known: Callable[[Key], bool],
+        removed: Callable[[Key, str], None],
+    ) -> None:
+        self._api, self._secrets, self._known, self._removed = api, secrets, known, removed
         self._tasks: set[asyncio.Task[None]] = set()
 
     def gone(self, owner: Key, names: Iterable[str]) -> None:
@@ -119,6 +126,7 @@ class Leftovers:
                     return
                 if done := await withdraw(self._api, secret, seen, owner):
                     log.info("%s: ApiKeySecret %s is gone: %s", secret, owner, done)
+                    self._removed(Key.of(owner), secret.name)
                     return
                 await asyncio.sleep(0.2)
         except errors.Error as error:

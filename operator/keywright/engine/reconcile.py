@@ -54,6 +54,7 @@ class Outcome:
         fingerprints: of each key.
         suspended: nothing was done because the object says so.
         rechecked: its credentials, where nothing but these was looked at.
+        removed: names of Secrets that no longer are the target, and were removed.
     """
 
     acts: tuple[tuple[EventReason, str], ...] = ()
@@ -61,6 +62,7 @@ class Outcome:
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     suspended: bool = False
     rechecked: tuple[Checked, ...] | None = None
+    removed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "suspended" if self.suspended else "; ".join(said for _, said in self.acts) or "in order"
@@ -138,12 +140,13 @@ class Reconciler:
         await self._nothing_lost(record, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
-        acts += await self._remove_former(target, former)
+        removed = {name: done for name in sorted(former) if (done := await target.remove(name))}
+        acts += [(EventReason.DELETED, f"Secret {name} is no longer the target: {removed[name]}") for name in removed]
         gathered = await self._vetting.follow_up(record, spec, gathered, waiting)
         prints = {
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
-        return Outcome(tuple(acts), gathered, prints)
+        return Outcome(tuple(acts), gathered, prints, removed=tuple(removed))
 
     async def _rechecked(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> Outcome | None:
         """Ask issuers about what the target of an object holds that is not refreshed; its stores are not asked."""
@@ -352,15 +355,6 @@ class Reconciler:
         if plan.act == "create":
             return [(EventReason.CREATED, f"Secret {target.name} was created")]
         return [(EventReason.UPDATED, f"Secret {target.name} was updated")]
-
-    @staticmethod
-    async def _remove_former(target: Target, former: AbstractSet[str]) -> list[tuple[EventReason, str]]:
-        """After a rename of the target: remove the Secret under the old name."""
-        return [
-            (EventReason.DELETED, f"Secret {name} is no longer the target: {done}")
-            for name in sorted(former)
-            if (done := await target.remove(name))
-        ]
 
     def _former(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> AbstractSet[str]:
         """Return the names of Secrets that go with the object and are not its target, unless such are to be kept.

@@ -109,8 +109,10 @@ class Reporter:
         endings = await self._endings.told(record, [] if emptied else before.get("credentials") or [])
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
         news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
-        removed = isinstance(error, Emptied) and error.removed
-        tell = removed or (news and not quiet)
+        # Also what was removed just before a crash is told.
+        removed = isinstance(error, Emptied) and (error.removed or bool(before.get("target")))
+        # Another wish that is refused for the same reason is no news to people, but is recorded.
+        tell = removed or ((news or before.get("observedGeneration") != record.working) and not quiet)
         history = await self._chronicle.refused(record, error, before, removed=removed) if tell else {}
         after = (
             before_it
@@ -172,6 +174,8 @@ class Reporter:
         ):
             return
         after = report.merged(record.conditions, conditions, record.generation, now)
+        if error is not None and (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
+            await self._chronicle.store(record, error)
         if await self._write_store(record, after, files):
             self._say_store(record, old, error)
 
@@ -213,7 +217,6 @@ class Reporter:
             if (old.get("status"), old.get("reason")) != ("False", str(error.reason)):
                 note = report.explain(error, _ALL_KEPT)
                 self._recorder.say(regarding, _said_of(error), "Check", note, about=error.reason)
-                self._chronicle.store(record, error)
         elif old.get("status") == "False":
             self._recorder.say(regarding, EventReason.RECOVERED, "Check", _answers(record))
 
