@@ -167,6 +167,60 @@ async def test_no_act_begins_that_cannot_be_recorded(desk: Desk) -> None:
     assert desk.is_whole()
 
 
+async def test_an_act_that_need_not_wait_has_one_outcome_however_late_its_intent_is_kept(desk: Desk) -> None:
+    async with desk.trail() as trail:
+        await trail.record(entry(1))
+        with desk.proxy.fault(Answer(507), method="POST", path=SEGMENTS):
+            trail.note(entry(2))
+            await until(lambda: trail.trouble is not None)
+            await trail.intent(entry(kind=Type.ACTION_INTENT, id="a-1"), waits=False)
+        trail.note(entry(kind=Type.ACTION_OUTCOME, id="a-1"))
+
+    assert [row["type"] for row in desk.rows("action")] == ["action.intent", "action.outcome"]
+
+
+async def test_intents_are_followed_over_logs_that_were_closed(desk: Desk) -> None:
+    async with desk.trail(longest=1) as trail:
+        await trail.intent(entry(kind=Type.ACTION_INTENT, id="a-1"))
+        await trail.record(entry(1))
+        await trail.record(entry(2))
+    async with desk.trail(epoch=4) as trail:
+        assert [row["id"] for row in await trail.left_open()] == ["a-1"]
+        await trail.record(entry(kind=Type.ACTION_OUTCOME, id="a-1"))
+    async with desk.trail(epoch=5) as trail:
+        assert await trail.left_open() == []
+
+    assert desk.verdict().open == ()
+    assert desk.is_whole()
+
+
+@pytest.mark.parametrize("line", ['{"type":"action.intent"}', '{"type":["action.intent"],"id":7}', 'action.intent"'])
+async def test_a_segment_that_somebody_made_up_stops_nothing(desk: Desk, line: str) -> None:
+    async with desk.trail(close=False) as trail:
+        await trail.record(entry(1))
+    (first,) = await asyncio.to_thread(desk.segments)
+    log = first["spec"]["log"]
+    made = {**first, "metadata": {"name": segment.name(log, 1), "labels": {segment.LOG: log}}}
+    made["spec"] = {**first["spec"], "number": 1, "records": line}
+    await asyncio.to_thread(desk.plane.request, "POST", segment.SEGMENTS.path(desk.namespace), made)
+
+    async with desk.trail(epoch=4) as trail:
+        assert await trail.record(entry(2))
+
+    assert desk.names() == ["llm-1", "llm-2"]
+    assert desk.verdict().findings
+
+
+async def test_what_is_too_large_for_one_segment_goes_into_several(desk: Desk) -> None:
+    long = Object(kind="ApiKeySecret", namespace="n" * 253, name='"' * 253, uid="u" * 253)
+    async with desk.trail() as trail:
+        for number in range(240):
+            trail.note(entry(number).model_copy(update={"object": long, "secret": "s" * 253}))
+
+    assert len(desk.rows("sync.written")) == 240
+    assert desk.is_whole()
+
+
 async def test_at_best_effort_an_act_goes_on_and_that_is_told(desk: Desk) -> None:
     async with desk.trail("best-effort") as trail:
         with desk.proxy.fault(Answer(507), method="POST", path=SEGMENTS):

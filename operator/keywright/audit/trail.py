@@ -109,8 +109,11 @@ class Trail:
         _, missing = await asyncio.wait(places, timeout=PLACE_SECONDS)
         return None if missing else places[0].result()
 
-    async def intent(self, entry: Entry) -> None:
+    async def intent(self, entry: Entry, *, waits: bool = True) -> None:
         """Record what is about to be done, and return when that is kept.
+
+        Args:
+            waits: whether the act waits where it cannot be; else it goes on, and is recorded when it can be.
 
         Raises:
             errors.Retry: ``AuditUnavailable``: it cannot be, so the act must not begin.
@@ -121,7 +124,7 @@ class Trail:
         waiting = _Waiting(entry, time.time(), place, urgent=True)
         self._put(waiting)
         done, _ = await asyncio.wait([place], timeout=PLACE_SECONDS if self._trouble else INTENT_SECONDS)
-        if done:
+        if done or not waits:
             return
         if self._mode == "best-effort":
             self.note(entry.model_copy(update={"type": Type.BREAK_GLASS, "code": "Unrecorded"}))

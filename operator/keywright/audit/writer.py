@@ -289,10 +289,9 @@ class Writer:
             log = before.get(log, "") if opened.get("count") else ""
         open_: dict[str, Row] = {}
         for row in acts:
-            act = str(row.get("id"))
-            if row["type"] in INTENTS:
+            if (act := row.get("id")) and row["type"] in INTENTS:
                 open_[act] = row
-            else:
+            elif act:
                 open_.pop(act, None)
         return list(open_.values())
 

@@ -13,7 +13,7 @@ from .. import cluster, errors
 from ..audit.record import Action, Entry, Object, Type, Who
 from ..audit.trail import Trail
 from ..decide import act
-from .actions import KEY_ACTIONS, ActionRecord
+from .actions import KEY_ACTIONS, UNRECORDED_TOO, ActionRecord
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ class ActRecords:
         Raises:
             errors.Retry: it cannot be recorded now.
         """
-        await self._trail.intent(_entry(action, Type.ACTION_INTENT, "Begun"))
+        waits = action.action not in UNRECORDED_TOO
+        await self._trail.intent(_entry(action, Type.ACTION_INTENT, "Begun"), waits=waits)
 
     async def end(self, action: ActionRecord, code: str) -> None:
         """Record how an act ended, or why it does not begin."""

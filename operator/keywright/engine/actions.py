@@ -33,7 +33,7 @@ KEY_ACTIONS = cluster.Resource(kinds.GROUP, kinds.VERSION, kinds.KeyAction.plura
 #: KeyActions for which the API server is asked at the same time; any number may wait for their objects.
 AT_ONCE = 16
 #: Acts that go on where nothing can be recorded: they change nothing outside, as syncs do not.
-_UNRECORDED_TOO = frozenset({"Refresh"})
+UNRECORDED_TOO = frozenset({"Refresh"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class Actions:
         try:
             await recording
         except errors.Retry as error:
-            if record.action not in _UNRECORDED_TOO:
+            if record.action not in UNRECORDED_TOO:
                 raise
             log.warning("KeyAction %s/%s goes on unrecorded: %s", record.namespace, record.name, error)
 
