@@ -90,7 +90,7 @@ SETS: dict[str, tuple[Json, str]] = {
             "watchNamespaces": ["default"],
             "clusterStores": {"enabled": False},
         },
-        "+Role +Role +RoleBinding +RoleBinding",
+        "+Role +RoleBinding",
     ),
     "nobody is asked": ({"checks": {"probes": False}}, ""),
     "no CRDs": ({"crds": {"enabled": False}}, "-CustomResourceDefinition"),

@@ -74,7 +74,7 @@ def test_what_cannot_be_recorded_is_neither_shown_nor_done(desk: Desk) -> None:
 
         assert (said.code, said.out) == (1, "")
         start = "Error: the audit trail is not as it was written, so nothing is recorded, shown or changed: "
-        assert said.err.startswith(f"{start}{path}: record 1 of log local-000001-")
+        assert said.err.startswith(f"{start}{path}: one of the records 0 to 1 of log local-000001-")
         assert "keywright audit verify --local" in said.err
     assert desk.file.read_bytes() == kept
 

@@ -17,6 +17,11 @@ Json = dict[str, Any]
 SEGMENTS = "/auditsegments$"
 
 
+def tried(trail: Kept) -> list[str]:
+    """Return the paths of refused keys."""
+    return [each["keys"][0]["path"] for each in trail.records("sync.refused") if each["object"]["name"] == "gone"]
+
+
 def is_repaired(world: World, mine: str) -> None:
     """Edit the Secret, and wait until it is put right."""
     before = world.secret_object()
@@ -58,10 +63,15 @@ def test_what_was_done_for_objects_is_recorded(world: World) -> None:
         is_repaired(world, f"mine-{number}")
     world.apply(api_key_secret("gone", entry("KEY", "not/there")))
     world.apply(api_key_secret("kube", entry("KEY", "llm/openai", "api_key"), target={"type": "helm.sh/release.v1"}))
-    assert trail.has("sync.refused", code="NotFound")["object"]["name"] == "gone"
+    assert trail.has("sync.refused", code="NotFound")["keys"][0]["path"] == "not/there"
+    world.apply(api_key_secret("gone", entry("KEY", "nor/here")))
+    # The same reason, but another wish.
+    world.until(lambda: tried(trail) == ["not/there", "nor/here"], lambda: f"both are recorded: {tried(trail)}")
     assert trail.has("policy.denied", code="ForbiddenType")["object"]["name"] == "kube"
+    world.has_key(target={"name": "moved"})
+    assert trail.has("sync.deleted", code="Renamed")["secret"] == "llm"
     world.delete("ApiKeySecret", "llm")
-    assert trail.has("sync.deleted", code="ObjectDeleted")["secret"] == "llm"
+    assert trail.has("sync.deleted", code="ObjectDeleted")["secret"] == "moved"
 
     assert operator.stop() == 0
     repairs = trail.records("sync.repaired")

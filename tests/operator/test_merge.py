@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit.trails import Kept
 from build import api_key_secret, entry
 from world import World
 
@@ -168,6 +169,8 @@ def test_entries_of_an_object_that_went_while_nobody_watched_are_taken_out(world
     world.start()
 
     world.secret_becomes(THEIRS, "app")
+    withdrawn = Kept(world).has("sync.deleted", code="Withdrawn")
+    assert (withdrawn["object"]["name"], withdrawn["secret"]) == ("llm", "app")
 
 
 def test_entries_leave_a_secret_that_is_no_longer_the_target(world: World) -> None:
