@@ -22,8 +22,7 @@ from controlplane import AuditEntry, ControlPlane, OpenBao
 from installation import OperatorProcess
 from keywright import cluster, crd, kinds
 from keywright.decide import report
-from keywright.engine.records import API_KEY_SECRETS
-from keywright.engine.reporter import STORE_RESOURCES
+from keywright.engine.records import API_KEY_SECRETS, STORE_RESOURCES
 from keywright.settings import Settings
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from keywright import cluster
-from keywright.engine.reporter import STORE_RESOURCES
+from keywright.engine.records import STORE_RESOURCES
 from keywright.keyfile import keys
 from keywright.keyfile.contents import Contents
 from keywright.keyfile.keys import Kdf

@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from keywright import cluster, errors
-from keywright.engine.records import API_KEY_SECRETS
-from keywright.engine.reporter import STORE_RESOURCES
+from keywright.engine.records import API_KEY_SECRETS, STORE_RESOURCES
 
 from .telling import Broken
 

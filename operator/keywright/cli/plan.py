@@ -259,7 +259,7 @@ async def _install_key(api: Cluster, namespace: str) -> FingerprintKey | None:
 async def _catalog(api: Cluster, record: Record, namespace: dict[str, Any]) -> Catalog:
     """Return the stores that an object names, as they are now."""
     from ..engine import catalog
-    from ..engine.reporter import STORE_RESOURCES
+    from ..engine.records import STORE_RESOURCES
 
     everywhere = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
     chosen = settings.Settings(allow_loopback_stores=True, store_networks=everywhere)

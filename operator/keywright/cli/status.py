@@ -104,7 +104,7 @@ async def _stores(api: Cluster, namespace: str | None, items: Sequence[Json], *,
     """Return how the stores are; those that objects name and that cannot be seen are told so."""
     from ..cluster import Refused
     from ..engine.catalog import CLUSTER_KIND, DEFAULT_STORE, identifier
-    from ..engine.reporter import STORE_RESOURCES
+    from ..engine.records import STORE_RESOURCES
 
     named = {name for item in items for name in _named(item)}
     rows: dict[str, Row] = {}

@@ -42,8 +42,8 @@ from .opened import OpenedStore
 from .prober import Prober
 from .queue import Key
 from .reconcile import Reconciler
-from .records import API_KEY_SECRETS
-from .reporter import STORE_RESOURCES, Reporter
+from .records import API_KEY_SECRETS, STORE_RESOURCES
+from .reporter import Reporter
 from .vetting import Vetting
 
 log = logging.getLogger(__name__)

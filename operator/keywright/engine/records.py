@@ -16,6 +16,11 @@ from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
 
 API_KEY_SECRETS = cluster.Resource(kinds.GROUP, kinds.VERSION, "apikeysecrets")
+#: Where stores are, by their kind.
+STORE_RESOURCES = {
+    "KeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "keystores"),
+    "ClusterKeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "clusterkeystores"),
+}
 #: Annotation whose change asks for a refresh.
 REFRESH = "keywright.dev/refresh"
 

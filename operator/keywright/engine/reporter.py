@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import cluster, errors, kinds, pacing
+from .. import cluster, errors, pacing
 from ..decide import checks, report
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
@@ -20,12 +20,7 @@ from .checker import Refused, refused_as_dead
 from .chronicle import Chronicle
 from .endings import ENDING, ENDS, Endings, fields
 from .reconcile import Emptied, Outcome
-from .records import API_KEY_SECRETS, Record
-
-STORE_RESOURCES = {
-    "KeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "keystores"),
-    "ClusterKeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "clusterkeystores"),
-}
+from .records import API_KEY_SECRETS, STORE_RESOURCES, Record
 
 #: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
 SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})

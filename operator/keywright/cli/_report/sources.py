@@ -19,8 +19,7 @@ from ...audit.verify import Verifier
 from ...cluster import Cluster, Json, Refused, Resource
 from ...decide.report import few
 from ...engine.catalog import CLUSTER_KIND
-from ...engine.records import API_KEY_SECRETS
-from ...engine.reporter import STORE_RESOURCES
+from ...engine.records import API_KEY_SECRETS, STORE_RESOURCES
 from ...errors import Reason
 from .. import _connection
 from .assembly import assemble, judged
