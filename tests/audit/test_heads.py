@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.logbook import KEY, OTHER_KEY, trail
+from audit.logbook import KEY, OTHER_KEY, log, trail, written
 from keywright import errors, logs
 from keywright.audit import heads, lines
 from keywright.errors import Reason
@@ -127,6 +127,21 @@ def test_what_the_operator_logs_is_neither_a_head_nor_a_key(text: str, before: s
 def test_what_stands_in_a_log_record_was_not_printed(text: str, pipeline: str, begin: str) -> None:
     assert list(heads.found_in([pipeline + begin + text])) == []
     assert list(heads.keys_in([pipeline + begin + text])) == []
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_stands_in_a_record_of_an_export_was_not_printed(text: str) -> None:
+    entry = written(1)
+    change = (entry.keys or ())[0].model_copy(update={"path": text})
+    (line,) = (
+        each.decode()
+        for each in log(1, [[entry.model_copy(update={"keys": (change,)})]]).lines()
+        if b"sync.written" in each
+    )
+
+    for found in (line, json.dumps({"log": line}), f"2026-05-04T09:00:00Z siem {line}"):
+        assert list(heads.found_in([found])) == []
+        assert list(heads.keys_in([found])) == []
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ _HEAD_JSON = re.compile(
 _KEY_LINE = re.compile(rf"{KEY} (?P<id>[0-9a-f]{{16}}) (?P<public>[0-9a-f]{{64}})")
 #: How one of the operator's own log records begins, and the last line of a trace: what is behind it may be anybody's.
 _OWN_RECORD = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} [A-Z]+ +\S+: |  [A-Z]\w*: ")
+#: What each record of a trail has, also where a log pipeline has wrapped it up: names in it are anybody's too.
+_OF_A_RECORD = re.compile(r'\\*"prev\\*":\\*"[0-9a-f]{64}\\*"')
 
 Head = HeadPart
 
@@ -128,4 +130,5 @@ def signed(found: Iterable[Head], publics: Iterable[str]) -> list[Head]:
 
 def _is_printed(match: re.Match[str]) -> bool:
     """Whether something stands in a line of its own, at most behind what a log pipeline puts before each line."""
-    return not _OWN_RECORD.search(match.string, 0, match.start())
+    line = match.string
+    return not _OWN_RECORD.search(line, 0, match.start()) and not _OF_A_RECORD.search(line)
