@@ -78,10 +78,19 @@ def log(
     key: SigningKey = KEY,
     closed: bool = False,
     name: str = "",
+    generation: int | None = None,
 ) -> Part:
     """Return a log with these entries, those of one segment together; a minute lies between two."""
-    chain = Chain(name or f"{epoch:06d}-{int((at - START) // DAY) + 100:04d}-5f0c2a9b1d3e", epoch, key)
-    opened = Entry(type=Type.LOG_OPENED, code="Started", who=OPERATOR, previous=previous, public_key=key.public)
+    number = int((at - START) // DAY) + 100 if generation is None else generation
+    chain = Chain(name or f"{epoch:06d}-{number:04d}-5f0c2a9b1d3e", epoch, key)
+    opened = Entry(
+        type=Type.LOG_OPENED,
+        code="Started",
+        who=OPERATOR,
+        previous=previous,
+        public_key=key.public,
+        generation=generation,
+    )
     end = [[Entry(type=Type.LOG_CLOSED, code="Stopped", who=OPERATOR)]] if closed else []
     batches = []
     for number, group in enumerate([[opened, *(groups[0] if groups else [])], *groups[1:], *end]):
@@ -93,9 +102,9 @@ def log(
 
 def trail(key: SigningKey = KEY) -> list[Part]:
     """Return three logs, of which the first ended in order: 9 records in 5 segments."""
-    first = log(1, [[written(1)]], closed=True, key=key)
-    second = log(2, [[written(2)]], first.head, START + DAY, key=key)
-    third = log(3, [[written(3)], [written(4), written(5)]], second.head, START + 2 * DAY, key=key)
+    first = log(1, [[written(1)]], closed=True, key=key, generation=0)
+    second = log(2, [[written(2)]], first.head, START + DAY, key=key, generation=1)
+    third = log(3, [[written(3)], [written(4), written(5)]], second.head, START + 2 * DAY, key=key, generation=2)
     return [first, second, third]
 
 

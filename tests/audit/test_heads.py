@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.logbook import KEY, OTHER_KEY, trail
+from audit.logbook import KEY, OTHER_KEY, log, trail, written
+from keywright import errors, logs
 from keywright.audit import heads, lines
+from keywright.errors import Reason
 
 HEAD = trail()[0].head
 
@@ -90,3 +93,67 @@ def test_the_line_of_a_head_has_one_form_only() -> None:
     for each in forms:
         with pytest.raises(ValueError, match=r".*"):
             lines.read_head(each)
+
+
+#: What a tenant may have logged: a key of his own, and heads that it has signed.
+FORGED = OTHER_KEY.sign(HEAD.log, 3, b"x" * 32)
+TEXTS = [
+    f"{heads.printed_key(OTHER_KEY.public)} {heads.printed(FORGED)}",
+    f"{heads.printed(FORGED)} {lines.head_line(FORGED).decode()}",
+    lines.head_line(FORGED).decode(),
+    heads.printed_key(OTHER_KEY.public).replace(" ", "  ", 1) + " " + heads.printed_key(OTHER_KEY.public),
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("before", ["", "team-a/", "\n", '"', "\u00a0", "x: "])
+@pytest.mark.parametrize("pipeline", ["", "2026-05-04T09:00:00Z stderr F ", "[pod/keywright-0/operator] "])
+def test_what_the_operator_logs_is_neither_a_head_nor_a_key(text: str, before: str, pipeline: str) -> None:
+    """Whatever a tenant calls a path, a key or a namespace, his words make no witness and no key."""
+    shown = before + text
+    error = errors.Stalled(Reason.NOT_FOUND, f"there is no {shown}")
+    info = (type(error), error, None)
+
+    for form in ("%(message)s", "%(asctime)s %(levelname)-7s %(name)s: %(message)s"):
+        record = logging.LogRecord("keywright.sync", logging.INFO, "x.py", 1, "%s", (shown,), info)
+        printed = [pipeline + line for line in logs._Plain(form).format(record).split("\n")]
+        assert list(heads.found_in(printed)) == []
+        assert list(heads.keys_in(printed)) == []
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("pipeline", ["", "2026-05-04T09:00:00Z stderr F ", '{"log":"'])
+@pytest.mark.parametrize("begin", ["2026-05-04 09:00:00,123 WARNING keywright.sync: no ", "  Stalled: there is no "])
+def test_what_stands_in_a_log_record_was_not_printed(text: str, pipeline: str, begin: str) -> None:
+    assert list(heads.found_in([pipeline + begin + text])) == []
+    assert list(heads.keys_in([pipeline + begin + text])) == []
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_stands_in_a_record_of_an_export_was_not_printed(text: str) -> None:
+    entry = written(1)
+    change = (entry.keys or ())[0].model_copy(update={"path": text})
+    (line,) = (
+        each.decode()
+        for each in log(1, [[entry.model_copy(update={"keys": (change,)})]]).lines()
+        if b"sync.written" in each
+    )
+
+    for found in (line, json.dumps({"log": line}), f"2026-05-04T09:00:00Z siem {line}"):
+        assert list(heads.found_in([found])) == []
+        assert list(heads.keys_in([found])) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Secret keywright-system/keywright-audit-key does not hold the key", "ConfigMap keywright-audit-sinks is"]
+)
+def test_the_names_of_our_own_objects_are_logged_as_they_are(text: str) -> None:
+    assert logs._Plain().format(logging.LogRecord("x", logging.INFO, "x.py", 1, text, None, None)) == text
+
+
+def test_heads_are_told_apart_by_who_has_signed_them() -> None:
+    renamed = FORGED.model_copy(update={"key": KEY.id})
+
+    assert heads.signed([HEAD, FORGED, renamed], [KEY.public]) == [HEAD]
+    assert heads.signed([HEAD, FORGED, renamed], [KEY.public, OTHER_KEY.public]) == [HEAD, FORGED]
+    assert heads.signed([HEAD, FORGED], ["", "no key"]) == []

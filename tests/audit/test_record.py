@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from audit.logbook import OPERATOR, START, act, edited, log, trail, whole, written
+from audit.logbook import OPERATOR, START, act, edited, log, whole, written
 from keywright import errors
 from keywright.audit import record
 from keywright.audit.record import Credential, Entry, KeyChange, Piece, Type, Version
 
 GOLDEN = pathlib.Path(__file__).parent / "records.jsonl"
-HEAD = trail()[0].head
+HEAD = log(1, [[written(1)]], closed=True).head
 
 
 def example(kind: Type) -> Entry:
@@ -90,6 +90,21 @@ def test_what_is_no_record_is_refused_in_our_own_words(line: bytes | str) -> Non
 def test_a_name_is_one_line_of_text(name: str) -> None:
     with pytest.raises(ValidationError):
         KeyChange(key=name)
+
+
+@pytest.mark.parametrize("version", ["", "1\n2", "\x1b[2J", "1" * 129])
+def test_a_version_is_one_line_of_text(version: str) -> None:
+    with pytest.raises(ValidationError):
+        Version(version=version)
+
+
+def test_a_log_may_say_which_one_of_its_trail_it_is() -> None:
+    opened = [log(1, [], generation=generation).lines()[0] for generation in (None, 0, 7)]
+
+    assert [record.parse(line).generation for line in opened] == [None, 0, 7]
+    assert [b"generation" in line for line in opened] == [False, True, True]
+    with pytest.raises(errors.Stalled):
+        record.parse(edited(opened[2], generation=-1))
 
 
 json_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

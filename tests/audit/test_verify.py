@@ -110,15 +110,90 @@ def test_the_newest_log_may_not_be_gone_though_older_ones_are_archived() -> None
     assert [(each.problem, each.log) for each in verdict.findings] == [(Problem.CUT, parts[2].name)]
 
 
-def test_logs_of_one_leader_are_archived_in_the_order_of_their_names() -> None:
-    parts, head = [], None
-    for number in range(5):
-        parts.append(log(1, [[written(number + 1)]], head, START + number * DAY, closed=True))
-        head = parts[-1].head
+def chained(*epochs: int, generations: bool = True, numbers: Sequence[int] = ()) -> list[Part]:
+    """Return logs of these terms, each behind the one before; their names are numbered by generation, or as said."""
+    parts: list[Part] = []
+    for number, epoch in enumerate(epochs):
+        name = f"{epoch:06d}-{numbers[number] if numbers else number:04d}-5f0c2a9b1d{number:02d}"
+        head = parts[-1].head if parts else None
+        generation = number if generations else None
+        at = START + number * DAY
+        parts.append(log(epoch, [[written(number + 1)]], head, at, closed=True, name=name, generation=generation))
+    return parts
+
+
+@pytest.mark.parametrize("left", range(1, 6))
+@pytest.mark.parametrize("generations", [True, False])
+@pytest.mark.parametrize(
+    ("epochs", "numbers"),
+    [
+        ((1, 1, 1, 1, 1, 1), ()),
+        # The Lease was made anew, and terms began anew with it.
+        ((3, 4, 5, 0, 1, 2), ()),
+        ((7, 7, 0, 0, 0, 1), (0, 1, 0, 1, 2, 0)),
+        # Leaders that took the same term again, each of whom counted from the beginning.
+        ((4, 4, 4, 4, 4, 4), (0, 1, 2, 0, 1, 0)),
+    ],
+)
+def test_an_archive_makes_no_false_alarm(
+    epochs: tuple[int, ...], numbers: Sequence[int], generations: bool, left: int
+) -> None:
+    parts = chained(*epochs, generations=generations, numbers=numbers)
     heads = [part.head for part in parts]
 
-    assert judged(whole(parts[3:]), heads).findings == ()
-    assert [each.log for each in judged(whole(parts[2:4]), heads).findings] == [parts[4].name]
+    verdict = judged(whole(parts[left:]), heads)
+
+    assert (verdict.findings, verdict.state) == ((), State.UNWITNESSED)
+    assert verdict.absent == tuple(sorted(part.name for part in parts[:left]))
+    assert over(whole(parts[left:]), whole(parts[:left]), witnesses=heads).state is State.WHOLE
+
+
+@pytest.mark.parametrize("epochs", [(1, 1, 1, 1, 1), (5, 6, 0, 0, 1)])
+def test_the_newest_log_is_missed_behind_an_archive_by_its_generation(epochs: tuple[int, ...]) -> None:
+    parts = chained(*epochs)
+    heads = [part.head for part in parts]
+
+    assert [(each.problem, each.log) for each in judged(whole(parts[2:4]), heads).findings] == [
+        (Problem.CUT, parts[4].name)
+    ]
+    assert [each.log for each in judged(whole([*parts[1:2], *parts[4:]]), heads).findings] == [parts[3].name]
+
+
+def test_what_nobody_can_tell_from_an_archived_log_needs_the_archive() -> None:
+    """Without generations: what is cut away behind an archive may have been archived, but for who has that."""
+    parts = chained(1, 1, 1, 1, generations=False)
+    heads = [part.head for part in parts]
+
+    verdict = judged(whole(parts[1:3]), heads)
+    assert (verdict.state, verdict.absent) == (State.UNWITNESSED, (parts[0].name, parts[3].name))
+    found = over(whole(parts[1:3]), whole(parts[:1]), witnesses=heads).findings
+    assert [(each.problem, each.log) for each in found] == [(Problem.CUT, parts[3].name)]
+    assert [each.log for each in judged(whole(parts[:3]), heads).findings] == [parts[3].name]
+
+
+def test_a_head_that_nobody_who_counts_has_signed_is_no_witness() -> None:
+    forged = OTHER_KEY.sign(LONG.name, 3, b"x" * 32), OTHER_KEY.sign("000009-0009-5f0c2a9b1d3e", 7, b"x" * 32)
+    unsigned = LONG.head.model_copy(update={"root": "0" * 64}), LONG.head.model_copy(update={"size": 5})
+
+    verdict = judged(LONG.lines(), [*forged, *unsigned, LONG.head])
+    assert (verdict.state, verdict.heads, verdict.foreign) == (State.WHOLE, 1, 4)
+    assert judged(LONG.lines(), [*forged, *unsigned]).state is State.UNWITNESSED
+    # One that looks like another one takes nothing from that.
+    displaced = LONG.head.model_copy(update={"signature": forged[0].signature})
+    assert judged(LONG.lines(), [LONG.head, displaced]).state is State.WHOLE
+    # What is printed beside them, or pinned, counts, and what is pinned counts alone.
+    assert judged(LONG.lines(), forged, told=[OTHER_KEY.public]).state is State.TAMPERED
+    assert judged(LONG.lines(), [LONG.head, *forged], [KEY.public], [OTHER_KEY.public]).foreign == 2
+
+
+@pytest.mark.parametrize("pinned", [(), (KEY.public,)])
+def test_a_trail_that_was_signed_anew_differs_from_the_heads_that_were_printed(pinned: Sequence[str]) -> None:
+    anew = log(7, [[written(1), written(9)], [written(3), written(4), written(5)]], key=OTHER_KEY)
+
+    (finding,) = judged(anew.lines(), [LONG.head], pinned, [KEY.public]).findings[:1]
+    assert (anew.name, finding.problem) == (LONG.name, Problem.WITNESS_DIFFERS)
+    alone = judged(anew.lines(), (), pinned, [KEY.public]).findings
+    assert [each.problem for each in alone] == [Problem.KEY_UNKNOWN]
 
 
 def test_several_places_may_hold_the_same_records_in_any_order() -> None:

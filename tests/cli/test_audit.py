@@ -107,6 +107,10 @@ def test_an_auditor_reads_and_verifies_what_was_done(auditor: Auditor) -> None:
     assert auditor("verify").code == 2
     assert "Without a witness" in auditor("verify").out
     assert auditor.verify("--public-key=" + "0" * 64).code == 1
+    place = auditor.world.folder / "stranger.kubeconfig"
+    auditor.kubeconfig = auditor.world.plane.kubeconfig_for(auditor.world.system, "stranger", place)
+    said = auditor.verify()
+    assert (said.code, "no right to list auditsegments" in said.err) == (7, True), said.everything
 
 
 def test_segments_that_are_edited_deleted_or_swapped_are_found(auditor: Auditor) -> None:
@@ -196,6 +200,8 @@ def test_only_an_archivist_moves_old_logs_into_a_file(auditor: Auditor, tmp_path
     said = auditor.verify()
     assert said.code == 2
     assert f"It begins after log {parts[1].name}, which was archived or taken away." in said.out
+    assert f"A witness has seen what is not here: log {parts[0].name}, log {parts[1].name}." in said.out
+    assert "What is here is whole, and a witness has seen it to its end." in said.out
     assert auditor.verify("--cluster", str(archive)).code == 0
     said = auditor("archive", f"--to={tmp_path}/none", "--yes")
     assert (said.code, said.out[:29]) == (0, "There is nothing to archive: ")

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from audit.logbook import KEY, OPERATOR, OTHER_KEY, START, edited, log, trail, whole, written
+from audit.logbook import DAY, KEY, OPERATOR, OTHER_KEY, START, act, edited, judged, log, trail, whole, written
 from cli.terminal import keywright
 from keywright.audit import heads, lines
 from keywright.audit.record import Entry, Type, Who
 from keywright.audit.verify import Problem, Verifier
-from keywright.cli import _audit_rows, _audit_sources
+from keywright.cli import _audit_archive, _audit_rows, _audit_sources
 from keywright.errors import Stalled
 
 PARTS = trail()
@@ -83,10 +83,7 @@ def test_exit_codes_tell_whole_tampered_and_without_a_witness(tmp_path: pathlib.
     assert keywright("audit", "verify", good, seen).code == 0
     assert keywright("audit", "verify", "-", seen, stdin=pathlib.Path(good).read_text()).code == 0
     assert keywright("audit", "verify", bad).code == 1
-    assert keywright("audit", "verify", str(tmp_path)).code == 1
     assert keywright("audit", "verify", good).code == 2
-    said = keywright("audit", "verify", good, f"--heads={good}")
-    assert (said.code, f"{good} has no line keywright-audit-head in it" in said.err) == (1, True)
 
     (tmp_path / "key").write_text(heads.printed_key(OTHER_KEY.public))
     said = keywright("audit", "verify", good, f"--public-key={tmp_path}/key")
@@ -97,9 +94,83 @@ def test_exit_codes_tell_whole_tampered_and_without_a_witness(tmp_path: pathlib.
         in keywright("audit", "log", "--local", KEYWRIGHT_AUDIT_FOLDER=str(folder)).err
     )
     folder.mkdir(parents=True)
-    file(folder, LINES, "laptop.jsonl")
+    file(folder, LINES, "000001.jsonl")
     said = keywright("audit", "log", "--local", "--limit=1", "-o", "wide", KEYWRIGHT_AUDIT_FOLDER=str(folder))
     assert (said.code, said.out.count("\n"), f"{PARTS[2].name}/3" in said.out) == (0, 2, True)
+
+
+def test_what_cannot_be_read_is_not_called_tampered_with(tmp_path: pathlib.Path) -> None:
+    good, text, empty = file(tmp_path, LINES), file(tmp_path, [b"x", b"{}"], "text"), file(tmp_path, [], "empty")
+    nobody = tmp_path / "kubeconfig"
+    nobody.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
+        "users: [{name: a, user: {}}]\nclusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}]\n"
+    )
+    for arguments, why in (
+        ((str(tmp_path),), "Is a directory"),
+        ((f"{tmp_path}/none",), "No such file or directory"),
+        ((empty,), "is empty"),
+        ((text,), f"{text} is no audit trail: no line is a record or a head"),
+        ((good, f"--heads={tmp_path}/none"), "No such file or directory"),
+        ((good, f"--heads={text}"), f"{text} has no line keywright-audit-head in it"),
+        ((good, f"--public-key={text}"), "holds no public key"),
+        ((f"--kubeconfig={nobody}",), "does not answer"),
+    ):
+        said = keywright("audit", "verify", *arguments)
+        assert (said.code, said.out, why in said.err) == (7, "", True), said.everything
+    said = keywright("audit", "verify", "--local", KEYWRIGHT_AUDIT_FOLDER=f"{tmp_path}/none")
+    assert (said.code, "nothing was recorded on this workstation yet" in said.err) == (7, True)
+    # A trail of which nothing is left, though a witness has seen some, was tampered with.
+    witness = tmp_path / "operator.log"
+    witness.write_text(f"{heads.printed_key(KEY.public)}\n{heads.printed(PARTS[0].head)}\n")
+    assert keywright("audit", "verify", text, f"--heads={witness}").code == 1
+
+
+def test_heads_that_anybody_could_have_written_do_not_count(tmp_path: pathlib.Path) -> None:
+    good, witness = file(tmp_path, LINES), tmp_path / "operator.log"
+    forged = heads.printed(OTHER_KEY.sign(PARTS[2].name, 4, b"x" * 32))
+    witness.write_text(f"2026-05-04 09:00:00,123 INFO    keywright.sync: {forged}\n{forged}\n")
+
+    said = keywright("audit", "verify", good, f"--heads={witness}")
+    assert (said.code, "1 lines look like heads and do not count" in said.out) == (2, True)
+    assert "Without a witness" in said.out
+    with witness.open("a") as more:
+        more.write("".join(f"{heads.printed(part.head)}\n" for part in PARTS))
+    said = keywright("audit", "verify", good, f"--heads={witness}", "-o", "json")
+    assert (said.code, said.json["heads"]) == (0, {"counted": 3, "foreign": 1})
+
+    proof = tmp_path / "proof.json"
+    proof.write_text(keywright("audit", "prove", f"{PARTS[2].name}/3", f"--file={good}").out)
+    assert keywright("audit", "verify", str(proof), f"--heads={witness}").code == 0
+
+
+def test_open_acts_do_not_hide_that_there_was_no_witness(tmp_path: pathlib.Path) -> None:
+    part = log(1, [[act(Type.ACTION_INTENT, "a")]])
+    path, witness = file(tmp_path, part.lines()), tmp_path / "operator.log"
+    witness.write_text(heads.printed(part.head))
+
+    said = keywright("audit", "verify", path)
+    assert (said.code, "as far as it can be told without a witness, with acts" in said.out) == (3, True)
+    assert "Without a witness, nobody can tell" in said.out
+    said = keywright("audit", "verify", path, f"--heads={witness}")
+    assert (said.code, "Whole, with acts of which" in said.out) == (3, True)
+
+
+def test_what_an_archive_leaves_hangs_together() -> None:
+    """Of two leaders at a time, both may follow the same log; what one of them wrote must not stay alone."""
+    first = log(1, [[written(1)]], name="000001-0000-5f0c2a9b1d3e", generation=0)
+    dead = log(1, [[written(2)]], first.head, START + 2 * DAY, name="000001-0001-5f0c2a9b1d3e", generation=1)
+    alive = log(2, [[written(3)]], first.head, START + DAY, name="000002-0001-5f0c2a9b1d3e", generation=1)
+    newest = log(2, [[written(4)]], alive.head, START + 3 * DAY, name="000002-0002-5f0c2a9b1d3e", generation=2)
+    parts = [first, dead, alive, newest]
+    verdict = judged(whole(parts))
+    ends = sorted(each.last for each in verdict.logs)
+
+    for before, count in ((ends[0], 0), (ends[1], 1), (ends[2], 1), ("9", 3)):
+        gone = _audit_archive._old(verdict, newest.name, before)
+        assert (len(gone), verdict.findings) == (count, ())
+        left = judged(whole(part for part in parts if part.name not in gone), [part.head for part in parts])
+        assert left.findings == ()
 
 
 def test_logs_that_do_not_follow_each_other_are_no_export(tmp_path: pathlib.Path) -> None:

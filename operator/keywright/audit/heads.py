@@ -34,6 +34,10 @@ _HEAD_JSON = re.compile(
     r'"root":"(?P<root>[0-9a-f]{64})","signature":"(?P<signature>[A-Za-z0-9+/]{86}==)","size":(?P<size>[0-9]{1,15})\}\}'
 )
 _KEY_LINE = re.compile(rf"{KEY} (?P<id>[0-9a-f]{{16}}) (?P<public>[0-9a-f]{{64}})")
+#: How one of the operator's own log records begins, and the last line of a trace: what is behind it may be anybody's.
+_OWN_RECORD = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} [A-Z]+ +\S+: |  [A-Z]\w*: ")
+#: What each record of a trail has, also where a log pipeline has wrapped it up: names in it are anybody's too.
+_OF_A_RECORD = re.compile(r'\\*"prev\\*":\\*"[0-9a-f]{64}\\*"')
 
 Head = HeadPart
 
@@ -99,15 +103,32 @@ def printed_key(public: str) -> str:
 
 
 def found_in(lines: Iterable[str]) -> Iterator[Head]:
-    """Yield the heads in a text: what a cluster keeps of the operator's output, or lines of a file or an export."""
+    """Yield the heads in a text: what a cluster keeps of the operator's output, or lines of a file or an export.
+
+    Nobody has looked yet who signed them: see ``signed``.
+    """
     for line in lines:
         for match in (*_HEAD_LINE.finditer(line), *_HEAD_JSON.finditer(line)):
-            yield Head(size=int(match["size"]), **{name: match[name] for name in ("log", "root", "key", "signature")})
+            if _is_printed(match):
+                fields = {name: match[name] for name in ("log", "root", "key", "signature")}
+                yield Head(size=int(match["size"]), **fields)
 
 
 def keys_in(lines: Iterable[str]) -> Iterator[str]:
     """Yield the public keys in a text."""
     for line in lines:
         for match in _KEY_LINE.finditer(line):
-            if key_id(match["public"]) == match["id"]:
+            if key_id(match["public"]) == match["id"] and _is_printed(match):
                 yield match["public"]
+
+
+def signed(found: Iterable[Head], publics: Iterable[str]) -> list[Head]:
+    """Return the heads that one of these public keys (hex) has signed: anybody can write what looks like one."""
+    named = {key_id(public): public for public in publics}
+    return [each for each in found if each.key in named and is_signed(each, named[each.key])]
+
+
+def _is_printed(match: re.Match[str]) -> bool:
+    """Whether something stands in a line of its own, at most behind what a log pipeline puts before each line."""
+    line = match.string
+    return not _OWN_RECORD.search(line, 0, match.start()) and not _OF_A_RECORD.search(line)

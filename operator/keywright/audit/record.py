@@ -149,7 +149,9 @@ class Version(Part):
         fingerprint: keyed, with the id of its key in front; of one entry of one object.
     """
 
-    version: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=128)] | None = None
+    version: (
+        Annotated[str, pydantic.StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)] | None
+    ) = None
     fingerprint: Fingerprint | None = None
 
 
@@ -217,6 +219,7 @@ class Entry(Part):
         count: how many, where something is told once for many.
         since: when the first of these was.
         previous: the log before.
+        generation: how many logs of the trail are before this one, each the one before of the next.
         public_key: of what signs this log's heads (Ed25519, hex).
     """
 
@@ -233,6 +236,7 @@ class Entry(Part):
     count: Number | None = None
     since: Time | None = None
     previous: HeadPart | None = None
+    generation: Number | None = None
     public_key: Hash | None = None
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from . import heads
 from .heads import Head
 from .merkle import Tree
 from .record import NOTHING
@@ -22,8 +23,8 @@ Row = dict[str, Any]
 MAX_FINDINGS = 100
 #: Bytes of a leaf's hash.
 _HASH = 32
-#: How logs of a cluster are called: by the leader's term, and which of it they are.
-_OF_A_CLUSTER = re.compile(r"(?P<epoch>[0-9]{6,})-[0-9]{4,}-[0-9a-f]{12}")
+#: How logs of a cluster are called: by the leader's term, and a number that is no larger than their generation.
+_OF_A_CLUSTER = re.compile(r"[0-9]{6,}-(?P<number>[0-9]{4,15})-[0-9a-f]{12}")
 
 
 class Problem(enum.StrEnum):
@@ -86,6 +87,7 @@ class Log:
     Attributes:
         public: of what signs its heads (hex).
         previous: head of the log before, as its first record names it.
+        generation: how many are before it, as that says; None where it does not.
         size: how many records are known, of which those before ``sealed`` have a head behind them.
         covered: how many of them a witness vouches for.
         head: the newest head that fits.
@@ -100,6 +102,7 @@ class Log:
     name: str
     public: str = ""
     previous: Head | None = None
+    generation: int | None = None
     size: int = 0
     sealed: int = 0
     covered: int = 0
@@ -156,6 +159,9 @@ class Verdict:
         begins_after: the log that the oldest one names, where that is not here: archived, or taken away.
         unwitnessed: logs of which no witness has seen anything.
         newer: how many records of the others are newer than what a witness has seen.
+        heads: how many heads of witnesses counted.
+        foreign: how many did not, because no key of the trail, and none that is trusted or told of, has signed them.
+        absent: logs that a witness has seen, and that are not here: archived, or taken away, nobody can tell.
     """
 
     state: State
@@ -167,6 +173,9 @@ class Verdict:
     begins_after: Head | None
     unwitnessed: tuple[str, ...]
     newer: int
+    heads: int
+    foreign: int
+    absent: tuple[str, ...]
 
 
 class Judgement:
@@ -180,8 +189,10 @@ class Judgement:
         self._logs = logs
         self.findings: list[Finding] = []
         self.begins_after: Head | None = None
+        self.heads, self.foreign = 0, 0
+        self.absent: list[str] = []
 
-    def judge(self, witnesses: Iterable[Head], pinned: frozenset[str], told: frozenset[str]) -> None:
+    def judge(self, witnesses: Sequence[Head], pinned: frozenset[str], told: frozenset[str]) -> None:
         """Find what is wrong.
 
         Args:
@@ -193,7 +204,9 @@ class Judgement:
             if not log.broken and log.sealed < log.size:
                 self._find(Finding(Problem.UNSEALED, log.name, log.sealed, log.size - 1))
         self._links()
-        self._witnesses(witnesses)
+        seen = heads.signed(witnesses, pinned or told | {log.public for log in self._logs.values()})
+        self.heads, self.foreign = len(seen), len(witnesses) - len(seen)
+        self._witnesses(seen)
         self._cover()
         for log in self._logs.values():
             trusted = log.public in pinned if pinned else not told or log.covered or log.public in told
@@ -241,20 +254,30 @@ class Judgement:
         for head in sorted(witnesses, key=lambda each: (each.log, each.size)):
             log = self._logs.get(head.log)
             if log is None:
-                if head.size and not self._is_archived(head.log):
-                    self._find_once(Finding(Problem.CUT, head.log, 0))
+                if head.size:
+                    self._missed(head.log)
             elif self._compare(head, Problem.WITNESS_DIFFERS):
                 log.covered = head.size
 
-    def _is_archived(self, name: str) -> bool:
-        """Whether a log that is not here may be older than the oldest one: then it shows nothing that it is not here.
+    def _missed(self, name: str) -> None:
+        """Note that a log is not here that a witness has seen."""
+        if not self._may_be_archived(name):
+            self._find_once(Finding(Problem.CUT, name, 0))
+        elif name not in self.absent:
+            self.absent.append(name)
 
-        Among logs of one leader, names tell which is older, because they are numbered.
+    def _may_be_archived(self, name: str) -> bool:
+        """Whether a log that is not here may have been archived: then it shows nothing that it is not here.
+
+        Terms begin anew with a Lease that is made anew, so names alone are in no order. But archives leave the newest
+        generation, and no log has a larger number in its name than its generation.
         """
         if self.begins_after is None:
             return False
-        newest = max(map(_epoch, self._logs), default=-1)
-        return _epoch(name) < newest or name <= self.begins_after.log
+        there = [log.generation for log in self._logs.values() if _OF_A_CLUSTER.fullmatch(log.name)]
+        known = [each for each in there if each is not None]
+        found = _OF_A_CLUSTER.fullmatch(name)
+        return not found or not known or len(known) < len(there) or int(found["number"]) <= max(known)
 
     def _compare(self, head: Head, problem: Problem) -> bool:
         """Hold a head that stands elsewhere against the log that it is about."""
@@ -283,11 +306,6 @@ class Judgement:
     def _find_once(self, finding: Finding) -> None:
         if all(each.log != finding.log for each in self.findings):
             self._find(finding)
-
-
-def _epoch(name: str) -> int:
-    found = _OF_A_CLUSTER.fullmatch(name)
-    return int(found["epoch"]) if found else -1
 
 
 def unwitnessed(logs: Iterable[Log]) -> Iterator[str]:

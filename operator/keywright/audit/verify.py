@@ -33,7 +33,8 @@ class Verifier:
     """Judges a trail, line by line.
 
     Args:
-        witnesses: heads that were kept elsewhere.
+        witnesses: heads that were kept elsewhere; one counts if a key has signed it that is trusted, or, where none is
+            named, one that is told of or that a log of the trail names.
         trusted: the public keys (hex) that logs may be signed with; empty: whichever they name.
         told: public keys that a witness tells of: what no witness has seen must be signed with one of them, if any.
     """
@@ -42,7 +43,7 @@ class Verifier:
         self, witnesses: Iterable[Head] = (), trusted: Collection[str] = (), told: Collection[str] = ()
     ) -> None:
         # A head is printed every minute, also where nothing has happened.
-        self._witnesses = {(each.log, each.size, each.root): each for each in witnesses}.values()
+        self._witnesses = tuple(dict.fromkeys(witnesses))
         self._trusted, self._told = frozenset(trusted), frozenset(told)
         self._logs: dict[str, Log] = {}
         self._findings: list[Finding] = []
@@ -115,8 +116,20 @@ class Verifier:
         whole = bool(logs) and not unseen and judgement.begins_after is None
         state = State.TAMPERED if findings else State.OPEN if acts else State.WHOLE if whole else State.UNWITNESSED
         newer = sum(each.size - each.covered for each in logs if each.covered)
-        begins_after = judgement.begins_after
-        return Verdict(state, findings, logs, self._records, self._lost, acts, begins_after, unseen, newer)
+        return Verdict(
+            state,
+            findings,
+            logs,
+            self._records,
+            self._lost,
+            acts,
+            judgement.begins_after,
+            unseen,
+            newer,
+            judgement.heads,
+            judgement.foreign,
+            tuple(judgement.absent),
+        )
 
     # Records.
 
@@ -176,6 +189,8 @@ class Verifier:
     def _opening(self, log: Log, row: Row) -> None:
         log.first, log.public = row["time"], str(row.get("publicKey") or "")
         log.previous = _head_in(row)
+        generation = row.get("generation")
+        log.generation = generation if type(generation) is int else None
         if row["type"] != Type.LOG_OPENED or not log.public:
             self._find(Problem.NOT_OPENED, log, 0)
 

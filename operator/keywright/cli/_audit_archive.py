@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -90,13 +90,26 @@ async def _written(sources: Sources, api: Cluster, path: str, before: float | No
     return True
 
 
-def _old(verdict: Verdict, newest: str, before: str) -> Iterator[str]:
-    """Yield the names of the logs that may go: the oldest ones, as far as others follow them."""
-    followed = {each.previous.log for each in verdict.logs if each.previous}
-    for log in verdict.logs:
-        if log.name == newest or log.name not in followed or log.last >= before:
-            return
-        yield log.name
+def _old(verdict: Verdict, newest: str, before: str) -> tuple[str, ...]:
+    """Return the names of the logs that may go: the oldest ones, as far as what stays hangs together without them."""
+    logs, count = verdict.logs, 0
+    for number, log in enumerate(logs[:-1], 1):
+        if log.name == newest or log.last >= before:
+            break
+        if _hangs_together(logs[:number], logs[number:]):
+            count = number
+    return tuple(log.name for log in logs[:count])
+
+
+def _hangs_together(gone: Sequence[Log], rest: Sequence[Log]) -> bool:
+    """Whether all that stays follows one log that goes; of two leaders at a time, one may have followed another one.
+
+    What stays has the newest generation: by that, a log that is missing is told from one that was archived.
+    """
+    names = {log.name for log in rest}
+    before = {log.previous.log if log.previous else "" for log in rest} - names
+    highest = [max(log.generation or 0 for log in part) for part in (gone, rest)]
+    return len(before) == 1 and before <= {log.name for log in gone} and highest[0] <= highest[1]
 
 
 def _whole(verdict: Verdict) -> Verdict:

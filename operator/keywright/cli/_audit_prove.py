@@ -111,11 +111,12 @@ def check(found: Proof, witness: Witness, output: str) -> Exit:
     Raises:
         errors.Stalled: it proves nothing, or witnesses say otherwise.
     """
-    from ..audit import proof
+    from ..audit import heads, proof
 
     record = proof.check(found)
     head = found.head
-    seen = [each for each in witness.heads if (each.log, each.size) == (head.log, head.size)]
+    alike = [each for each in witness.heads if (each.log, each.size) == (head.log, head.size)]
+    seen = heads.signed(alike, witness.pinned or witness.keys | {found.public_key})
     if any(each.root != head.root for each in seen):
         raise errors.Stalled(Reason.AUDIT_TAMPERED, "the proof leads to another head than the witness has seen")
     if witness.pinned and found.public_key not in witness.pinned:

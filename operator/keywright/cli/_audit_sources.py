@@ -107,8 +107,13 @@ def reads(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _local_files() -> tuple[str, ...]:
+    from ..audit import local
+
     folder = settings.audit_folder()
-    found = tuple(str(each) for each in sorted(folder.glob("*.jsonl")))
+    try:
+        found = tuple(map(str, local.files(folder)))
+    except OSError as refused:
+        raise unreadable(str(folder), refused) from None
     if not found:
         raise errors.Stalled(Reason.NOT_FOUND, f"nothing was recorded on this workstation yet: {folder} has no *.jsonl")
     return found
@@ -163,7 +168,7 @@ def batches(file: IO[bytes], name: str) -> Iterator[list[bytes]]:
     except OSError as refused:
         raise unreadable(name, refused) from None
     if not number:
-        raise errors.Stalled(Reason.AUDIT_TAMPERED, f"{name} is empty: it has no line 1")
+        raise errors.Stalled(Reason.NOT_FOUND, f"{name} is empty: it has no line 1")
     yield batch
 
 

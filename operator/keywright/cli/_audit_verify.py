@@ -6,8 +6,10 @@ Does not belong here: how that is found out (``audit/verify.py``), proofs of sin
 from __future__ import annotations
 
 import dataclasses
+import functools
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +44,26 @@ class Witness:
     pinned: frozenset[str]
 
 
+def _told_apart(function: Callable[..., None]) -> Callable[..., None]:
+    """Let a failure to read end with another code than what was tampered with."""
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        from . import _fail
+
+        try:
+            function(**given)
+        except errors.Error as error:
+            if error.reason is Reason.AUDIT_TAMPERED:
+                raise
+            _fail(f"{error.message}." + (f"\n{error.hint}." if error.hint else ""), Exit.UNREADABLE)
+        except OSError as refused:
+            said = os.strerror(refused.errno or 0)
+            _fail(f"this machine refuses what is needed: {said}.", Exit.UNREADABLE)
+
+    return command
+
+
 @click.command("verify")
 @click.argument("files", metavar="[FILE]...", type=_types.INPUT, nargs=-1)
 @click.option(
@@ -49,6 +71,7 @@ class Witness:
 )
 @click.option("--public-key", "keys", multiple=True, metavar="HEX|FILE", help="The only key to trust; several: those.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
+@_told_apart
 @reads
 def command(sources: Sources, heads: tuple[str, ...], keys: tuple[str, ...], output: str) -> None:
     """Verify that no record of the audit trail was edited, taken away, added or moved.
@@ -57,11 +80,12 @@ def command(sources: Sources, heads: tuple[str, ...], keys: tuple[str, ...], out
     asked, unless --cluster says so. A file of `audit prove` is checked as a proof.
 
     That the end was cut off, or that all was made anew with the operator's own key, shows only against a witness: give
-    the heads that the operator prints, as your log pipeline has kept them.
+    the heads that the operator prints, as your log pipeline has kept them, with the lines that tell its keys. A head
+    counts if it is signed with a --public-key, or without any, with a key of the trail or one that is printed there.
 
-    Exit code: 0 if the trail is whole and a witness has seen it; 1 if it was tampered with, with log and record, or
-    could not be read; 2 if it is whole as far as that can be told without a witness; 3 if it is whole, with acts of
-    which the outcome is not recorded.
+    Exit code: 0 if the trail is whole and a witness has seen each log, if not the newest records; 1 if it was tampered
+    with, with log and record; 2 if it is whole as far as that can be told without a witness; 3 if it is whole, with
+    acts of which the outcome is not recorded, witness or not; 7 if it, or a witness, could not be read.
     """
     from ..audit.verify import Verifier
 
@@ -73,15 +97,30 @@ def command(sources: Sources, heads: tuple[str, ...], keys: tuple[str, ...], out
         verifier = Verifier(witness.heads, witness.pinned, witness.keys)
         await sources.judged(api, verifier)
         verdict = verifier.verdict()
+        if api is None:
+            _is_trail(verdict, sources.files)
         if output == "table":
             page = _output.Page()
-            for line in told(verdict, bool(witness.heads)):
+            for line in told(verdict):
                 page.line(line)
         else:
             _output.structured(output, _data(verdict))
         return exit_of(verdict)
 
     sources.run(work)
+
+
+def _is_trail(verdict: Verdict, files: tuple[str, ...]) -> None:
+    """See that there is a trail in files at all.
+
+    Raises:
+        errors.Stalled: no line of them is anything of one, and no witness has seen any.
+    """
+    from ..audit.verify import Problem
+
+    if not verdict.logs and verdict.findings and {each.problem for each in verdict.findings} == {Problem.UNREADABLE}:
+        hint = "A trail is an export, an archive, or a workstation's file"
+        raise errors.Stalled(Reason.NOT_FOUND, f"{files[0]} is no audit trail: no line is a record or a head", hint)
 
 
 def exit_of(verdict: Verdict) -> Exit:
@@ -102,16 +141,16 @@ def _witness(texts: tuple[str, ...], keys: tuple[str, ...]) -> Witness:
     Raises:
         errors.Stalled: one cannot be read, or holds neither.
     """
-    found: dict[tuple[str, int, str], Head] = {}
+    found: dict[Head, None] = {}
     told: set[str] = set()
     for name in texts:
         heads, named = _picked(name)
         if not heads and not named:
             hint = "Give what the operator prints: kubectl logs, or what your log pipeline has kept of it"
             raise errors.Stalled(Reason.NOT_FOUND, f"{name} has no line keywright-audit-head in it", hint)
-        found |= {(each.log, each.size, each.root): each for each in heads}
+        found |= dict.fromkeys(heads)
         told |= named
-    return Witness(tuple(found.values()), frozenset(told), frozenset(map(_key, keys)))
+    return Witness(tuple(found), frozenset(told), frozenset(map(_key, keys)))
 
 
 def _picked(name: str) -> tuple[list[Head], set[str]]:
@@ -144,7 +183,7 @@ def _key(given: str) -> str:
     return keys.pop()
 
 
-def told(verdict: Verdict, witnessed: bool) -> Iterator[str]:
+def told(verdict: Verdict) -> Iterator[str]:
     """Yield what a verdict means, in sentences."""
     from ..audit.verify import State
 
@@ -159,28 +198,47 @@ def told(verdict: Verdict, witnessed: bool) -> Iterator[str]:
     if verdict.state is State.TAMPERED:
         yield "TAMPERED WITH:"
         yield from (f"  {each}" for each in verdict.findings)
+        yield from _foreign(verdict)
         return
     if verdict.open:
-        yield "Whole, with acts of which the outcome is not recorded:"
+        unseen = verdict.begins_after or verdict.unwitnessed
+        far = ", as far as it can be told without a witness" if unseen else ""
+        yield f"Whole{far}, with acts of which the outcome is not recorded:"
         yield from (f"  {'  '.join(_audit_rows.cells(each, wide=True)[:-2])}" for each in verdict.open)
-    yield from _seen(verdict, witnessed)
+    yield from _seen(verdict)
 
 
-def _seen(verdict: Verdict, witnessed: bool) -> Iterator[str]:
+def _seen(verdict: Verdict) -> Iterator[str]:
     """Yield what witnesses say."""
     if verdict.begins_after:
         yield f"It begins after log {verdict.begins_after.log}, which was archived or taken away."
+        if verdict.absent:
+            yield f"A witness has seen what is not here: {_named(verdict.absent)}."
+            yield "Whether that was archived or taken away, only the archive tells."
         yield "With the archive: keywright audit verify --cluster ARCHIVE"
-    if not witnessed:
+    yield from _foreign(verdict)
+    if not verdict.heads:
         yield "Nothing was edited, moved or taken out. Without a witness, nobody can tell whether the end was cut off,"
         yield "or all of it was made anew with the operator's own key."
         yield "Give the heads that the operator printed: keywright audit verify --heads FILE"
     elif verdict.unwitnessed:
-        yield f"No witness has seen: log {', log '.join(verdict.unwitnessed[:5])}{_more(len(verdict.unwitnessed) - 5)}."
-    elif verdict.newer:
-        yield f"Whole, and a witness has seen it, but for the newest {verdict.newer:,} records."
+        yield f"No witness has seen: {_named(verdict.unwitnessed)}."
     else:
-        yield "Whole, and a witness has seen it to its end."
+        begin = "What is here is whole" if verdict.begins_after else "Whole"
+        end = f", but for the newest {verdict.newer:,} records" if verdict.newer else " to its end"
+        yield f"{begin}, and a witness has seen it{end}."
+
+
+def _foreign(verdict: Verdict) -> Iterator[str]:
+    """Yield what is said of heads that do not count."""
+    if verdict.foreign:
+        yield f"{verdict.foreign:,} lines look like heads and do not count: they are signed with no key that you trust,"
+        yield "none of this trail's, and none that is printed beside them. If they are the operator's, all of the trail"
+        yield "may have been made anew: give its line keywright-audit-key too, or --public-key."
+
+
+def _named(logs: tuple[str, ...]) -> str:
+    return f"log {', log '.join(logs[:5])}{_more(len(logs) - 5)}"
 
 
 def _more(count: int) -> str:
@@ -209,4 +267,7 @@ def _data(verdict: Verdict) -> dict[str, Any]:
         ],
         "open": list(verdict.open),
         "beginsAfter": verdict.begins_after.log if verdict.begins_after else None,
+        "unwitnessed": list(verdict.unwitnessed),
+        "absent": list(verdict.absent),
+        "heads": {"counted": verdict.heads, "foreign": verdict.foreign},
     }

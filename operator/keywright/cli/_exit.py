@@ -20,7 +20,7 @@ class Exit(enum.IntEnum):
     witness."""
     NOT_READY = 3
     """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; a `report` needs a person; `audit
-    verify`: whole, with acts of which the outcome is not recorded."""
+    verify`: whole, with acts of which the outcome is not recorded, witness or not."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5
@@ -28,7 +28,8 @@ class Exit(enum.IntEnum):
     INVALID = 6
     """`check`: a credential's issuer does not accept it."""
     UNKNOWN = 7
-    """`check`: whether a credential is alive could not be found out."""
+    """`check`: whether a credential is alive could not be found out. `audit verify`: the trail, or a witness, could not
+    be read."""
     UNRECOGNISED = 8
     """`check --stdin`: nobody was asked, and by its form it is no credential that is known."""
     BUG = 70
@@ -40,3 +41,4 @@ class Exit(enum.IntEnum):
     TAMPERED = FAILED
     UNWITNESSED = USAGE
     OPEN_ACTS = NOT_READY
+    UNREADABLE = UNKNOWN
