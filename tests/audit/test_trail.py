@@ -303,6 +303,7 @@ async def test_the_next_leader_goes_on_behind_the_last_and_says_how_it_ended(des
     assert third.previous
     assert (second.previous.log, third.previous.log) == (first.name, second.name)
     assert (first.closed, second.closed, third.closed) == (True, False, True)
+    assert [row["generation"] for row in desk.rows("log.opened")] == [0, 1, 2]
     (recovered,) = desk.rows("log.recovered")
     assert (recovered["log"], recovered["count"]) == (third.name, 1)
     assert [each["id"] for each in desk.verdict().open] == ["a-2"]

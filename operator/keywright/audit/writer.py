@@ -72,6 +72,8 @@ class Writer:
         #: Bytes that all segments together may have.
         self.capacity = capacity
         self._longest, self._logs = longest, 0
+        #: Of the newest log; None where one before does not tell its own.
+        self._generation: int | None = 0
         self._chain: Chain | None = None
         self._previous: Head | None = None
         self._before, self._number, self._bytes, self._began = "", 0, 0, 0.0
@@ -124,7 +126,9 @@ class Writer:
                 batch, count = await self._write(chain, entries)
             except Foreign:
                 self._unsure = None
-                # Where nothing of it is there yet, what it was to follow is followed.
+                if not chain.size and self._previous and self._generation:
+                    # Nothing of it is there: what it was to follow is followed.
+                    self._generation -= 1
                 self._follow(chain.head() if chain.size else self._previous, "SegmentForeign")
             else:
                 seq = batch.first + len(batch.lines) - count
@@ -233,6 +237,7 @@ class Writer:
         if not closed or last.get("count"):
             self.open = await self._open_in(before, {each.log: each.previous for each in listed})
         self._open_now = {str(each["id"]) for each in self.open}
+        self._generation = await self._generation_of(before)
         chain = self._follow(head, code)
         if not closed:
             self._opening.append(self._own(Type.LOG_RECOVERED, "NotClosed", count=len(self.open)))
@@ -247,7 +252,10 @@ class Writer:
         self._previous, self._before = previous, previous.log if previous else ""
         self._number, self._bytes = 0, 0
         self._began = time.monotonic()
+        if previous and self._generation is not None:
+            self._generation += 1
         opened = {"previous": previous, "public_key": self._key.public, "count": len(self._open_now)}
+        opened["generation"] = self._generation
         self._opening = [self._own(Type.LOG_OPENED, code, **opened)]
         return self._chain
 
@@ -274,6 +282,13 @@ class Writer:
         with contextlib.suppress(pydantic.ValidationError):
             head = HeadPart.model_validate(spec.get("head"))
         return head, _row(str(spec.get("records", "")).rpartition("\n")[2].encode()) or {}
+
+    async def _generation_of(self, log: str) -> int | None:
+        """Return how many logs are before a log, as it says itself."""
+        found = await self._api.get(segment.SEGMENTS, self._namespace, segment.name(log, 0))
+        first = str(((found or {}).get("spec") or {}).get("records", "")).partition("\n")[0]
+        told = (_row(first.encode()) or {}).get("generation")
+        return told if type(told) is int and 0 <= told < 2**52 else None
 
     async def _open_in(self, log: str, before: Mapping[str, str]) -> list[Row]:
         """Return the intents that have no outcome in a log and in those before it.
