@@ -310,8 +310,9 @@ class Trail:
             self.print_head()
 
     def print_head(self) -> None:
-        """Print the head to stdout."""
+        """Print the head to stdout, and whose it is: any stretch of the output is a witness."""
         if self._writer and (head := self._writer.head):
+            _print(heads.printed_key(self._writer.public))
             _print(heads.printed(head))
 
     async def drain(self) -> None:

@@ -71,7 +71,7 @@ class Writer:
         self._who, self._epoch = who, epoch
         #: Bytes that all segments together may have.
         self.capacity = capacity
-        self._longest, self._logs = longest, 0
+        self._longest = longest
         #: Of the newest log; None where one before does not tell its own.
         self._generation: int | None = 0
         self._chain: Chain | None = None
@@ -245,15 +245,14 @@ class Writer:
 
     def _follow(self, previous: Head | None, code: str) -> Chain:
         """Begin a log behind another one."""
-        # So that the names of logs are in their order.
-        log = f"{self._epoch:06d}-{self._logs:04d}-{os.urandom(6).hex()}"
-        self._logs += 1
+        if previous and self._generation is not None:
+            self._generation += 1
+        # In a head, the name tells how many logs must be there.
+        log = f"{self._epoch:06d}-{self._generation or 0:04d}-{os.urandom(6).hex()}"
         self._chain = Chain(log, self._epoch, self._key)
         self._previous, self._before = previous, previous.log if previous else ""
         self._number, self._bytes = 0, 0
         self._began = time.monotonic()
-        if previous and self._generation is not None:
-            self._generation += 1
         opened = {"previous": previous, "public_key": self._key.public, "count": len(self._open_now)}
         opened["generation"] = self._generation
         self._opening = [self._own(Type.LOG_OPENED, code, **opened)]
