@@ -191,7 +191,10 @@ def _tells(node: ast.AST, name: str) -> bool:
             or function.attr in ("format", "format_exception", "format_exc", "print_exc", "print_exception", "echo")
         )
         return (makes or logs) and any(_mentions(each, name) for each in node.args)
-    return isinstance(node, ast.Attribute) and node.attr in ("args", "doc", "object") and _mentions(node.value, name)
+    if isinstance(node, ast.Assign):
+        return isinstance(node.value, ast.Name) and node.value.id == name
+    texts = ("args", "doc", "object", "strerror", "msg", "reason", "filename")
+    return isinstance(node, ast.Attribute) and node.attr in texts and _mentions(node.value, name)
 
 
 def _mentions(value: ast.expr, name: str) -> bool:
@@ -208,8 +211,14 @@ def _mentions(value: ast.expr, name: str) -> bool:
 
 
 def hashes(tree: ast.AST) -> list[tuple[int, str]]:
-    """Return where something is hashed without a key, and by what."""
-    found = []
+    """Return where something is hashed without a key, and by what; also where what hashes gets another name."""
+    found = [
+        (each.lineno, f"import {name.name} as {name.asname}")
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Import)
+        for name in each.names
+        if name.asname and name.name in ("hashlib", "zlib", "binascii")
+    ]
     for each in ast.walk(tree):
         if isinstance(each, ast.Call):
             function = each.func

@@ -121,6 +121,11 @@ def test_values_are_revealed_in_few_places_only() -> None:
     assert {name: len(lines) for name, lines in _found(revealing.reveals).items()} == MAY_REVEAL
 
 
+def test_the_page_says_in_how_many_modules() -> None:
+    page = (PACKAGE.parents[1] / "docs" / "what-is-never-shown.md").read_text()
+    assert f"in {len(MAY_REVEAL)} modules, each with the number of its places" in page
+
+
 def test_what_is_revealed_is_forgotten_within_five_lines() -> None:
     assert _found(revealing.lingering) == {}
 
@@ -267,6 +272,10 @@ TOLD = """
         log.info("it failed: %s", error)  # here
         say(error.args)  # here
         click.echo(error)  # here
+        say(error.strerror)  # here
+        say(error.msg)  # here
+        said = error  # here
+        kind = type(error)
         log.info("it failed: %s", type(error).__name__)
         log.info("it failed", exc_info=error)
         say(f"it failed at {errors.place_of(error)} with {error.errno}")
@@ -279,6 +288,7 @@ TOLD = """
 """
 HASHES = """
     import hashlib
+    import hashlib as h  # here
     from hashlib import sha256  # here
     hashlib.sha256(value)  # here
     hashlib.new("md5", value)  # here
