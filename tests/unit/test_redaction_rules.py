@@ -130,6 +130,10 @@ def test_what_is_revealed_is_forgotten_within_five_lines() -> None:
     assert _found(revealing.lingering) == {}
 
 
+def test_no_object_keeps_what_is_revealed_but_a_parsed_map() -> None:
+    assert {name: len(lines) for name, lines in _found(revealing.kept).items()} == {"decide/render.py": 1}
+
+
 def test_above_stores_and_issuers_no_signature_carries_a_value_as_text() -> None:
     above = (name for name in TREES if name.startswith(_ROOMS) or name in _SINGLE)
     found = {name: {each for _, each in revealing.bare(TREES[name])} for name in above}
@@ -203,6 +207,16 @@ LINGERING = """
         )
         return lambda: found
 
+    def part_by_part(value):
+        for part in value.reveal().split():  # here
+            a = (
+                1,
+                2,
+                3,
+                4,
+            )
+            use(part)
+
     def asked_only(value):
         known = value.reveal().startswith(b"x")
         a = (
@@ -223,6 +237,15 @@ LINGERING = """
         )
         raw = value.reveal()
         use(raw)
+"""
+KEPT = """
+    class Held:
+        def __init__(self, value):
+            self.raw = value.reveal()  # here
+            self.copy = bytes(value.reveal())  # here
+            self.map: dict = json.loads(value.reveal())  # here
+            self.value = value
+            self.sent = send(value.reveal())
 """
 BARE = """
     def send(token: str): ...  # here
@@ -311,12 +334,13 @@ REVEALS = """
     [
         (revealing.reveals, REVEALS),
         (revealing.lingering, LINGERING),
+        (revealing.kept, KEPT),
         (lambda tree: [line for line, _ in revealing.bare(tree)], BARE),
         (revealing.chained, CHAINED),
         (lambda tree: revealing.told(tree, OURS), TOLD),
         (lambda tree: [line for line, _ in revealing.hashes(tree)], HASHES),
     ],
-    ids=["reveals", "lingering", "bare", "chained", "told", "hashes"],
+    ids=["reveals", "lingering", "kept", "bare", "chained", "told", "hashes"],
 )
 def test_each_check_finds_what_breaks_its_rule_and_nothing_else(
     check: Callable[[ast.AST], list[int]], text: str
