@@ -44,6 +44,27 @@ def lingering(tree: ast.AST) -> list[int]:
     return sorted(set(found))
 
 
+def kept(tree: ast.AST) -> list[int]:
+    """Return where what is revealed, or what a call makes of it, becomes an attribute: it stays as long as that."""
+    found = []
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Assign | ast.AnnAssign) and each.value:
+            targets = each.targets if isinstance(each, ast.Assign) else [each.target]
+            calls = (call for call in ast.walk(each.value) if isinstance(call, ast.Call))
+            made = any(_is_revealed(part, set()) for call in calls for part in call.args if _makes(call))
+            if any(isinstance(target, ast.Attribute) for target in targets) and (
+                made or _is_revealed(each.value, set())
+            ):
+                found.append(each.lineno)
+    return found
+
+
+def _makes(call: ast.Call) -> bool:
+    """Whether a call gives back what it is given, in another form."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in ("bytes", "bytearray", "memoryview", "str", "loads", "list", "tuple")
+
+
 def _bindings(function: ast.AST) -> list[tuple[str, int]]:
     """Return the names that a function gives to what is revealed, and to what is read from that, with their lines."""
     found: list[tuple[str, int]] = []
@@ -52,8 +73,8 @@ def _bindings(function: ast.AST) -> list[tuple[str, int]]:
         more = [
             (name, each.lineno)
             for each in _own(function)
-            if isinstance(each, ast.Assign | ast.AnnAssign | ast.NamedExpr) and each.value
-            if _is_revealed(each.value, names)
+            if isinstance(each, ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For)
+            if (value := each.iter if isinstance(each, ast.For) else each.value) and _is_revealed(value, names)
             for name in _names(each)
         ]
         if sorted(set(more)) == sorted(set(found)):
@@ -94,10 +115,11 @@ _INSIDE: dict[type[ast.expr], tuple[str, ...]] = {
 }
 
 
-def _names(binding: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> Iterator[str]:
+def _names(binding: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For) -> Iterator[str]:
     targets = binding.targets if isinstance(binding, ast.Assign) else [binding.target]
     for target in targets:
-        yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name))
+        # Of `self.text = …` no name is bound: `kept` finds those.
+        yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name) and each.id != "self")
 
 
 def bare(tree: ast.AST) -> list[tuple[int, str]]:
@@ -191,7 +213,10 @@ def _tells(node: ast.AST, name: str) -> bool:
             or function.attr in ("format", "format_exception", "format_exc", "print_exc", "print_exception", "echo")
         )
         return (makes or logs) and any(_mentions(each, name) for each in node.args)
-    return isinstance(node, ast.Attribute) and node.attr in ("args", "doc", "object") and _mentions(node.value, name)
+    if isinstance(node, ast.Assign):
+        return isinstance(node.value, ast.Name) and node.value.id == name
+    texts = ("args", "doc", "object", "strerror", "msg", "reason", "filename")
+    return isinstance(node, ast.Attribute) and node.attr in texts and _mentions(node.value, name)
 
 
 def _mentions(value: ast.expr, name: str) -> bool:
@@ -208,8 +233,14 @@ def _mentions(value: ast.expr, name: str) -> bool:
 
 
 def hashes(tree: ast.AST) -> list[tuple[int, str]]:
-    """Return where something is hashed without a key, and by what."""
-    found = []
+    """Return where something is hashed without a key, and by what; also where what hashes gets another name."""
+    found = [
+        (each.lineno, f"import {name.name} as {name.asname}")
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Import)
+        for name in each.names
+        if name.asname and name.name in ("hashlib", "zlib", "binascii")
+    ]
     for each in ast.walk(tree):
         if isinstance(each, ast.Call):
             function = each.func

@@ -49,7 +49,9 @@ _TELLTALE = re.compile(
     r"\b(?:hv[sbr]\.[\w-]{20,}|s\.[A-Za-z0-9]{24}\b|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+|(?:AKIA|ASIA)[A-Z0-9]{16}"
     r"|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}|AIza[\w-]{30,}|hf_\w{30,}|xox[a-z]-[\w-]{10,}"
     r"|gh[pousr]_\w{30,}|github_pat_\w{20,}|glpat-[\w-]{20,})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    # All of a private key; of one that has no end, all that follows.
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"
+    r"(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|(?P<endless>\Z))"
 )
 #: How the lines begin that are evidence, see ``audit.heads``: who can have a text logged must not make any.
 _EVIDENCE = re.compile(r"keywright-audit-(?=head\b|key +[0-9a-f]{16})|\{(?=\"head\":)")
@@ -70,10 +72,20 @@ class _Plain(logging.Formatter):
             record.message = f"a record of {record.filename}:{record.lineno} cannot be formatted"
         lines = [self.formatMessage(record), *(_trace(record.exc_info) if record.exc_info else ())]
         # Before they are made visible: a sign that is spelled out could hide where a key begins.
-        clean = [_TELLTALE.sub("[redacted]", line) for line in lines]
+        clean = _redacted(lines)
         if clean != lines:
             metrics.REDACTIONS.inc()
         return "\n".join(_EVIDENCE.sub(r"\g<0> ", visible(line)) for line in clean)
+
+
+def _redacted(lines: list[str]) -> list[str]:
+    """Take out what looks like a key; behind a private key that has no end, no further line is kept."""
+    clean = []
+    for line in lines:
+        clean.append(_TELLTALE.sub("[redacted]", line))
+        if any(found["endless"] is not None for found in _TELLTALE.finditer(line)):
+            break
+    return clean
 
 
 def _ends_kopf(record: logging.LogRecord) -> bool:

@@ -111,7 +111,7 @@ def test_an_end_torn_at_any_byte_is_cut_off_and_told(folder: pathlib.Path, limit
             each.unlink()
 
 
-@pytest.mark.parametrize("seen", [0, 1, 400, -300, -1])
+@pytest.mark.parametrize("seen", [0, 1, 400, -100, -1])
 def test_pages_that_never_reached_the_disk_are_a_torn_end(folder: pathlib.Path, seen: int) -> None:
     trail(folder).record(entry("kept"))
     kept = newest(folder)
@@ -125,6 +125,22 @@ def test_pages_that_never_reached_the_disk_are_a_torn_end(folder: pathlib.Path, 
 
     assert [each["type"] for each in records(folder)[2:]] == ["log.recovered", "value.read"]
     assert judged(folder).findings == ()
+    aside = folder / "000001.jsonl.torn-1"
+    assert (aside.read_bytes(), aside.stat().st_mode & 0o777) == (end, 0o600)
+
+
+def test_what_a_whole_head_vouches_for_is_never_cut_off(folder: pathlib.Path) -> None:
+    trail(folder).record(entry("kept"))
+    kept = newest(folder)
+    trail(folder).record(entry("damaged"))
+    damaged = kept + b"\0" * 9 + newest(folder)[len(kept) + 9 :]
+    files(folder)[0].write_bytes(damaged)
+
+    error = refusal(folder)
+
+    assert error.reason is Reason.AUDIT_TAMPERED
+    assert "line 4 is damaged, and a whole head stands behind it" in error.message
+    assert newest(folder) == damaged
 
 
 def test_a_first_file_that_was_cut_is_no_torn_end(folder: pathlib.Path) -> None:

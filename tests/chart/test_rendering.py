@@ -354,3 +354,12 @@ def test_the_forms_of_the_chart_are_those_of_the_operator() -> None:
     known = {each.kind: each for each in issuers.table(made["data"]["formats.yaml"]).of("openai")}
 
     assert (known["project key"].pattern, known["project key"].checked) == ("sk-proj-.{9}", "2026-12-24")
+
+
+def test_an_audit_mode_of_off_needs_no_quotes() -> None:
+    quoted = helm.template("keywright", "keywright-system", {"audit": {"mode": "off"}})
+    bare = helm.template("keywright", "keywright-system", {"audit": {"mode": False}})
+
+    assert bare == quoted
+    assert "--audit-mode=off" in json.dumps(bare)
+    assert "auditsegments" not in json.dumps([each for each in bare if each["metadata"]["name"] == "keywright-own"])

@@ -152,14 +152,18 @@ def test_what_somebody_may_not_read_is_told_and_may_come_from_a_file(
     recorder = what_happened(world)
     kubeconfig = person(world, READ)
     export = str(recorder.exported(world.folder / "export.jsonl"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(world.folder))
+    monkeypatch.setenv("XDG_DATA_HOME", str(world.folder / "nowhere"))
+    monkeypatch.setenv("KEYWRIGHT_AUDIT_FOLDER", str(world.folder / "trail"))
     other = Recorder(world, "alice-laptop")
     other.records(Entry(type=Type.READ, code="Revealed", who=ALICE))
-    local = other.exported(world.folder / "keywright" / "audit" / "alice-laptop.jsonl")
+    local = other.exported(world.folder / "trail" / "000001.jsonl")
+    # Not a file of the trail.
+    (local.parent / "notes.jsonl").write_text("mine\n")
 
     made = gathered(world, kubeconfig)
     with_files = gathered(world, kubeconfig, files=(export, export), audit=False, local=True)
-    anywhere = gathered(world, kubeconfig, namespace=None, audit=False)
+    monkeypatch.setenv("KEYWRIGHT_AUDIT_FOLDER", str(world.folder / "none"))
+    anywhere = gathered(world, kubeconfig, namespace=None, audit=False, local=True)
 
     right = "you have no right to"
     assert made.not_read == (
@@ -172,6 +176,7 @@ def test_what_somebody_may_not_read_is_told_and_may_come_from_a_file(
     assert (with_files.summary.reads, with_files.summary.violations) == (2, 1)
     assert with_files.trails[2].name == f"this workstation ({local.parent})"
     assert anywhere.head.namespaces == ()
+    assert anywhere.not_read[0] == f"this workstation ({world.folder / 'none'}): there is no such folder"
     assert f"{right} list apikeysecrets in all namespaces" in anywhere.not_read
     assert f"{right} list apikeysecrets in namespace default" in anywhere.not_read
 

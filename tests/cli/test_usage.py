@@ -31,7 +31,7 @@ def last(text: str) -> str:
         (["status", "-n", ""], "'--namespace': '' is no namespace"),
         (["status", "-n", "../.."], "'--namespace': '../..' is no namespace"),
         (["status", "-n", "a.b"], "'a.b' is no namespace"),
-        (["status", "-n", "a\n"], r"'a\n' is no namespace"),
+        (["status", "-n", "a\n"], "'…' is no namespace"),
         (["plan", "x", "--operator-namespace", "-a"], "'--operator-namespace'"),
         (["operator", "--namespace", "a" * 64], "'--namespace'"),
         (["operator", "--watch-namespace", ""], "'--watch-namespace': '' is no namespace"),
@@ -162,3 +162,40 @@ def test_the_help_lists_every_command_once_and_cuts_no_sentence() -> None:
     for name in commands.list_commands(click.Context(commands)):
         assert len(re.findall(rf"^  {name} ", told, re.MULTILINE)) == 1
     assert "..." not in told.partition("In a cluster:")[2]
+
+
+KEY = "sk-proj-Ab12cd34Ef56gh78Ij90kl12"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["store", "llm/openai", KEY], "There are more arguments than store takes. A value is never an argument"),
+        (["refresh", "llm", KEY], "'…' is no name of an object"),
+        (["check", KEY], "'…' is no name of an object"),
+        (["get", "llm/openai", "-o", KEY], "'-o' / '--output': it is one of "),
+        (["check", "--stdin", "--issuer", KEY], "it is one of "),
+        (["check", "--stdin", "--timeout", KEY], "a span of time is written like"),
+        (["status", "-n", KEY], "'…' is no namespace"),
+        (["status", f"--{KEY}"], "There is no such option. A value is never an argument"),
+        (["status", f"-{KEY}"], "No such option '-s'"),
+        (["operator", "--listen", KEY], "'…' is no address"),
+        (["operator", f"--max-in-flight={KEY}"], "No such option '--max-in-flight'."),
+        ([KEY], "There is no such command."),
+        (["act", KEY, "llm"], "'{refresh}': it is one of refresh."),
+        (["audit", KEY], "There is no such command."),
+        (["audit", "prove", "log", KEY], "'[SEQ]': it is no integer."),
+        (["audit", "prove", "log", "1", KEY], "There are more arguments than prove takes."),
+    ],
+)
+def test_a_key_that_was_typed_as_an_argument_is_not_repeated(arguments: list[str], why: str) -> None:
+    said = keywright(*arguments)
+
+    assert (said.code, said.out) == (2, "")
+    assert why in last(said.err)
+    assert KEY[4:12] not in said.err
+
+
+def test_a_plain_word_that_is_wrong_is_repeated() -> None:
+    assert "'tabel' is not one of" in last(keywright("status", "-o", "tabel").err)
+    assert "No such command 'stauts'." in last(keywright("stauts").err)

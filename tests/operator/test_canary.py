@@ -225,7 +225,7 @@ def test_no_output_holds_a_value(
         are_refused(world, reasons)
         found = outputs.of_commands(calls(world, temporary.parent / "manifests.yaml"))
         found |= outputs.of_process(first, temporary) | outputs.of_cluster(world)
-    assert len(reasons) >= 60
+    assert len(reasons) >= 170
     is_closed(first, found["/proc/PID/limits"])
     assert first.stop() == 0
     second = world.start()

@@ -44,6 +44,12 @@ log.info("bad arguments %d %d", "{CANARY}")
 says("foreign", ValueError("{CANARY}"))
 says("ours", errors.Stalled(Reason.NOT_FOUND, "answered 404 for llm"))
 says("ours with a key", errors.Stalled(Reason.NOT_FOUND, "answered 404 for sk-" + "a" * 30))
+pem = "-----{{0}} RSA PRIVATE KEY-----"
+body = "\\nMIIE{CANARY}\\n{CANARY}==\\n"
+log.info("a private key %s, and more", pem.format("BEGIN") + body + pem.format("END"))
+log.info("on one line %s", (pem.format("BEGIN") + body + pem.format("END")).replace("\\n", "\\\\n") + " and more")
+log.info("cut off %s", pem.format("BEGIN") + body)
+says("cut off in a traceback " + pem.format("BEGIN"), errors.Stalled(Reason.NOT_FOUND, body))
 says("group", ExceptionGroup("{CANARY}", [ValueError("{CANARY}"), errors.Stalled(Reason.NOT_FOUND, "inside")]))
 says("with a stack", ValueError("{CANARY}"), stack_info=True)
 
@@ -129,7 +135,14 @@ def test_a_group_tells_of_each_of_its_exceptions(said: str) -> None:
 def test_what_looks_like_a_key_is_redacted_in_messages_and_tracebacks_and_counted(said: str) -> None:
     assert "token [redacted]\n" in _about(said, "token")
     assert "answered 404 for [redacted]\n" in _about(said, "ours with a key")
-    assert "redactions 2\n" in _about(said, "redactions")
+    assert "redactions 6\n" in _about(said, "redactions")
+
+
+def test_of_a_private_key_nothing_is_left_and_behind_one_without_an_end_no_further_line(said: str) -> None:
+    assert _about(said, "a private key").endswith(": a private key [redacted], and more\n")
+    assert _about(said, "on one line").endswith(": on one line [redacted] and more\n")
+    assert _about(said, "cut off").endswith(": cut off [redacted]\n")
+    assert _about(said, "cut off in").endswith(": cut off in a traceback [redacted]\n")
 
 
 def test_a_record_that_cannot_be_formatted_does_not_break_who_logs_it(said: str) -> None:
@@ -182,7 +195,7 @@ SECRETS = [
     "hf_" + "aB" * 17,
     "xoxb-" + "1234567890-" + "a1" * 10,
     "sk_live_" + "a1" * 12,
-    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----MIIE-----END RSA PRIVATE KEY-----",
 ]
 HARMLESS = [
     "ClusterKeyStore/vault answered 403 for teams/team-a/llm/openai (request 9c1f2d3e-0000-4444-8888-123456789abc)",

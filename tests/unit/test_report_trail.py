@@ -111,11 +111,20 @@ def test_what_has_no_room_is_counted_and_told() -> None:
     writes = [recorded(Type.SYNC_WRITTEN, 1, name=f"o{n}", keys=(change("A", None, "1"),)) for n in range(5)]
     acts = [recorded(Type.ROTATION_OUTCOME, 1, name="o", id=f"a{n}") for n in range(5)]
 
-    made = report([], trail(*many, *many, *writes, *acts), limit=3)
+    made = report([], trail(*many, *many, *writes, *writes, *acts), limit=3)
 
-    assert made.left_off == {"violations": 4, "changes": 2, "rotations": 2}
+    assert made.left_off == {"violations": 2, "changes": 2, "rotations": 2}
     assert [len(each) for each in (made.violations, made.changes, made.rotations)] == [3, 3, 3]
     assert (made.summary.violations, made.summary.objects_changed, made.summary.rotation_steps) == (10, 5, 5)
+    assert made.summary.writes == 10
+
+
+def test_what_is_told_apart_among_what_has_no_room_has_an_end_too() -> None:
+    writes = [recorded(Type.SYNC_WRITTEN, 1, name=f"o{n}") for n in range(20)]
+
+    made = report([], trail(*writes), limit=1)
+
+    assert (made.left_off, made.summary.writes) == ({"changes": 10}, 20)
 
 
 def test_of_one_namespace_are_its_records_and_those_of_none() -> None:
@@ -137,7 +146,7 @@ def cut(lines: list[bytes]) -> Report:
         (trail(), "Unwitnessed", ""),
         ([], "Empty", ""),
         (trail(recorded(Type.ROTATION_INTENT, 1, id="x")), "Open", ""),
-        ([b"no record"], "Tampered", "line 1 is no record and no head"),
+        ([b"no record"], "Tampered", "line 1 of the trail is no record and no head"),
         (trail(*everything())[:3] + trail(*everything())[4:], "Tampered", "record 3 of log 000007-5f0c2a9b1d3e4f60"),
     ],
 )

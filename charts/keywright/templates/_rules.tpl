@@ -1,3 +1,8 @@
+{{- /* What audit.mode says: an off without quotes is false in YAML. */}}
+{{- define "keywright.auditMode" -}}
+{{- .Values.audit.mode | default "off" -}}
+{{- end }}
+
 {{- /* Rights where objects are served: every namespace, or each of watchNamespaces. */}}
 {{- define "keywright.servedRules" -}}
 - apiGroups: [""]
@@ -59,14 +64,14 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
-{{- if ne .Values.audit.mode "off" }}
+{{- if ne (include "keywright.auditMode" .) "off" }}
 # Neither changed nor deleted: that is for those who archive.
 - apiGroups: [keywright.dev]
   resources: [auditsegments]
   verbs: [get, list, create]
 {{- end }}
 {{- if .Values.audit.sinks }}
-{{- if eq .Values.audit.mode "off" }}
+{{- if eq (include "keywright.auditMode" .) "off" }}
 - apiGroups: [keywright.dev]
   resources: [auditsegments]
   verbs: [get, list]
@@ -81,7 +86,7 @@
   verbs: [create]
 {{- end }}
 {{- if .Values.watchNamespaces }}
-{{- if ne .Values.audit.mode "off" }}
+{{- if ne (include "keywright.auditMode" .) "off" }}
 {{ include "keywright.eventRules" . }}
 {{- end }}
 - apiGroups: [""]

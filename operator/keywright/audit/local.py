@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import pwd
@@ -26,9 +27,9 @@ from ..errors import Reason
 from ..secret import SecretValue
 from . import lines
 from .chain import Batch, Chain
-from .heads import Head, SigningKey
+from .heads import Head, SigningKey, is_signed
 from .record import Entry, Type, Who, parted
-from .verify import Finding, Log, Problem, Verifier
+from .verify import Log, Problem, Verifier
 
 #: Bytes from which on a file is full: what comes then begins a new log.
 MAX_FILE = 1024 * 1024
@@ -50,7 +51,7 @@ class _Kept:
         whole: all up to the last head.
         records: the lines in it that are records.
         head: the last one.
-        torn: bytes behind it.
+        torn: what is behind it.
     """
 
     name: str
@@ -58,7 +59,7 @@ class _Kept:
     records: Sequence[bytes]
     head: Head
     log: Log
-    torn: int
+    torn: bytes
 
     @property
     def number(self) -> int:
@@ -167,13 +168,20 @@ class _Writer:
             private.put(self._folder, kept.name, kept.whole + text, _BESIDE)
         else:
             self._add(kept, text)
-        return dataclasses.replace(kept, whole=kept.whole + text, head=chain.head(), torn=0)
+        return dataclasses.replace(kept, whole=kept.whole + text, head=chain.head(), torn=b"")
 
     def _recovered(self, kept: _Kept) -> list[Entry]:
         """Return the record of what is cut off."""
         if not kept.torn:
             return []
-        return [Entry(type=Type.LOG_RECOVERED, code="TornTail", who=self._who, count=kept.torn)]
+        self._put_aside(kept)
+        return [Entry(type=Type.LOG_RECOVERED, code="TornTail", who=self._who, count=len(kept.torn))]
+
+    def _put_aside(self, kept: _Kept) -> None:
+        """Keep what is cut off, beside the file: a person may want to see it."""
+        there = set(os.listdir(self._folder))
+        free = (name for number in itertools.count(1) if (name := f"{kept.name}.torn-{number}") not in there)
+        private.put(self._folder, next(free), kept.torn, _BESIDE)
 
     def _text(self, chain: Chain, entries: Sequence[Entry]) -> bytes:
         """Return the lines of records and of the head behind them."""
@@ -270,17 +278,27 @@ def _read(path: pathlib.Path, data: bytes) -> _Kept:
         verifier.take(line)
     verdict = verifier.verdict()
     wrong = [each for each in verdict.findings if each.problem is not Problem.UNSEALED]
-    too_much = len(data) > _MAX_READ or len([number for number in heads if number > torn]) > 1
-    if wrong or too_much or not sealed or len(verdict.logs) != 1:
-        raise _tampered(path, wrong)
+    if wrong or len(data) > _MAX_READ or not sealed or len(verdict.logs) != 1:
+        raise _tampered(path, str(wrong[0]) if wrong else "it does not hold one log")
+    behind = [whole[number] for number in heads if number > torn]
+    if behind[1:] or any(_is_whole(line, verdict.logs[0].public) for line in behind):
+        # What a head vouches for is never cut off.
+        raise _tampered(path, f"line {torn + 1} is damaged, and a whole head stands behind it")
     end = sum(len(line) + 1 for line in whole[:sealed])
     records = [line for line in whole[:sealed] if not lines.is_head(line)]
     head = lines.read_head(whole[sealed - 1])
-    return _Kept(path.name, data[:end], records, head, verdict.logs[0], len(data) - end)
+    return _Kept(path.name, data[:end], records, head, verdict.logs[0], data[end:])
 
 
-def _tampered(path: pathlib.Path, wrong: Sequence[Finding]) -> errors.Stalled:
-    said = str(wrong[0]) if wrong else "it does not hold one log"
+def _is_whole(line: bytes, public: str) -> bool:
+    """Whether a line is a head that a key has signed."""
+    try:
+        return is_signed(lines.read_head(line), public)
+    except ValueError:
+        return False
+
+
+def _tampered(path: pathlib.Path, said: str) -> errors.Stalled:
     folder = _quoted(path.parent)
     return errors.Stalled(
         Reason.AUDIT_TAMPERED,

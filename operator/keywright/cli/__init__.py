@@ -22,6 +22,7 @@ import click
 from .. import __version__, dumps, errors, logs
 from ._exit import Exit
 from ._section import Section
+from ._usage import own_words
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def main() -> None:
         click.echo("Aborted.", err=True)
         sys.exit(Exit.BROKEN_OFF)
     except click.ClickException as wrong:
-        wrong.show()
+        (own_words(wrong) if isinstance(wrong, click.UsageError) else wrong).show()
         sys.exit(Exit.USAGE if isinstance(wrong, click.UsageError) else Exit.FAILED)
     except errors.Error as error:
         # Without the reason: it is a word of conditions, and nothing that is told here is one.

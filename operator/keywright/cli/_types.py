@@ -21,13 +21,19 @@ from .. import logs, pacing, schema
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
+#: What is no value, and repeated where it is wrong: words, paths and addresses that are short.
+_PLAIN = re.compile(r"[A-Za-z./:-]{0,20}|[0-9.:\[\]-]{1,24}")
+
+
 class _Text(click.ParamType[str]):
-    """A text that has to look like something; what is wrong is said without control characters."""
+    """A text that has to look like something; what may be a value is not repeated where it is wrong."""
 
     name = "text"
     shown = "TEXT"
     #: What a shell completes by itself: ``file``, ``dir``, or nothing.
     completed = ""
+    #: Whether it is a path, which is repeated whatever it looks like.
+    path = False
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(incomplete, type=self.completed)] if self.completed else []
@@ -42,7 +48,8 @@ class _Text(click.ParamType[str]):
         Raises:
             click.BadParameter: always.
         """
-        self.fail(f"'{logs.visible(value[:80])}' {why}", param, ctx)
+        shown = logs.visible(value[:80]) if self.path or _PLAIN.fullmatch(value) else "…"
+        self.fail(f"'{shown}' {why}", param, ctx)
 
 
 class _Namespace(_Text):
@@ -86,6 +93,7 @@ class _Kubeconfig(_Text):
     """A kubeconfig, or several as in ``KUBECONFIG``; those that are not there do not count."""
 
     name, shown, completed = "kubeconfig", "FILE", "file"
+    path = True
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         there = [path for path in map(os.path.expanduser, value.split(os.pathsep)) if os.path.exists(path)]
@@ -102,6 +110,7 @@ class _Folder(_Text):
     """The absolute path of a folder that is there."""
 
     name, shown, completed = "folder", "FOLDER", "dir"
+    path = True
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not os.path.isabs(value) or not os.path.isdir(value):
@@ -113,6 +122,7 @@ class _File(_Text):
     """The path of a file, which need not be there."""
 
     name, shown, completed = "file", "FILE", "file"
+    path = True
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value or not value.isprintable() or value.endswith("/"):

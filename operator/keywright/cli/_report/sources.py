@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 
 from ... import cluster, errors, pacing, settings
-from ...audit import segment
+from ...audit import local, segment
 from ...audit.chain import stamp
 from ...audit.verify import Verifier
 from ...cluster import Cluster, Json, Refused, Resource
@@ -108,10 +108,12 @@ class _Reader:
 
     def workstation(self, trail: Trail) -> list[Source]:
         """Read what this workstation recorded."""
-        folder = settings.key_file().parent / "audit"
+        folder = settings.audit_folder()
         name = f"this workstation ({folder})"
         try:
-            return [_files(name, sorted(folder.glob("*.jsonl")), trail)]
+            if folder.exists():
+                return [_files(name, local.files(folder), trail)]
+            self.not_read.append(f"{name}: there is no such folder")
         except (errors.Stalled, OSError):
             self.not_read.append(f"{name}: it cannot be read")
         return []

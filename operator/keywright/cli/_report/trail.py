@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import collections
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 
 import pydantic
 
@@ -21,6 +21,8 @@ from .shape import LIMIT, Act, Change, Debt, KeyVersions, Told
 
 #: Versions of one entry that are told, the last ones.
 VERSIONS = 20
+#: So many times as many rows as a list may have are told apart beyond them; with more, those left off are "at least".
+MORE = 10
 #: How an outcome says that all went well.
 DONE = "Done"
 #: What is told once for many: the list of the report it is in, and whether each entry that it names counts.
@@ -110,6 +112,7 @@ class Trail:
         self._seen = Seen()
         self._told: dict[str, dict[Told, _Tally]] = {name: {} for name, _ in _TOLD.values()}
         self._writes: dict[tuple[str | None, str | None], _Writes] = {}
+        self._others: dict[str, set[Hashable]] = collections.defaultdict(set)
         self._acts: dict[str, list[Act]] = {name: [] for name in _ACTS.values()}
         self._begun: dict[str, Record] = {}
         self._ended: dict[str, Record] = {}
@@ -156,9 +159,16 @@ class Trail:
         for change in (record.keys or (None,)) if each_key else (None,):
             told = _told(record, change)
             if told not in tallies and len(tallies) >= self._limit:
-                self.left_off[name] += 1
+                self._leave_off(name, told)
                 continue
             tallies.setdefault(told, _Tally()).add(count, record.since or record.time, record.time)
+
+    def _leave_off(self, name: str, row: Hashable) -> None:
+        """Count a row for which a list has no room: once, as long as it can be told from the others."""
+        others = self._others[name]
+        if row not in others and len(others) < MORE * self._limit:
+            others.add(row)
+            self.left_off[name] += 1
 
     def told(self, name: str) -> tuple[Told, ...]:
         """Return a list of what is told once for many, the latest first."""
@@ -172,14 +182,14 @@ class Trail:
 
     def _written(self, record: Record) -> None:
         key = _space(record), record.object.name if record.object else None
+        first = record.part is None or record.part.number == 1
+        self.counts["writes"] += first
         if key not in self._writes and len(self._writes) >= self._limit:
-            self.left_off["changes"] += 1
+            self._leave_off("changes", key)
             return
         writes = self._writes.setdefault(key, _Writes(record.secret))
         writes.secret = record.secret or writes.secret
-        first = record.part is None or record.part.number == 1
         writes.tally.add(int(first), record.time, record.time)
-        self.counts["writes"] += first
         for change in record.keys or ():
             if change.old != change.new:
                 _changed(writes.keys.setdefault(change.key, _Key(change.store, change.path)), change)
