@@ -83,7 +83,8 @@ class VendorServer(MoodyServer):
 
     def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
         self.vendor = vendor
-        super().__init__(vendor.answer, context)
+        # Asked anew each time: a test may have it answer otherwise.
+        super().__init__(lambda request: self.vendor.answer(request), context)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

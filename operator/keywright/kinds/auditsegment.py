@@ -77,7 +77,6 @@ apiVersion: keywright.dev/v1alpha1
 kind: AuditSegment
 metadata:
   name: 000007-0000-5f0c2a9b1d3e-000000
-  namespace: keywright-system
   labels: {keywright.dev/audit-log: 000007-0000-5f0c2a9b1d3e}
 spec:
   log: 000007-0000-5f0c2a9b1d3e
