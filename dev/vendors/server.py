@@ -83,8 +83,11 @@ class VendorServer(MoodyServer):
 
     def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
         self.vendor = vendor
-        # Asked anew each time: a test may have it answer otherwise.
-        super().__init__(lambda request: self.vendor.answer(request), context)
+        super().__init__(self._as_told, context)
+
+    def _as_told(self, request: Request) -> Response:
+        # Looked up each time: a test may have the vendor answer otherwise.
+        return self.vendor.answer(request)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
