@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from controlplane import ControlPlane
-from keywright import crd, lease
+from keywright import crd, kinds, lease
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -136,7 +136,7 @@ def test_a_demo_that_is_interrupted_takes_back_all_that_it_made(own_plane: Contr
         assert demo.stdout
         assert any(" 1 ✓" in line for line in demo.stdout)
         assert len(namespaces(own_plane)) == 2
-        assert len(crds(own_plane)) == 3
+        assert len(crds(own_plane)) == len(kinds.KINDS)
 
         demo.send_signal(signal.SIGINT)
         # To the end: a demo whose reader has gone cannot say what it takes back.
