@@ -23,7 +23,7 @@ PARTS_OF_KINDS = pytest.mark.parametrize(("kind", "part"), PARTS, ids=[f"{kind.k
 
 
 def condition(definition: Json, kind: str) -> str | None:
-    found = {each["type"]: each["status"] for each in definition.get("status", {}).get("conditions", [])}
+    found = {each["type"]: each["status"] for each in definition.get("status", {}).get("conditions") or []}
     return found.get(kind)
 
 

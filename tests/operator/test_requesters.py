@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -80,7 +81,8 @@ class Person:
 def alice(world: World) -> Person:
     """Somebody, once the policy is in force and old enough to count."""
     person = Person(world)
-    world.until(lambda: person.makes("probe", requestedBy="eve"), "the policy is in force")
+    tries = itertools.count()
+    world.until(lambda: person.makes(f"probe-{next(tries)}", requestedBy="eve"), "the policy is in force")
     made = max(pacing.unix(part(world, each)["metadata"]["creationTimestamp"]) or 0.0 for each in PATHS)
     world.until(lambda: time.time() > made + admission.HEARD + 2, "the policy is old enough")
     return person
