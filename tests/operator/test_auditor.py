@@ -73,5 +73,9 @@ def test_which_versions_of_its_keys_a_team_got_since_may(world: World) -> None:
 
     got = [(each["key"], each["new"]["version"]) for row in said.json["records"] for each in row.get("keys", ())]
     assert got == [("OPENAI_API_KEY", "1"), ("OPENAI_API_KEY", "2")]
+    before = audit(
+        world, "log", f"--namespace={world.namespace}", "--action=sync", "--until=2026-05-01", "--output=json"
+    )
+    assert before.json["records"] == []
     other = audit(world, "log", "--namespace=team-b", "--action=sync", "--since=2026-05-01", "--output=json")
     assert other.json["records"] == []
