@@ -70,6 +70,7 @@ def test_what_was_done_for_objects_is_recorded(world: World) -> None:
     assert trail.has("policy.denied", code="ForbiddenType")["object"]["name"] == "kube"
     world.has_key(target={"name": "moved"})
     assert trail.has("sync.deleted", code="Renamed")["secret"] == "llm"
+    world.until(lambda: world.object()["status"]["target"]["name"] == "moved", "its status tells of it")
     world.delete("ApiKeySecret", "llm")
     assert trail.has("sync.deleted", code="ObjectDeleted")["secret"] == "moved"
 
