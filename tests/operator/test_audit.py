@@ -61,6 +61,22 @@ def test_what_was_done_for_objects_is_recorded(world: World) -> None:
 
     for number in range(3):
         is_repaired(world, f"mine-{number}")
+    assert operator.stop() == 0
+
+    repairs = trail.records("sync.repaired")
+    # The first at once, the others of the same minute together.
+    assert [each["count"] for each in repairs] == [1, 2]
+    verdict = trail.verdict(*trail.printed())
+    assert (verdict.state, list(map(str, verdict.findings))) == (State.WHOLE, [])
+    assert verdict.logs[0].closed
+
+
+def test_what_was_refused_and_what_was_removed_is_recorded(world: World) -> None:
+    world.start()
+    world.has_key()
+    world.is_ready()
+    trail = Kept(world)
+
     world.apply(api_key_secret("gone", entry("KEY", "not/there")))
     world.apply(api_key_secret("kube", entry("KEY", "llm/openai", "api_key"), target={"type": "helm.sh/release.v1"}))
     assert trail.has("sync.refused", code="NotFound")["keys"][0]["path"] == "not/there"
@@ -73,14 +89,6 @@ def test_what_was_done_for_objects_is_recorded(world: World) -> None:
     world.until(lambda: world.object()["status"]["target"]["name"] == "moved", "its status tells of it")
     world.delete("ApiKeySecret", "llm")
     assert trail.has("sync.deleted", code="ObjectDeleted")["secret"] == "moved"
-
-    assert operator.stop() == 0
-    repairs = trail.records("sync.repaired")
-    assert sum(each["count"] for each in repairs) == 3
-    assert len(repairs) == 2
-    verdict = trail.verdict(*trail.printed())
-    assert (verdict.state, list(map(str, verdict.findings))) == (State.WHOLE, [])
-    assert verdict.logs[0].closed
 
 
 def test_the_object_itself_tells_its_last_acts_with_their_records(world: World) -> None:

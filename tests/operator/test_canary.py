@@ -226,6 +226,9 @@ def test_no_output_holds_a_value(
         found = outputs.of_commands(calls(world, temporary.parent / "manifests.yaml"))
         found |= outputs.of_process(first, temporary) | outputs.of_cluster(world)
     assert len(reasons) >= 170
+    exported = (temporary.parent / "manifests.yaml.jsonl").read_text()
+    assert "action.outcome" in exported
+    found["the export"] = exported
     is_closed(first, found["/proc/PID/limits"])
     assert first.stop() == 0
     second = world.start()
@@ -268,7 +271,15 @@ def calls(world: World, manifests: pathlib.Path) -> list[list[str]]:
     asked += [["check", name, "--timeout=5s"] for name in ("malformed-aws", "malformed-custom", "openai-echo")]
     local = ["validate", "--no-rules", str(manifests)]
     more = [*place(world), "--log-level=debug"]
+    apart = [each for each in place(world) if not each.startswith("--namespace=")]
+    acts = [
+        ["act", "refresh", name, "--reason=Test", "--wait", "--timeout=9s"] for name in ("good", "malformed-openai")
+    ]
+    audits = [["log", "-o", "wide"], ["log", "-o", "json"], ["verify"], ["export", "-o", str(manifests) + ".jsonl"]]
     return [[*each, "-o", form, *more] for each in asked for form in ("table", "json")] + [
+        *([*each, *more] for each in acts),
+        *(["report", f"--format={form}", *place(world)] for form in ("markdown", "json", "html")),
+        *(["audit", *each, *apart] for each in audits),
         ["refresh", "good", "type-tls", "--timeout=5s", *more],
         [*local, "-o", "text"],
         [*local, "-o", "json"],
