@@ -32,7 +32,7 @@ class Chain:
         """Return a log that has these records already."""
         chain = cls(log, epoch, key)
         for line in lines:
-            chain._take(chain._tree, line)
+            chain._take(line)
         return chain
 
     @property
@@ -61,9 +61,9 @@ class Chain:
         assert batch.first == self._tree.size  # noqa: S101 - one is built and committed at a time
         self._tree, self._prev = batch.tree, batch.prev
 
-    def _take(self, tree: Tree, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         hashed = leaf(line)
-        tree.add(hashed)
+        self._tree.add(hashed)
         self._prev = hashed.hex()
 
 
