@@ -42,6 +42,7 @@ OUTPUTS: tuple[Callable[[], Mapping[str, str]], ...] = (
     lambda: {f"docs/reference/{kind.kind.lower()}.md": reference.kind(kind) for kind in KINDS.values()},
     lambda: {"docs/reference/conditions.md": reference.conditions()},
     lambda: {"docs/reference/events.md": reference.events(), "docs/reference/metrics.md": reference.measures()},
+    lambda: {"docs/reference/rotation.md": reference.rotation()},
     lambda: {"docs/reference/issuers.md": reference.issuers()},
     lambda: {"docs/reference/cli.md": cli_reference()},
 )

@@ -16,6 +16,8 @@ from typing import get_args
 from prometheus_client.metrics import MetricWrapperBase
 
 from . import crd, metrics
+from .decide.rotate import picture
+from .decide.rotate.journal import Step, Why
 from .errors import STORE_TROUBLE, Reason
 from .events import EventReason
 from .issuers import ISSUERS
@@ -85,6 +87,16 @@ kubectl wait apikeysecret/llm --for=condition=Ready --timeout=1m
 
 `status.observedGeneration` is the generation that the conditions are about, -1 on an object that nobody has looked at
 yet. So `kubectl wait`, Flux, Argo CD and everything else that follows kstatus tell a new object from a current one.
+"""
+
+_ROTATION = """\
+# How a rotation goes
+
+**Not there yet:** these are the decisions of the machine that will rotate keys; the operator does not use it so far.
+
+A rotation goes from step to step. What it has done is written to its journal before each effect outside, so that
+whoever goes on after a crash looks first, and then does the next thing. At each step the reasons below are asked from
+the top; the first that applies counts. An empty *Done outside* and *Leads to* means that it waits.
 """
 
 _EVENTS = """\
@@ -185,6 +197,18 @@ def measures() -> str:
     rows = (_measure(each) for each in found)
     table = _section("All of them", "Durations are in seconds.", ("Metric", "Type", "Labels", "Meaning"), rows)
     return "\n".join([_HEAD, _METRICS, table])
+
+
+def rotation() -> str:
+    """Return the page of how a rotation goes."""
+    told = _docstrings(Step)
+    header = ("Asked in this order", "Done outside", "Leads to")
+    tables = [_section(step, told[step.name], header, picture.reasons(step)) for step in Step]
+    why = _docstrings(Why)
+    rows = ((f"`{each}`", why[each.name]) for each in Why)
+    words = _section("Why it waits or turns back", "The list is closed.", ("Word", "Meaning"), rows)
+    drawn = f"```mermaid\n{picture.mermaid()}\n```\n"
+    return "\n".join([_HEAD, _ROTATION, drawn, *tables, words])
 
 
 def issuers() -> str:

@@ -1,0 +1,148 @@
+"""The way back: the old key is put back everywhere, then the new one is revoked.
+
+The old key is put back only where it is known to work, and the new one ends only where nobody holds it, or it is dead.
+
+Does not belong here: why a rotation turns back (``making``, ``spreading``, ``ending``).
+"""
+
+from __future__ import annotations
+
+from .any_time import LATER, SOON, alive, condemned, orphans
+from .journal import Owed, Step, Way, Why
+from .moves import Do, Effect, Go, Move, Row, Situation
+from .sight import Holds
+
+
+def leave_to_people(at: Situation) -> Move | None:
+    """Write nothing over what a person has written, unless somebody asks for that."""
+    manual = at.rules.way is Way.MANUAL and at.journal.why is not Why.ASKED
+    return at.go(Step.ROLLED_BACK) if manual else None
+
+
+def enable(at: Situation) -> Move | None:
+    """Switch the old key on again."""
+    old = at.journal.old
+    return Do(Effect.ENABLE, old.handle) if old and old.handle and old.disabled and not old.revoked else None
+
+
+def store_unseen(at: Situation) -> Move | None:
+    """Wait until it is known what the store has, if the new key may be there."""
+    if at.seen.store is not None or not at.journal.got(Step.TESTED):
+        return None
+    return at.wait(SOON, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
+
+
+def first_one(at: Situation) -> Move | None:
+    """Leave a first key where it is: there is nothing to put back."""
+    return at.go(Step.ROLLED_BACK) if at.seen.store is Holds.NEW and at.journal.old is None else None
+
+
+def put_back(at: Situation) -> Move | None:
+    """Write the old key over the new one, if it works; else go on, or have a person see to it."""
+    if at.seen.store is not Holds.NEW:
+        return None
+    if at.journal.old and at.journal.old.revoked:
+        return _no_way_back(at)
+    if not at.rules.tests or alive(at.seen.old):
+        return Do(Effect.STORE_OLD)
+    if condemned(at.seen.old):
+        return _no_way_back(at)
+    return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
+
+
+def _no_way_back(at: Situation) -> Move:
+    """Go on where that was, with a key that works; with two that do not, a person has to make one."""
+    if alive(at.seen.new):
+        return at.go(Step.STORED, why=None)
+    return at.wait(LATER, Why.OLD_DEAD, asks=True)
+
+
+def late_write(at: Situation) -> Move | None:
+    """Let a write whose answer was lost arrive, so that it cannot do so after the new key is dead."""
+    written = at.journal.reached is Step.TESTED and at.journal.new is not None
+    return at.wait(SOON) if written and at.lasts() < at.rules.settle else None
+
+
+def targets_hold_it(at: Situation) -> Move | None:
+    """Wait until no Secret has the new key, unless it is dead anyway."""
+    if not at.journal.got(Step.TESTED) or condemned(at.seen.new):
+        return None
+    if at.seen.targets is None:
+        return at.wait(SOON)
+    late = at.lasts() > at.rules.write_within
+    return at.wait(SOON, Why.NOT_WRITTEN, asks=late) if at.seen.targets.new else None
+
+
+def users_hold_it(at: Situation) -> Move | None:
+    """Wait until nobody uses the new key, unless it is dead anyway."""
+    if not at.journal.got(Step.TESTED) or condemned(at.seen.new):
+        return None
+    if at.seen.users is None:
+        return at.wait(SOON)
+    late = at.lasts() > at.rules.adopt_within
+    return at.wait(LATER, Why.NOT_ADOPTED, asks=late) if at.seen.users.late else None
+
+
+def nothing_to_revoke(at: Situation) -> Move | None:
+    """End: there is no new key at the issuer, or it is none of ours to end."""
+    new, old = at.journal.new, at.journal.old
+    ours = at.rules.way in (Way.ISSUE, Way.SLOTS) and not (at.rules.way is Way.SLOTS and new is None)
+    same = new and old and (new.fingerprint == old.fingerprint or (new.handle is not None and new.handle == old.handle))
+    asked = new is not None or at.journal.asked_at is not None
+    return None if ours and asked and not same else at.go(Step.ROLLED_BACK)
+
+
+def revoked(at: Situation) -> Move | None:
+    """End: the issuer has said that the new key is revoked."""
+    return at.go(Step.ROLLED_BACK) if at.journal.new and at.journal.new.revoked else None
+
+
+def revoke_new(at: Situation) -> Move | None:
+    """Revoke the new key; or owe it, where we cannot."""
+    new = at.journal.new
+    if new is None:
+        return None
+    if not new.handle or not at.rules.revokes:
+        return Go(at.journal.owing(Owed.REVOKE, new, at.now).at(Step.ROLLED_BACK, at.now))
+    return Do(Effect.REVOKE, new.handle)
+
+
+def keys_unknown(at: Situation) -> Move | None:
+    """Wait until it is known whether a key was made whose answer was lost; where that cannot be, it is owed."""
+    if not at.rules.lists:
+        return Go(at.journal.owing(Owed.FIND, None, at.now).at(Step.ROLLED_BACK, at.now))
+    return at.wait(LATER, asks=at.lasts() > at.rules.write_within) if at.seen.keys is None else None
+
+
+def revoke_orphan(at: Situation) -> Move | None:
+    """Revoke a key that was made for us and whose value nobody has."""
+    lost = orphans(at)
+    return Do(Effect.REVOKE, lost[0]) if lost else None
+
+
+def answer_lost(at: Situation) -> Move | None:
+    """See that a key which was asked for is found, if it was made; then end."""
+    settled = (at.journal.asked_at or 0.0) + at.rules.settle
+    if (at.journal.asked_at or 0.0) <= at.now < settled:
+        return at.wait(min(SOON, settled - at.now))
+    return at.go(Step.ROLLED_BACK)
+
+
+_END = (Step.ROLLED_BACK,)
+
+ROLLING_BACK = (
+    Row(leave_to_people, _END),
+    Row(enable, does=(Effect.ENABLE,)),
+    Row(store_unseen),
+    Row(first_one, _END),
+    Row(put_back, (Step.STORED,), (Effect.STORE_OLD,)),
+    Row(late_write),
+    Row(targets_hold_it),
+    Row(users_hold_it),
+    Row(nothing_to_revoke, _END),
+    Row(revoked, _END),
+    Row(revoke_new, _END, (Effect.REVOKE,)),
+    Row(keys_unknown, _END),
+    Row(revoke_orphan, does=(Effect.REVOKE,)),
+    Row(answer_lost, _END),
+)

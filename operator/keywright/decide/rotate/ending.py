@@ -1,0 +1,146 @@
+"""The way to a new key, last part: the old key is left alive for a while, then ended.
+
+It does not end before the new one is known to work, to be in the store and in every Secret, and to be used.
+
+Does not belong here: writing anything to the store (``spreading``, ``back``).
+"""
+
+from __future__ import annotations
+
+from ...issuers.base import Verdict
+from .any_time import (
+    LATER,
+    NOW_AND_THEN,
+    alive,
+    asked_back,
+    condemned,
+    gone_late,
+    new_invalid,
+    store_changed,
+    store_restored,
+)
+from .journal import Owed, Step, Way, Why
+from .moves import Do, Effect, Go, Move, Row, Situation
+from .sight import Holds
+
+
+def begin_grace(at: Situation) -> Move | None:
+    """Leave the old key alive for a while."""
+    return at.go(Step.GRACE, until=at.now + at.rules.overlap)
+
+
+def nothing_old(at: Situation) -> Move | None:
+    """End: there was no key before."""
+    return at.go(Step.REVOKED) if at.journal.old is None else None
+
+
+def is_revoked(at: Situation) -> Move | None:
+    """See that a revoked key is dead; where it is not in time, that is owed."""
+    old = at.journal.old
+    if old is None or not old.revoked:
+        return None
+    if not at.rules.tests or (at.seen.old and at.seen.old.last is Verdict.INVALID):
+        return at.go(Step.REVOKED)
+    if at.lasts() > at.rules.die_within:
+        return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))
+    return at.wait(LATER)
+
+
+def wished_now(at: Situation) -> Move | None:
+    """Wait for nobody any more."""
+    if not at.seen.wish.now or (at.journal.urgent and at.journal.until <= at.now):
+        return None
+    return Go(at.journal.but(urgent=True, until=at.now))
+
+
+def in_grace(at: Situation) -> Move | None:
+    """Wait for the end of the grace."""
+    left = at.journal.until - at.now
+    return at.wait(min(left, NOW_AND_THEN)) if left > 0 else None
+
+
+def new_unconfirmed(at: Situation) -> Move | None:
+    """Keep the old key until the new one is known to work, to be in the store and in every Secret."""
+    targets = at.seen.targets
+    if at.rules.tests and not alive(at.seen.new):
+        return at.wait(LATER, Why.NOT_ALIVE, asks=True)
+    if at.seen.store is not Holds.NEW or targets is None:
+        return at.wait(LATER)
+    return at.wait(LATER, Why.NOT_WRITTEN, asks=True) if targets.old or targets.other else None
+
+
+def still_late(at: Situation) -> Move | None:
+    """Keep the old key as long as somebody uses it."""
+    if at.journal.urgent:
+        return None
+    if at.seen.users is None or at.seen.users.late:
+        return at.wait(LATER, Why.NOT_ADOPTED, asks=True)
+    used = at.seen.keys.used_at if at.seen.keys else None
+    return at.wait(LATER, Why.STILL_USED, asks=True) if used and used > at.journal.since else None
+
+
+def nothing_to_revoke(at: Situation) -> Move | None:
+    """End: nobody but its readers accepts such a key."""
+    return at.go(Step.REVOKED) if at.rules.way is Way.LOCAL else None
+
+
+def person_revokes(at: Situation) -> Move | None:
+    """Have a person revoke a key that we cannot, and see that it is dead."""
+    old = at.journal.old
+    if old is None or (old.handle and at.rules.revokes and at.rules.way is not Way.MANUAL):
+        return None
+    if condemned(at.seen.old):
+        return at.go(Step.REVOKED)
+    return at.wait(LATER, Why.TO_REVOKE, asks=True)
+
+
+def disable(at: Situation) -> Move | None:
+    """Switch the old key off first, which can be undone."""
+    old = at.journal.old
+    wanted = at.rules.disables and not at.journal.straight
+    return Do(Effect.DISABLE, old.handle) if wanted and old and old.handle and not old.disabled else None
+
+
+def revoke(at: Situation) -> Move | None:
+    """Revoke the old key."""
+    old = at.journal.old
+    return Do(Effect.REVOKE, old.handle) if old and old.handle else None
+
+
+_BACK = (Step.ROLLING_BACK,)
+
+ADOPTED = (Row(begin_grace, (Step.GRACE,)),)
+GRACE = (
+    Row(gone_late, (Step.IDLE, Step.REVOKED)),
+    Row(nothing_old, (Step.REVOKED,)),
+    Row(is_revoked, (Step.REVOKED,)),
+    Row(asked_back, _BACK),
+    Row(store_changed, _BACK),
+    Row(store_restored, (Step.TESTED,)),
+    Row(new_invalid, _BACK),
+    Row(wished_now),
+    Row(in_grace),
+    Row(new_unconfirmed),
+    Row(still_late),
+    Row(nothing_to_revoke, (Step.REVOKED,)),
+    Row(person_revokes, (Step.REVOKED,)),
+    Row(disable, does=(Effect.DISABLE,)),
+    Row(revoke, does=(Effect.REVOKE,)),
+)
+GRACE = (
+    Row(gone_late, (Step.IDLE, Step.REVOKED)),
+    Row(nothing_old, (Step.REVOKED,)),
+    Row(is_revoked, (Step.REVOKED,)),
+    Row(asked_back, _BACK),
+    Row(store_changed, _BACK),
+    Row(store_restored, (Step.TESTED,)),
+    Row(new_invalid, _BACK),
+    Row(wished_now),
+    Row(in_grace),
+    Row(new_unconfirmed),
+    Row(still_late),
+    Row(nothing_to_revoke, (Step.REVOKED,)),
+    Row(person_revokes, (Step.REVOKED,)),
+    Row(disable, does=(Effect.DISABLE,)),
+    Row(revoke, does=(Effect.REVOKE,)),
+)

@@ -1,0 +1,246 @@
+"""What is remembered of a rotation: it is written before each outside effect, and is all that a crash leaves.
+
+Does not belong here: values (they lie beside this in the journal's Secret), what follows from it (``machine``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class Step(enum.StrEnum):
+    """How far a rotation is: what is known to be done. The list is closed."""
+
+    IDLE = "Idle"
+    """None is under way; what is owed, or how often it failed, is still known."""
+    ISSUING = "Issuing"
+    """A new key is to be made, and may have been."""
+    HELD = "Held"
+    """The new key is in the journal, and nowhere else."""
+    TESTED = "Tested"
+    """Its issuer accepts it."""
+    STORED = "Stored"
+    """The store has it."""
+    WRITTEN = "Written"
+    """Every Secret that is made of it has it."""
+    ADOPTED = "Adopted"
+    """Everybody who uses one of those Secrets does so with it."""
+    GRACE = "Grace"
+    """The old key still works, for whoever is late."""
+    REVOKED = "Revoked"
+    """The old key is dead."""
+    ROLLING_BACK = "RollingBack"
+    """The old key is put back, and the new one revoked."""
+    ROLLED_BACK = "RolledBack"
+    """All is as it was before."""
+
+
+#: The way there, in order.
+FORWARD = (
+    Step.ISSUING,
+    Step.HELD,
+    Step.TESTED,
+    Step.STORED,
+    Step.WRITTEN,
+    Step.ADOPTED,
+    Step.GRACE,
+    Step.REVOKED,
+)
+
+
+class Way(enum.StrEnum):
+    """How an issuer makes a new key, and what that does to the old one. The list is closed."""
+
+    ISSUE = "Issue"
+    """One more key; the others stay. As many as one likes, or a few."""
+    SLOTS = "DualSlot"
+    """Two places; a new key takes the place of the one that is not in use, at once."""
+    MANUAL = "Manual"
+    """A person makes it and writes it to the store."""
+    LOCAL = "Local"
+    """Nobody accepts it but who reads it: it is made here, and there is nothing to revoke."""
+
+
+class Cause(enum.StrEnum):
+    """Why a rotation was begun. The list is closed."""
+
+    DUE = "Due"
+    """It is time."""
+    EXPIRING = "Expiring"
+    """The key ends soon."""
+    ASKED = "Asked"
+    """Somebody asked for it."""
+    INVALID = "Invalid"
+    """The issuer does not accept the key any more."""
+    MADE = "Made"
+    """A person has written a new key to the store."""
+
+
+class Why(enum.StrEnum):
+    """Why a rotation waits, holds, or turns back. The list is closed."""
+
+    SAME_KEY = "SameKey"
+    """The issuer gave the old key once more."""
+    ISSUE_REFUSED = "IssueRefused"
+    """The issuer does not make a key."""
+    ISSUE_UNCLEAR = "IssueUnclear"
+    """The issuer did not say in time whether it made one."""
+    SLOTS_FULL = "SlotsFull"
+    """There are as many keys as there may be, and none of them is ours to remove."""
+    TEST_FAILED = "TestFailed"
+    """The new key was not accepted in time."""
+    TEST_UNCLEAR = "TestUnclear"
+    """The issuer did not say in time whether it accepts the new key."""
+    TEST_ONLY = "TestOnly"
+    """Nothing more was asked for."""
+    OWNED_ELSEWHERE = "RotationOwnedElsewhere"
+    """The store says that somebody else rotates this key."""
+    STORE_CHANGED = "StoreChanged"
+    """Somebody else has written another key to the store: theirs counts."""
+    STORE_REFUSED = "StoreRefused"
+    """The store does not take the new key."""
+    STORE_SILENT = "StoreSilent"
+    """The store did not answer in time."""
+    NOT_WRITTEN = "TargetNotWritten"
+    """A Secret could not be written in time."""
+    NEW_INVALID = "NewKeyInvalid"
+    """The issuer does not accept the new key any more."""
+    ASKED = "Asked"
+    """Somebody asked for it."""
+    OBJECT_GONE = "ObjectGone"
+    """The object that asked for the rotation is gone."""
+    NOT_MADE = "WaitsForNewKey"
+    """A person has to make a new key and write it to the store."""
+    NOT_ADOPTED = "NotAdopted"
+    """Not everybody uses the new key."""
+    NO_USERS = "NoConsumers"
+    """Nobody is known to use the key, so that nobody can be seen to use the new one."""
+    STILL_USED = "OldKeyStillUsed"
+    """The issuer says that the old key is still used."""
+    NOT_ALIVE = "NewKeyUnconfirmed"
+    """It is not known that the new key works, so the old one stays."""
+    OLD_NOT_ALIVE = "OldKeyUnconfirmed"
+    """It is not known that the old key works, so it is not put back."""
+    OLD_DEAD = "OldKeyInvalid"
+    """The issuer does not accept the old key any more: there is nothing to turn back to."""
+    TO_REVOKE = "WaitsForRevocation"
+    """A person has to revoke a key."""
+
+
+class Owed(enum.StrEnum):
+    """What is owed for a key that could not be cleaned up. The list is closed."""
+
+    REVOKE = "Revoke"
+    """It still is to be revoked."""
+    FIND = "Find"
+    """It may exist, and cannot be found: a person has to look."""
+    DIE = "Die"
+    """It was revoked, and its issuer still accepted it when we stopped looking."""
+    KEEP = "Keep"
+    """It was left alive on purpose, as its object went."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Debt:
+    """An outside clean-up that could not be done yet.
+
+    Attributes:
+        handle: the issuer's name for the key; empty where it is not known.
+        fingerprint: keyed, of its values; empty where they are not known: then nobody can use it.
+        since: Unix time.
+        tries: how often it was tried.
+        due: Unix time of the next try.
+    """
+
+    owed: Owed
+    handle: str
+    fingerprint: str
+    since: float
+    tries: int = 0
+    due: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Half:
+    """One of the two credentials of a rotation.
+
+    Attributes:
+        fingerprint: keyed, of its values.
+        handle: the issuer's name for it; None where it has none, or it is not known.
+        disabled: whether it was switched off, so that it can be switched on again.
+        revoked: whether the issuer has said that it is.
+    """
+
+    fingerprint: str
+    handle: str | None = None
+    disabled: bool = False
+    revoked: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Journal:
+    """What is remembered of a rotation.
+
+    Attributes:
+        id: of the rotation; by it keys are named at the issuer and writes are known again.
+        since: Unix time at which the step was reached.
+        old: what is to be replaced; None where there is nothing yet.
+        new: what replaces it, once it is there.
+        before: handles of the keys that there were before a new one was asked for; None until that was looked at.
+        asked_at: Unix time at which a key was last asked for; None if none was.
+        reached: the furthest step on the way there, also when it is on the way back.
+        until: Unix time up to which the old key is left alive in ``Grace``.
+        urgent: whether the old key does more harm than good: nobody is waited for.
+        test_only: whether it ends after the test.
+        why: why it turns back.
+        debts: what is owed, of this rotation and of those before.
+        straight: whether the issuer refused to switch the old key off, so that it is revoked without that.
+        failures: rotations in a row that turned back.
+        not_before: Unix time before which none begins by itself.
+        pinned: whether none may begin by itself.
+    """
+
+    id: str
+    step: Step
+    since: float
+    cause: Cause = Cause.DUE
+    old: Half | None = None
+    new: Half | None = None
+    before: frozenset[str] | None = None
+    asked_at: float | None = None
+    reached: Step = Step.IDLE
+    until: float = 0.0
+    urgent: bool = False
+    test_only: bool = False
+    why: Why | None = None
+    debts: tuple[Debt, ...] = ()
+    straight: bool = False
+    failures: int = 0
+    not_before: float = 0.0
+    pinned: bool = False
+
+    def but(self, **changes: object) -> Journal:
+        """Return it with changes."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def at(self, step: Step, now: float, **changes: object) -> Journal:
+        """Return it at another step."""
+        reached = step if step in FORWARD else self.reached
+        return self.but(step=step, since=now, reached=reached, **changes)
+
+    def rest(self, now: float, **changes: object) -> Journal:
+        """Return it between rotations: only what outlasts one is kept."""
+        kept = {"debts": self.debts, "failures": self.failures, "not_before": self.not_before, "pinned": self.pinned}
+        return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})  # type: ignore[arg-type]
+
+    def owing(self, owed: Owed, half: Half | None, now: float) -> Journal:
+        """Return it with one debt more; what is owed already is not owed twice."""
+        debt = Debt(owed, (half.handle if half else None) or "", half.fingerprint if half else "", now)
+        if any((each.owed, each.handle) == (debt.owed, debt.handle) for each in self.debts):
+            return self
+        return self.but(debts=(*self.debts, debt))
+
+    def got(self, step: Step) -> bool:
+        """Whether a step on the way there was reached."""
+        return self.reached in FORWARD and FORWARD.index(self.reached) >= FORWARD.index(step)

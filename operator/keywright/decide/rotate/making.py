@@ -1,0 +1,161 @@
+"""The way to a new key, first part: it is made and tested. Of each step, the first reason that applies counts.
+
+A key is named, or counted, so that one whose answer was lost is found and revoked; what is not ours is never removed.
+
+Does not belong here: writing it anywhere (``spreading``).
+"""
+
+from __future__ import annotations
+
+from ...issuers.base import Verdict
+from .any_time import LATER, SOON, alive, asked_back, gone_early, orphans
+from .journal import Owed, Step, Way, Why
+from .moves import Do, Effect, Go, Move, Row, Situation
+from .sight import Holds
+
+
+def owned_elsewhere(at: Situation) -> Move | None:
+    """Leave a key alone that somebody else rotates."""
+    return None if at.seen.ours else at.back(Why.OWNED_ELSEWHERE)
+
+
+def made_by_a_person(at: Situation) -> Move | None:
+    """Take up the key that a person has written to the store, or wait for it."""
+    if at.rules.way is not Way.MANUAL:
+        return None
+    if at.seen.store is Holds.OTHER and at.seen.held:
+        return at.go(Step.HELD, new=at.seen.held)
+    return at.wait(LATER, Why.NOT_MADE, asks=True)
+
+
+def changed_before(at: Situation) -> Move | None:
+    """Turn back because the store has another key than the one that was to be replaced."""
+    wanted = Holds.OLD if at.journal.old else Holds.NOTHING
+    return at.back(Why.STORE_CHANGED) if at.seen.store not in (wanted, None) else None
+
+
+def made_here(at: Situation) -> Move | None:
+    """Make the key here."""
+    return Do(Effect.ISSUE) if at.rules.way is Way.LOCAL else None
+
+
+def took_too_long(at: Situation) -> Move | None:
+    """Turn back because the issuer did not answer."""
+    return at.back(Why.ISSUE_UNCLEAR) if at.lasts() > at.rules.issue_within else None
+
+
+def keys_unknown(at: Situation) -> Move | None:
+    """Wait until it is known which keys there are."""
+    return at.wait(SOON) if at.rules.lists and at.seen.keys is None else None
+
+
+def before_unknown(at: Situation) -> Move | None:
+    """Remember which keys there were before."""
+    if at.journal.before is not None:
+        return None
+    return Go(at.journal.but(before=at.seen.keys.handles if at.seen.keys else frozenset()))
+
+
+def orphan(at: Situation) -> Move | None:
+    """Revoke a key that was made for us and whose value nobody has: its answer was lost."""
+    lost = orphans(at)
+    return Do(Effect.REVOKE, lost[0]) if lost else None
+
+
+def answer_lost(at: Situation) -> Move | None:
+    """See that a key which was asked for is found if it was made, before another one is asked for."""
+    if at.journal.asked_at is None or at.rules.way is not Way.ISSUE:
+        return None
+    if not at.rules.lists:
+        return Go(at.journal.owing(Owed.FIND, None, at.now).but(asked_at=None))
+    settled = at.journal.asked_at + at.rules.settle
+    return at.wait(min(SOON, settled - at.now)) if at.journal.asked_at <= at.now < settled else None
+
+
+def slots_full(at: Situation) -> Move | None:
+    """Make room by what is owed anyway, or turn back: a key that is not ours is never removed."""
+    if at.rules.slots is None or at.rules.way is not Way.ISSUE or at.seen.keys is None:
+        return None
+    if len(at.seen.keys.handles) < at.rules.slots:
+        return None
+    old = at.journal.old.handle if at.journal.old else None
+    owed = [each.handle for each in at.journal.debts if each.owed is Owed.REVOKE and each.handle != old]
+    ours = [each for each in owed if each in at.seen.keys.handles]
+    return Do(Effect.REVOKE, ours[0]) if ours else at.back(Why.SLOTS_FULL)
+
+
+def store_unknown(at: Situation) -> Move | None:
+    """Wait until it is known that the store has what is to be replaced."""
+    return at.wait(SOON, Why.STORE_SILENT) if at.seen.store is None else None
+
+
+def issue(at: Situation) -> Move | None:
+    """Have a key made."""
+    return Do(Effect.ISSUE, first=at.journal.but(asked_at=at.now))
+
+
+# Testing.
+
+
+def same_key(at: Situation) -> Move | None:
+    """Turn back because the new key is the old one."""
+    old, new = at.journal.old, at.journal.new
+    return at.back(Why.SAME_KEY) if old and new and old.fingerprint == new.fingerprint else None
+
+
+def nothing_to_test(at: Situation) -> Move | None:
+    """Go on with a key that nobody can be asked about."""
+    if at.rules.tests:
+        return None
+    return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
+
+
+def passed(at: Situation) -> Move | None:
+    """Go on with a key that was accepted often enough in a row."""
+    trial = at.seen.new
+    if trial is None or not alive(trial) or trial.passes < at.rules.passes or trial.over < at.rules.apart:
+        return None
+    return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
+
+
+def failed(at: Situation) -> Move | None:
+    """Turn back because the key was not accepted in time: a new one may take a while to be known everywhere."""
+    # Who was away for a while has not tried yet.
+    if at.lasts() <= at.rules.test_within or at.seen.new is None or at.seen.new.tries <= at.rules.passes:
+        return None
+    refused = at.seen.new.last is Verdict.INVALID
+    return at.back(Why.TEST_FAILED if refused else Why.TEST_UNCLEAR)
+
+
+def test_again(at: Situation) -> Move | None:
+    """Wait for the next test."""
+    return at.wait(SOON)
+
+
+_BACK = (Step.ROLLING_BACK,)
+
+ISSUING = (
+    Row(owned_elsewhere, _BACK),
+    Row(gone_early, _BACK),
+    Row(asked_back, _BACK),
+    Row(made_by_a_person, (Step.HELD,)),
+    Row(changed_before, _BACK),
+    Row(made_here, does=(Effect.ISSUE,)),
+    Row(took_too_long, _BACK),
+    Row(keys_unknown),
+    Row(before_unknown),
+    Row(orphan, does=(Effect.REVOKE,)),
+    Row(answer_lost),
+    Row(slots_full, _BACK, (Effect.REVOKE,)),
+    Row(store_unknown),
+    Row(issue, does=(Effect.ISSUE,)),
+)
+HELD = (
+    Row(gone_early, _BACK),
+    Row(asked_back, _BACK),
+    Row(same_key, _BACK),
+    Row(nothing_to_test, (Step.TESTED, *_BACK)),
+    Row(passed, (Step.TESTED, *_BACK)),
+    Row(failed, _BACK),
+    Row(test_again),
+)

@@ -1,0 +1,119 @@
+"""What is remembered of an effect, once it has come to something.
+
+Does not belong here: what is done next (``machine``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from .journal import Debt, Half, Journal, Owed, Step, Why
+from .moves import Came, Do, Effect, Situation
+from .sight import Rules
+
+#: Seconds to the next try of what is owed: first and longest.
+FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
+
+
+def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None) -> Journal:
+    """Return what is remembered once an effect has come to something.
+
+    Args:
+        at: the situation in which it was done, with the journal as it was written before.
+        issued: the new key, where one was made.
+    """
+    if outcome is Came.UNCLEAR:
+        # Looked at again; what is owed waits, as nobody else would.
+        return _tried(at.journal, done.handle, at.now) if at.journal.step is Step.IDLE else at.journal
+    outcomes = _DONE if outcome is Came.DONE else _REFUSED
+    return outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _After:
+    rules: Rules
+    journal: Journal
+    handle: str
+    now: float
+    issued: Half | None
+
+    @property
+    def is_old(self) -> bool:
+        return bool(self.journal.old and self.journal.old.handle == self.handle)
+
+    @property
+    def is_new(self) -> bool:
+        return bool(self.journal.new and self.journal.new.handle == self.handle)
+
+    def old(self, *, disabled: bool = False, revoked: bool = False) -> Half | None:
+        old = self.journal.old
+        return dataclasses.replace(old, disabled=disabled, revoked=revoked) if old else None
+
+
+def _issued(after: _After) -> Journal:
+    return after.journal.at(Step.HELD, after.now, new=after.issued)
+
+
+def _not_issued(after: _After) -> Journal:
+    return after.journal.at(Step.ROLLING_BACK, after.now, why=Why.ISSUE_REFUSED)
+
+
+def _disabled(after: _After) -> Journal:
+    return after.journal.but(old=after.old(disabled=True), until=after.now + after.rules.observe)
+
+
+def _revoked(after: _After) -> Journal:
+    journal = after.journal
+    if journal.step is Step.GRACE and after.is_old:
+        return journal.at(Step.GRACE, after.now, old=after.old(revoked=True))
+    if journal.step is Step.ROLLING_BACK and after.is_new and journal.new:
+        return journal.but(new=dataclasses.replace(journal.new, revoked=True))
+    return journal.but(debts=tuple(each for each in journal.debts if each.handle != after.handle))
+
+
+def _not_revoked(after: _After) -> Journal:
+    journal, now = after.journal, after.now
+    if journal.step is Step.GRACE and after.is_old:
+        return journal.owing(Owed.REVOKE, journal.old, now).at(Step.REVOKED, now)
+    if journal.step is Step.ROLLING_BACK and after.is_new:
+        return journal.owing(Owed.REVOKE, journal.new, now).at(Step.ROLLED_BACK, now)
+    if any(each.handle == after.handle for each in journal.debts):
+        return _tried(journal, after.handle, now)
+    return journal.owing(Owed.REVOKE, Half("", after.handle), now)
+
+
+def _tried(journal: Journal, handle: str, now: float) -> Journal:
+    def again(debt: Debt) -> Debt:
+        pause = min(LONGEST_TRY, FIRST_TRY * 2 ** min(debt.tries, 16))
+        return dataclasses.replace(debt, tries=debt.tries + 1, due=now + pause) if debt.handle == handle else debt
+
+    return journal.but(debts=tuple(map(again, journal.debts)))
+
+
+#: The steps that an effect leads to, from the step at which it is done; elsewhere the step stays.
+AFTER: Mapping[tuple[Effect, Step], tuple[Step, ...]] = {
+    (Effect.ISSUE, Step.ISSUING): (Step.HELD, Step.ROLLING_BACK),
+    (Effect.STORE_NEW, Step.TESTED): (Step.STORED, Step.ROLLING_BACK),
+    (Effect.REVOKE, Step.GRACE): (Step.REVOKED,),
+    (Effect.REVOKE, Step.ROLLING_BACK): (Step.ROLLED_BACK,),
+}
+
+_DONE: Mapping[Effect, Callable[[_After], Journal]] = {
+    Effect.ISSUE: _issued,
+    Effect.STORE_NEW: lambda after: after.journal.at(Step.STORED, after.now),
+    Effect.STORE_OLD: lambda after: after.journal,
+    Effect.DISABLE: _disabled,
+    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
+    Effect.REVOKE: _revoked,
+}
+_REFUSED: Mapping[Effect, Callable[[_After], Journal]] = {
+    Effect.ISSUE: _not_issued,
+    Effect.STORE_NEW: lambda after: after.journal.at(Step.ROLLING_BACK, after.now, why=Why.STORE_REFUSED),
+    # Somebody else was faster: the next look tells.
+    Effect.STORE_OLD: lambda after: after.journal,
+    Effect.DISABLE: lambda after: after.journal.but(straight=True),
+    # Its test tells whether there is a way back.
+    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
+    Effect.REVOKE: _not_revoked,
+}

@@ -1,0 +1,193 @@
+"""What is looked at before each step: the issuer, the store, the Secrets, who uses them.
+
+Whatever is None was not looked at, or did not answer: nothing follows from it.
+
+Does not belong here: looking (``engine``), what follows (``machine``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+from ...issuers.base import Verdict
+from .journal import Half, Step, Way
+
+
+class Place(enum.StrEnum):
+    """Something that can be looked at."""
+
+    KEYS = "keys"
+    """The issuer's list of keys."""
+    STORE = "store"
+    """What the store has."""
+    TARGETS = "targets"
+    """What the Secrets have."""
+    USERS = "users"
+    """Who uses the Secrets."""
+    NEW = "new"
+    """Whether the issuer accepts the new key."""
+    OLD = "old"
+    """Whether it accepts the old one."""
+
+
+#: What is looked at, at each step.
+LOOKS: Mapping[Step, frozenset[Place]] = {
+    Step.IDLE: frozenset({Place.KEYS, Place.STORE}),
+    Step.ISSUING: frozenset({Place.KEYS, Place.STORE}),
+    Step.HELD: frozenset({Place.NEW}),
+    Step.TESTED: frozenset({Place.STORE, Place.NEW}),
+    Step.STORED: frozenset({Place.STORE, Place.TARGETS, Place.NEW}),
+    Step.WRITTEN: frozenset({Place.STORE, Place.USERS, Place.NEW}),
+    Step.ADOPTED: frozenset(),
+    Step.GRACE: frozenset({Place.KEYS, Place.STORE, Place.TARGETS, Place.USERS, Place.NEW, Place.OLD}),
+    Step.REVOKED: frozenset(),
+    Step.ROLLING_BACK: frozenset({Place.KEYS, Place.STORE, Place.TARGETS, Place.USERS, Place.NEW, Place.OLD}),
+    Step.ROLLED_BACK: frozenset(),
+}
+
+
+class Holds(enum.StrEnum):
+    """What the store has at the key's path."""
+
+    OLD = "old"
+    NEW = "new"
+    OTHER = "other"
+    """A key that is neither."""
+    NOTHING = "nothing"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """What the issuer lists.
+
+    Attributes:
+        handles: of all keys that count against its limit.
+        ours: of those that this rotation had made: they bear its name, or appeared when it asked for one.
+        used_at: Unix time at which the old key was last used, where the issuer tells.
+    """
+
+    handles: frozenset[str]
+    ours: frozenset[str] = frozenset()
+    used_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Targets:
+    """How many Secrets hold which key; of every object that reads it from the store."""
+
+    old: int = 0
+    new: int = 0
+    other: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Users:
+    """Who uses those Secrets.
+
+    Attributes:
+        found: how many there are.
+        late: how many of them use another key than the Secret holds now, as far as is known.
+    """
+
+    found: int
+    late: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trial:
+    """What tests of a key have come to.
+
+    Attributes:
+        verdict: as it is believed now: a refusal only when it was repeated (``decide/checks.py``).
+        passes: tests in a row that it passed.
+        over: seconds from the first of them to the last.
+        last: what the last test said.
+        tries: tests since we have been looking.
+    """
+
+    verdict: Verdict
+    passes: int = 0
+    over: float = 0.0
+    last: Verdict = Verdict.UNKNOWN
+    tries: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """What people ask for, beside the rotation itself.
+
+    Attributes:
+        back: to turn back.
+        now: to end the old key without waiting for anybody.
+        gone: nothing any more: the object that asked is gone.
+    """
+
+    back: bool = False
+    now: bool = False
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at.
+
+    Attributes:
+        held: what the store has; None where that is nothing, or not known.
+        ours: whether the store's mark says that we rotate this key; True where it bears no mark.
+    """
+
+    keys: Keys | None = None
+    store: Holds | None = None
+    held: Half | None = None
+    targets: Targets | None = None
+    users: Users | None = None
+    new: Trial | None = None
+    old: Trial | None = None
+    ours: bool = True
+    wish: Wish = dataclasses.field(default_factory=Wish)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """What an issuer can do, and what its users have declared. Times are seconds.
+
+    Attributes:
+        slots: how many keys there may be; None: any number.
+        lists: whether the issuer lists its keys.
+        names: whether a key can be given the name of its rotation.
+        revokes: whether it revokes; else a person has to.
+        disables: whether a key can be switched off and on again.
+        tests: whether it can be asked if it accepts a key.
+        passes: tests in a row that a new key has to pass.
+        apart: from the first of them to the last.
+        settle: after which a key that was asked for is in the list, if it was made.
+        issue_within: after which an issuer that does not answer is given up.
+        test_within: after which a key that is not accepted is given up.
+        write_within: after which a store or a Secret that is not written is given up.
+        adopt_within: after which a person is told that not everybody uses the new key.
+        overlap: from adoption to the end of the old key.
+        observe: from switching the old key off to revoking it.
+        die_within: after which a revoked key that is still accepted is a debt.
+        needs_users: whether somebody must be seen to use the new key before the old one ends.
+    """
+
+    way: Way = Way.ISSUE
+    slots: int | None = None
+    lists: bool = True
+    names: bool = True
+    revokes: bool = True
+    disables: bool = False
+    tests: bool = True
+    passes: int = 3
+    apart: float = 10.0
+    settle: float = 60.0
+    issue_within: float = 900.0
+    test_within: float = 900.0
+    write_within: float = 3600.0
+    adopt_within: float = 86400.0
+    overlap: float = 86400.0
+    observe: float = 300.0
+    die_within: float = 3600.0
+    needs_users: bool = True

@@ -1,0 +1,178 @@
+# ruff: noqa: E501 - a table is read by its columns
+"""What is done at each step, by what is seen: one line a case.
+
+Does not belong here: what must hold however cases follow each other (``test_world.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Way, Why
+from keywright.decide.rotate.moves import Do, Go, Move, Wait
+from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.issuers.base import Verdict
+
+NOW = 1_000_000.0
+OLD, NEW = Half("old", "k0"), Half("new", "k1")
+GOOD = Trial(Verdict.VALID, 3, 10.0, Verdict.VALID, 3)
+ONCE = Trial(Verdict.VALID, 1, 0.0, Verdict.VALID, 1)
+BAD = Trial(Verdict.INVALID, 0, 600.0, Verdict.INVALID, 9)
+REFUSED = Trial(Verdict.UNKNOWN, 0, 0.0, Verdict.INVALID, 9)
+SILENT = Trial(Verdict.UNKNOWN, tries=9)
+RULES, SLOTS, LOCAL, MANUAL = Rules(), Rules(way=Way.SLOTS), Rules(way=Way.LOCAL, tests=False), Rules(way=Way.MANUAL)
+KEYS = Keys(frozenset({"k0"}))
+#: All is well: the new key is in the store and in every Secret, and everybody uses it.
+WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Users(3, 0), GOOD, GOOD)
+#: All is back: the same with the old key.
+BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2))
+LONG = 10 * 86400.0
+
+
+def at(step: Step, *, since: float = 0.0, **more: object) -> Journal:
+    """Return a journal at a step, so many seconds after it was reached."""
+    reached = step if step not in (Step.ROLLING_BACK, Step.ROLLED_BACK) else Step.WRITTEN
+    fields: dict[str, object] = {"old": OLD, "before": frozenset({"k0"}), "reached": reached}
+    if step not in (Step.ISSUING, Step.IDLE):
+        fields["new"] = NEW
+    return dataclasses.replace(Journal("r1", step, NOW - since), **{**fields, **more})  # type: ignore[arg-type]
+
+
+def seen(of: Seen = WELL, **more: object) -> Seen:
+    """Return what is seen, with changes."""
+    return dataclasses.replace(of, **more)  # type: ignore[arg-type]
+
+
+def short(move: Move) -> str:
+    """Return a move as a few words."""
+    match move:
+        case Do(effect, handle):
+            return f"{effect} {handle}".strip()
+        case Go(journal):
+            return f"{journal.step} {journal.why or ''}".strip()
+        case Wait(_, why, asks):
+            return f"wait {why or ''}{'!' if asks else ''}".strip()
+    return "end"
+
+
+BEFORE = Seen(KEYS, Holds.OLD, OLD)
+CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
+    # Issuing.
+    ("a key is asked for", RULES, at(Step.ISSUING), BEFORE, "issue"),
+    ("what there is is remembered first", RULES, at(Step.ISSUING, before=None), BEFORE, "Issuing"),
+    ("what another rotates is left alone", RULES, at(Step.ISSUING), seen(BEFORE, ours=False), "RollingBack RotationOwnedElsewhere"),
+    ("nobody wants it any more", RULES, at(Step.ISSUING), seen(BEFORE, wish=Wish(gone=True)), "RollingBack ObjectGone"),
+    ("somebody turns it back", RULES, at(Step.ISSUING), seen(BEFORE, wish=Wish(back=True)), "RollingBack Asked"),
+    ("the store has another key", RULES, at(Step.ISSUING), seen(BEFORE, store=Holds.OTHER), "RollingBack StoreChanged"),
+    ("the store is silent", RULES, at(Step.ISSUING), seen(BEFORE, store=None), "wait StoreSilent"),
+    ("the list is not known", RULES, at(Step.ISSUING), seen(BEFORE, keys=None), "wait"),
+    ("the issuer is silent for long", RULES, at(Step.ISSUING, since=901), BEFORE, "RollingBack IssueUnclear"),
+    ("an orphan goes first", RULES, at(Step.ISSUING, asked_at=NOW), seen(BEFORE, keys=Keys(frozenset({"k0", "kx"}), frozenset({"kx"}))), "revoke kx"),
+    ("a lost answer is waited for", RULES, at(Step.ISSUING, asked_at=NOW - 59), BEFORE, "wait"),
+    ("a lost answer was none", RULES, at(Step.ISSUING, asked_at=NOW - 61), BEFORE, "issue"),
+    ("two of two slots are taken", Rules(slots=2), at(Step.ISSUING), seen(BEFORE, keys=Keys(frozenset({"k0", "theirs"}))), "RollingBack SlotsFull"),
+    ("one of them is owed", Rules(slots=2), at(Step.ISSUING, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(BEFORE, keys=Keys(frozenset({"k0", "kd"}))), "revoke kd"),
+    ("the other slot is made anew", SLOTS, at(Step.ISSUING, asked_at=NOW), BEFORE, "issue"),
+    ("it is made here", LOCAL, at(Step.ISSUING), seen(BEFORE, keys=None), "issue"),
+    ("a person has to make it", MANUAL, at(Step.ISSUING, since=LONG), BEFORE, "wait WaitsForNewKey!"),
+    ("a person has made it", MANUAL, at(Step.ISSUING), seen(BEFORE, store=Holds.OTHER, held=NEW), "Held"),
+    ("a first key", RULES, at(Step.ISSUING, old=None), Seen(Keys(frozenset()), Holds.NOTHING), "issue"),
+    ("a first key where there is one", RULES, at(Step.ISSUING, old=None), BEFORE, "RollingBack StoreChanged"),
+    # Held.
+    ("the old key once more", RULES, at(Step.HELD, new=Half("old", "k1")), seen(), "RollingBack SameKey"),
+    ("it passed", RULES, at(Step.HELD), seen(), "Tested"),
+    ("it passed once", RULES, at(Step.HELD), seen(new=ONCE), "wait"),
+    ("more was not asked for", RULES, at(Step.HELD, test_only=True), seen(), "RollingBack TestOnly"),
+    ("it is refused at first", RULES, at(Step.HELD, since=800), seen(new=REFUSED), "wait"),
+    ("it is refused for long", RULES, at(Step.HELD, since=901), seen(new=REFUSED), "RollingBack TestFailed"),
+    ("nobody says for long", RULES, at(Step.HELD, since=901), seen(new=SILENT), "RollingBack TestUnclear"),
+    ("we were away for long", RULES, at(Step.HELD, since=LONG), seen(new=ONCE), "wait"),
+    ("nobody can be asked", LOCAL, at(Step.HELD), seen(new=None), "Tested"),
+    ("nobody can be asked, only a test was", LOCAL, at(Step.HELD, test_only=True), seen(new=None), "RollingBack TestOnly"),
+    # Tested.
+    ("the store gets it", RULES, at(Step.TESTED), seen(store=Holds.OLD), "storeNew"),
+    ("the store has it", RULES, at(Step.TESTED), seen(), "Stored"),
+    ("the store has a third", RULES, at(Step.TESTED), seen(store=Holds.OTHER), "RollingBack StoreChanged"),
+    ("the store is silent for a while", RULES, at(Step.TESTED), seen(store=None), "wait"),
+    ("the store is silent for long", RULES, at(Step.TESTED, since=3601), seen(store=None), "RollingBack StoreSilent"),
+    ("it is refused after all", RULES, at(Step.TESTED), seen(store=Holds.OLD, new=REFUSED), "Held"),
+    # Stored.
+    ("a Secret has the old one", RULES, at(Step.STORED), seen(targets=Targets(old=1, new=1)), "wait"),
+    ("a Secret is not written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
+    ("no Secret is written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=2)), "RollingBack TargetNotWritten"),
+    ("all have it", RULES, at(Step.STORED), seen(), "Written"),
+    ("a backup was restored", RULES, at(Step.STORED), seen(store=Holds.OLD), "Tested"),
+    ("it died", RULES, at(Step.STORED), seen(new=BAD), "RollingBack NewKeyInvalid"),
+    ("one refusal is none", RULES, at(Step.STORED), seen(new=REFUSED), "Written"),
+    ("its object went", RULES, at(Step.STORED), seen(wish=Wish(gone=True)), "Idle"),
+    # Written.
+    ("everybody uses it", RULES, at(Step.WRITTEN), seen(), "Adopted"),
+    ("somebody is late", RULES, at(Step.WRITTEN), seen(users=Users(3, 1)), "wait NotAdopted"),
+    ("somebody is late for long", RULES, at(Step.WRITTEN, since=LONG), seen(users=Users(3, 1)), "wait NotAdopted!"),
+    ("nobody is known for long", RULES, at(Step.WRITTEN, since=LONG), seen(users=Users(0, 0)), "wait NoConsumers!"),
+    ("nobody need be known", Rules(needs_users=False), at(Step.WRITTEN), seen(users=Users(0, 0)), "Adopted"),
+    ("who is late is not waited for", RULES, at(Step.WRITTEN, urgent=True), seen(users=Users(3, 1)), "Grace"),
+    ("nor where somebody asks for that", RULES, at(Step.WRITTEN), seen(users=Users(3, 1), wish=Wish(now=True)), "Grace"),
+    ("it is written over", RULES, at(Step.WRITTEN), seen(store=Holds.OTHER), "RollingBack StoreChanged"),
+    # Grace.
+    ("the old key is left", RULES, at(Step.ADOPTED), seen(), "Grace"),
+    ("for a while", RULES, at(Step.GRACE, until=NOW + 10), seen(), "wait"),
+    ("unless that is not wanted", RULES, at(Step.GRACE, until=NOW + 10), seen(wish=Wish(now=True)), "Grace"),
+    ("then it ends", RULES, at(Step.GRACE), seen(), "revoke k0"),
+    ("it is switched off first", Rules(disables=True), at(Step.GRACE), seen(), "disable k0"),
+    ("unless that was refused", Rules(disables=True), at(Step.GRACE, straight=True), seen(), "revoke k0"),
+    ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=Half("old", "k0", disabled=True)), seen(), "revoke k0"),
+    ("not while the new one is not confirmed", RULES, at(Step.GRACE), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
+    ("not while a Secret has it", RULES, at(Step.GRACE), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
+    ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait"),
+    ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait"),
+    ("not while somebody is late", RULES, at(Step.GRACE), seen(users=Users(3, 1)), "wait NotAdopted!"),
+    ("not while the issuer sees it used", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 1)), "wait OldKeyStillUsed!"),
+    ("used before that is nothing", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 200)), "revoke k0"),
+    ("nobody waits for who is late", RULES, at(Step.GRACE, urgent=True), seen(users=Users(3, 1)), "revoke k0"),
+    ("a person revokes", MANUAL, at(Step.GRACE), seen(), "wait WaitsForRevocation!"),
+    ("a person has revoked", MANUAL, at(Step.GRACE), seen(old=BAD), "Revoked"),
+    ("nobody knows which it is", RULES, at(Step.GRACE, old=Half("old")), seen(), "wait WaitsForRevocation!"),
+    ("there was none", RULES, at(Step.GRACE, old=None), seen(), "Revoked"),
+    ("there is nobody to tell", LOCAL, at(Step.GRACE, old=Half("old")), seen(new=None), "Revoked"),
+    ("the new key dies in grace", RULES, at(Step.GRACE), seen(new=BAD), "RollingBack NewKeyInvalid"),
+    ("somebody turns it back in grace", RULES, at(Step.GRACE), seen(wish=Wish(back=True)), "RollingBack Asked"),
+    ("revoked, and still accepted", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(), "wait"),
+    ("revoked, and dead", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=REFUSED), "Revoked"),
+    ("revoked, and accepted for long", RULES, at(Step.GRACE, since=3601, old=Half("old", "k0", revoked=True)), seen(), "Revoked"),
+    ("no way back from there", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=BAD, wish=Wish(back=True)), "Revoked"),
+    # Rolling back.
+    ("the old key is put back", RULES, at(Step.ROLLING_BACK), seen(), "storeOld"),
+    ("switched on before", RULES, at(Step.ROLLING_BACK, old=Half("old", "k0", disabled=True)), seen(), "enable k0"),
+    ("not if nobody says it works", RULES, at(Step.ROLLING_BACK), seen(old=SILENT), "wait OldKeyUnconfirmed"),
+    ("nobody says so for long", RULES, at(Step.ROLLING_BACK, since=901), seen(old=SILENT), "wait OldKeyUnconfirmed!"),
+    ("not if it is dead: go on", RULES, at(Step.ROLLING_BACK), seen(old=BAD), "Stored"),
+    ("not if both are dead", RULES, at(Step.ROLLING_BACK), seen(old=BAD, new=BAD), "wait OldKeyInvalid!"),
+    ("the store is silent, back", RULES, at(Step.ROLLING_BACK), seen(store=None), "wait StoreSilent"),
+    ("a Secret still has it", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten"),
+    ("somebody still uses it", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1)), "wait NotAdopted"),
+    ("a dead key is not waited for", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1), new=BAD), "revoke k1"),
+    ("the new one is revoked", RULES, at(Step.ROLLING_BACK), seen(BACK), "revoke k1"),
+    ("a late write may arrive", RULES, at(Step.ROLLING_BACK, reached=Step.TESTED), seen(BACK), "wait"),
+    ("it is revoked", RULES, at(Step.ROLLING_BACK, new=Half("new", "k1", revoked=True)), seen(BACK), "RolledBack"),
+    ("the same key stays", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(BACK), "RolledBack"),
+    ("a person's key stays", MANUAL, at(Step.ROLLING_BACK, why=Why.TEST_FAILED), seen(), "RolledBack TestFailed"),
+    ("a first key stays", RULES, at(Step.ROLLING_BACK, old=None), seen(), "RolledBack"),
+    ("what cannot be revoked is owed", Rules(revokes=False), at(Step.ROLLING_BACK), seen(BACK), "RolledBack"),
+    ("an orphan is looked for", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW - 30), seen(BACK), "wait"),
+    ("an orphan is revoked", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW), seen(BACK, keys=Keys(frozenset({"kx"}), frozenset({"kx"}))), "revoke kx"),
+    ("there was no orphan", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW - 61), seen(BACK), "RolledBack"),
+    ("none was asked for", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None), seen(BACK), "RolledBack"),
+    ("it cannot be looked for", Rules(lists=False), at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW), seen(BACK), "RolledBack"),
+    # Between rotations.
+    ("after success", RULES, at(Step.REVOKED), seen(), "Idle"),
+    ("after failure", RULES, at(Step.ROLLED_BACK, why=Why.TEST_FAILED), seen(), "Idle TestFailed"),
+    ("nothing to remember", RULES, at(Step.IDLE), seen(), "end"),
+    ("a failure is remembered", RULES, at(Step.IDLE, failures=1, not_before=NOW + 10), seen(), "wait"),
+    ("a pin is remembered", RULES, at(Step.IDLE, pinned=True), seen(), "wait"),
+    ("what is owed is tried", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(), "revoke kd"),
+    ("not if the store has it again", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "k1", "new", 0.0),)), seen(), "wait !"),
+    ("not if that is not seen", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(store=None), "wait !"),
+    ("not too soon", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0, due=NOW + 1),)), seen(), "wait !"),
+    ("what a person has to find", RULES, at(Step.IDLE, debts=(Debt(Owed.FIND, "", "", 0.0),)), seen(), "wait !"),
+]  # fmt: skip

@@ -1,0 +1,278 @@
+"""A small world for the machine: an issuer, a store, Secrets, their users, and whatever goes wrong among them.
+
+All of it is plain data, and every choice comes from one source of chance, so that what failed can be played again.
+
+Does not belong here: what must hold in it (``test_world.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+from keywright.decide.rotate import machine, outcomes, sight
+from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Way, Why
+from keywright.decide.rotate.moves import Came, Do, Effect, End, Go, Move, Situation, Wait
+from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.issuers.base import Verdict
+
+#: Refusals in a row that condemn a key.
+CONDEMNS = 3
+
+
+@dataclasses.dataclass(slots=True)
+class Key:
+    """A key as its issuer has it."""
+
+    value: str
+    named: str = ""
+    accepted_from: float = 0.0
+    disabled: bool = False
+
+
+@dataclasses.dataclass
+class World:
+    """One credential and all that there is around it."""
+
+    rules: Rules
+    chance: random.Random
+    faults: float = 0.0
+    now: float = 1_000_000.0
+    #: The issuer's keys by handle.
+    keys: dict[str, Key] = dataclasses.field(default_factory=dict)
+    #: Names of keys that people have made or killed by themselves.
+    theirs: set[str] = dataclasses.field(default_factory=set)
+    store: str | None = "v0"
+    targets: list[str | None] = dataclasses.field(default_factory=lambda: ["v0", "v0"])
+    users: list[str | None] = dataclasses.field(default_factory=lambda: ["v0", "v0", "v0"])
+    journal: Journal | None = None
+    wish: Wish = dataclasses.field(default_factory=Wish)
+    made: int = 0
+    #: What the operator remembers of tests, until it is killed.
+    tests: dict[str, list[tuple[float, Verdict]]] = dataclasses.field(default_factory=dict)
+    tries: dict[str, int] = dataclasses.field(default_factory=dict)
+    #: Values that have passed, ever.
+    passed: set[str] = dataclasses.field(default_factory=set)
+    story: list[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys = {"k0": Key("v0")}
+
+    def chosen(self, share: float) -> bool:
+        """Whether something happens that does so in this share of all cases."""
+        return self.chance.random() < share
+
+    def accepted(self, value: str | None) -> bool:
+        """Whether the issuer accepts a value now."""
+        alive = (key for key in self.keys.values() if not key.disabled and key.accepted_from <= self.now)
+        return any(key.value == value for key in alive)
+
+    def handle(self, value: str | None) -> str | None:
+        """Return the issuer's name for a value."""
+        return next((name for name, key in self.keys.items() if key.value == value), None)
+
+    def tell(self, said: str) -> None:
+        """Go on with the story; what is said again is not told again."""
+        if not self.story or not self.story[-1].endswith(said):
+            self.story.append(f"{self.now:.0f} {said}")
+
+    # The operator.
+
+    def turn(self) -> Move:
+        """Look and do one thing."""
+        assert self.journal
+        seen = self.look(self.journal)
+        at = Situation(self.rules, self.journal, seen, self.now)
+        move = machine.decide(self.rules, self.journal, seen, self.now)
+        self.tell(f"{self.journal.step}: {_short(move)}")
+        declared(self.journal.step, move)
+        if isinstance(move, End):
+            self.journal = None
+        elif isinstance(move, Go):
+            self.journal = move.journal
+        elif isinstance(move, Do):
+            self.journal = move.first or self.journal
+            self.act(dataclasses.replace(at, journal=self.journal), move)
+        return move
+
+    def act(self, at: Situation, do: Do) -> None:
+        """Do something outside; perhaps its answer is lost, or we are killed right after."""
+        if self.chosen(self.faults) and self.chosen(0.5):
+            # Not done, and nobody knows.
+            self.journal = outcomes.came(at, do, Came.UNCLEAR)
+            return
+        refused = self.chosen(self.faults) and self.chosen(0.3)
+        came, issued = (Came.REFUSED, None) if refused else self._done(at.journal, do)
+        if self.chosen(self.faults):
+            self.story.append("  killed")
+            self.tests.clear()
+            self.tries.clear()
+            return
+        if self.chosen(self.faults):
+            came, issued = Came.UNCLEAR, None
+        self.journal = outcomes.came(at, do, came, issued)
+        step = at.journal.step
+        if self.journal.step is not step:
+            assert self.journal.step in outcomes.AFTER[do.effect, step], f"{do.effect} leads to {self.journal.step}"
+
+    def _done(self, journal: Journal, do: Do) -> tuple[Came, Half | None]:
+        match do.effect:
+            case Effect.ISSUE:
+                return Came.DONE, self._issue(journal)
+            case Effect.STORE_NEW:
+                return self._write(journal.old, journal.new), None
+            case Effect.STORE_OLD:
+                return self._write(journal.new, journal.old), None
+            case Effect.DISABLE | Effect.ENABLE:
+                if do.handle in self.keys:
+                    self.keys[do.handle].disabled = do.effect is Effect.DISABLE
+            case Effect.REVOKE:
+                self._revoke(do.handle)
+        return Came.DONE, None
+
+    def _issue(self, journal: Journal) -> Half:
+        self.made += 1
+        name, value = f"k{self.made}", f"v{self.made}"
+        if self.rules.way is Way.SLOTS:
+            old = journal.old.handle if journal.old else None
+            name = "k1" if old == "k0" else "k0"
+        if self.rules.way is not Way.LOCAL:
+            self.keys[name] = Key(value, journal.id, self.now + self.chance.choice((0.0, 60.0)))
+        return Half(value, None if self.rules.way is Way.LOCAL else name)
+
+    def _write(self, over: Half | None, new: Half | None) -> Came:
+        assert new
+        if self.store != (over.fingerprint if over else None):
+            return Came.REFUSED
+        self.store = new.fingerprint
+        return Came.DONE
+
+    def _revoke(self, handle: str) -> None:
+        if self.rules.way is Way.SLOTS and handle in self.keys:
+            self.made += 1
+            self.keys[handle] = Key(f"v{self.made}")
+        else:
+            self.keys.pop(handle, None)
+
+    # What it sees.
+
+    def look(self, journal: Journal) -> Seen:
+        """Look at what the step wants to see; now and then something does not answer."""
+        places = [each for each in sight.LOOKS[journal.step] if not self.chosen(self.faults)]
+        found: dict[str, object] = {}
+        for place in places:
+            found |= getattr(self, f"_see_{place.value}")(journal)
+        return Seen(**found, wish=self.wish)  # type: ignore[arg-type]
+
+    def _see_keys(self, journal: Journal) -> dict[str, object]:
+        if not self.rules.lists:
+            return {}
+        ours = frozenset(name for name, key in self.keys.items() if key.named == journal.id)
+        return {"keys": Keys(frozenset(self.keys), ours)}
+
+    def _see_store(self, journal: Journal) -> dict[str, object]:
+        if self.store is None:
+            return {"store": Holds.NOTHING}
+        holds = {half.fingerprint: name for name, half in ((Holds.NEW, journal.new), (Holds.OLD, journal.old)) if half}
+        held = Half(self.store, self.handle(self.store))
+        return {"store": holds.get(self.store, Holds.OTHER), "held": held}
+
+    def _see_targets(self, journal: Journal) -> dict[str, object]:
+        old = journal.old.fingerprint if journal.old else None
+        new = journal.new.fingerprint if journal.new else None
+        kinds = ["new" if each == new else "old" if each == old else "other" for each in self.targets if each]
+        return {"targets": Targets(kinds.count("old"), kinds.count("new"), kinds.count("other"))}
+
+    def _see_users(self, journal: Journal) -> dict[str, object]:
+        held = set(self.targets)
+        return {"users": Users(len(self.users), sum(each not in held for each in self.users))}
+
+    def _see_new(self, journal: Journal) -> dict[str, object]:
+        return {"new": self._tried(journal.new)}
+
+    def _see_old(self, journal: Journal) -> dict[str, object]:
+        return {"old": self._tried(journal.old)}
+
+    def _tried(self, half: Half | None) -> Trial | None:
+        if half is None or not self.rules.tests:
+            return None
+        said = Verdict.VALID if self.accepted(half.fingerprint) else Verdict.INVALID
+        said = Verdict.UNKNOWN if self.chosen(self.faults) else said
+        log = self.tests.setdefault(half.fingerprint, [])
+        if said is not Verdict.UNKNOWN:
+            if log and log[-1][1] is not said:
+                log.clear()
+            log.append((self.now, said))
+        self.tries[half.fingerprint] = self.tries.get(half.fingerprint, 0) + 1
+        if not log:
+            return Trial(Verdict.UNKNOWN, tries=self.tries[half.fingerprint])
+        over, last = log[-1][0] - log[0][0], log[-1][1]
+        passes = len(log) if last is Verdict.VALID else 0
+        if passes >= self.rules.passes and over >= self.rules.apart:
+            self.passed.add(half.fingerprint)
+        dead = last is Verdict.INVALID and len(log) >= CONDEMNS and over >= 600
+        verdict = Verdict.INVALID if dead else Verdict.VALID if last is Verdict.VALID else Verdict.UNKNOWN
+        return Trial(verdict, passes, over, last, self.tries[half.fingerprint])
+
+    # Everybody else.
+
+    def settle(self) -> None:
+        """Let every Secret and every user take up what there is."""
+        self.targets = [self.store if each else None for each in self.targets]
+        taken = next((each for each in self.targets if each), None)
+        self.users = [taken or each for each in self.users]
+
+    def somebody(self) -> None:
+        """Let somebody else do something, or time pass."""
+        happening = self.chance.choice(("sync", "sync", "restart", "restart", "time", "time", "long"))
+        index = self.chance.randrange(6)
+        if happening == "sync":
+            index %= len(self.targets)
+            self.targets[index] = self.store if self.targets[index] else None
+        elif happening == "restart":
+            self.users[index % len(self.users)] = self.targets[index % len(self.targets)] or self.store
+        else:
+            self.now += self.chance.choice((1.0, 10.0, 60.0) if happening == "time" else (1000.0, 5000.0))
+
+
+def declared(step: Step, move: Move) -> None:
+    """See that a move is one that the lists of its step declare, and so the picture shows."""
+    rows = machine.STEPS[step]
+    if isinstance(move, Go) and move.journal.step is not step:
+        assert any(move.journal.step in row.to for row in rows), f"{step} leads to {move.journal.step}"
+    if isinstance(move, Do):
+        assert any(move.effect in row.does for row in rows), f"{step} does {move.effect}"
+
+
+def _short(move: Move) -> str:
+    match move:
+        case Do(effect, handle):
+            return f"{effect} {handle}"
+        case Go(journal):
+            return f"to {journal.step} {journal.why or ''}"
+        case Wait(_, why, asks):
+            return f"waits {why or ''}{' for a person' if asks else ''}"
+    return "ends"
+
+
+def begun(world: World, *, test_only: bool = False) -> World:
+    """Begin a rotation of what the store holds."""
+    old = Half(world.store, world.handle(world.store)) if world.store else None
+    world.journal = machine.begin(world.journal, f"r{world.made}", Cause.DUE, old, world.now, test_only=test_only)
+    return world
+
+
+def ends(world: World, turns: int = 400) -> Move | None:
+    """Let the rotation end with nothing going wrong any more; return the last move."""
+    world.faults, move = 0.0, None
+    for _ in range(turns):
+        if world.journal is None or world.journal.step is Step.IDLE:
+            return move
+        move = world.turn()
+        world.settle()
+        if isinstance(move, Wait):
+            if move.why is Why.TO_REVOKE and world.journal.old:
+                # A person does.
+                world.keys.pop(world.handle(world.journal.old.fingerprint) or "", None)
+            world.now = max(world.now + 1.0, move.until)
+    return move

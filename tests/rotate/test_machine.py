@@ -1,0 +1,113 @@
+"""Row by row: what is done at each step, what is remembered of it, and how it is drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from keywright.decide.rotate import machine, outcomes, picture
+from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
+from keywright.decide.rotate.sight import Rules, Seen
+
+from .cases import CASES, NEW, NOW, OLD, RULES, WELL, at, short
+
+
+@pytest.mark.parametrize(
+    ("rules", "journal", "looked", "said"), [each[1:] for each in CASES], ids=[x[0] for x in CASES]
+)
+def test_the_first_reason_counts(rules: Rules, journal: Journal, looked: Seen, said: str) -> None:
+    assert short(machine.decide(rules, journal, looked, NOW)) == said
+
+
+def test_every_word_for_a_delay_has_a_case() -> None:
+    told = " ".join(each[4].removesuffix("!") for each in CASES).split()
+
+    # These two are told of an effect, not of a look.
+    assert {*told, Why.ISSUE_REFUSED, Why.STORE_REFUSED} >= set(Why)
+
+
+def after(journal: Journal, effect: Effect, came: Came, handle: str = "", issued: Half | None = None) -> Journal:
+    """Return what is remembered of an effect."""
+    return outcomes.came(Situation(RULES, journal, WELL, NOW), Do(effect, handle), came, issued)
+
+
+def test_a_new_key_is_remembered_before_anything_else_is_done() -> None:
+    held = after(at(Step.ISSUING), Effect.ISSUE, Came.DONE, issued=NEW)
+
+    assert (held.step, held.new, held.since) == (Step.HELD, NEW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("step", "effect", "why"),
+    [
+        (Step.ISSUING, Effect.ISSUE, Why.ISSUE_REFUSED),
+        (Step.TESTED, Effect.STORE_NEW, Why.STORE_REFUSED),
+    ],
+)
+def test_what_is_refused_turns_back(step: Step, effect: Effect, why: Why) -> None:
+    refused = after(at(step, asked_at=NOW), effect, Came.REFUSED)
+
+    assert (refused.step, refused.why, refused.asked_at) == (Step.ROLLING_BACK, why, NOW)
+
+
+@pytest.mark.parametrize("effect", [each for each in Effect if each is not Effect.REVOKE])
+def test_an_unclear_answer_changes_nothing_so_that_the_next_look_tells(effect: Effect) -> None:
+    journal = at(Step.GRACE)
+
+    assert after(journal, effect, Came.UNCLEAR, "k0") == journal
+
+
+def test_a_key_that_was_switched_off_is_watched_for_a_while() -> None:
+    off = after(at(Step.GRACE), Effect.DISABLE, Came.DONE, "k0")
+    on = after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.DONE, "k0")
+
+    assert (off.old, off.until) == (Half("old", "k0", disabled=True), NOW + RULES.observe)
+    assert on.old == OLD
+    assert after(at(Step.GRACE), Effect.DISABLE, Came.REFUSED, "k0").straight
+
+
+def test_what_is_not_revoked_is_owed_once_and_tried_ever_more_seldom() -> None:
+    owing = after(at(Step.GRACE), Effect.REVOKE, Came.REFUSED, "k0")
+    back = after(at(Step.ROLLING_BACK), Effect.REVOKE, Came.REFUSED, "k1")
+    lost = after(at(Step.ISSUING), Effect.REVOKE, Came.REFUSED, "kx")
+
+    assert (owing.step, owing.debts) == (Step.REVOKED, (Debt(Owed.REVOKE, "k0", "old", NOW),))
+    assert (back.step, back.debts) == (Step.ROLLED_BACK, (Debt(Owed.REVOKE, "k1", "new", NOW),))
+    assert (lost.step, lost.debts) == (Step.ISSUING, (Debt(Owed.REVOKE, "kx", "", NOW),))
+    assert owing.owing(Owed.REVOKE, OLD, NOW + 1) == owing
+
+    idle, pauses = owing.rest(NOW), []
+    for came in (Came.REFUSED, Came.UNCLEAR, Came.REFUSED, *[Came.REFUSED] * 20):
+        idle = after(idle, Effect.REVOKE, came, "k0")
+        pauses.append(idle.debts[0].due - NOW)
+    assert pauses[:4] == [60.0, 120.0, 240.0, 480.0]
+    assert pauses[-1] == outcomes.LONGEST_TRY
+    assert after(idle, Effect.REVOKE, Came.DONE, "k0").debts == ()
+
+
+def test_a_rotation_begins_with_what_the_one_before_has_left() -> None:
+    left = at(Step.IDLE, debts=(Debt(Owed.FIND, "", "", 0.0),), failures=2, why=Why.TEST_FAILED, pinned=True)
+
+    begun = machine.begin(left, "r2", Cause.ASKED, NEW, NOW, test_only=True)
+
+    assert (begun.id, begun.step, begun.cause, begun.old, begun.new) == ("r2", Step.ISSUING, Cause.ASKED, NEW, None)
+    assert (begun.debts, begun.failures, begun.why, begun.test_only) == (left.debts, 2, None, True)
+    assert machine.begin(None, "r1", Cause.DUE, None, NOW).reached is Step.ISSUING
+
+
+def test_who_fails_again_waits_longer_and_who_asked_is_left_in_peace() -> None:
+    def pause(why: Why, failures: int) -> float:
+        move = machine.decide(RULES, at(Step.ROLLED_BACK, why=why, failures=failures), WELL, NOW)
+        assert isinstance(move, Go)
+        return max(0.0, move.journal.not_before - NOW)
+
+    assert [pause(Why.TEST_FAILED, count) for count in (0, 1, 2, 99)] == [3600.0, 7200.0, 14400.0, 86400.0]
+    assert [pause(why, 0) for why in (Why.ASKED, Why.TEST_ONLY, Why.OBJECT_GONE)] == [86400.0, 0.0, 0.0]
+
+
+def test_every_step_can_be_reached_and_left() -> None:
+    edges = [(of, to) for of, to, _ in picture.edges()]
+
+    assert {of for of, _ in edges} == {to for _, to in edges} == set(Step)
+    assert "  Tested --> Stored: storeNew" in picture.mermaid().splitlines()
+    assert all(told for step in Step for told, _, _ in picture.reasons(step))

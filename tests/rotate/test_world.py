@@ -1,0 +1,120 @@
+"""Whatever goes wrong, and whenever: users keep a key that works, nothing is left over, and it ends."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keywright.decide.rotate.journal import Owed, Step, Way
+from keywright.decide.rotate.sight import Rules, Wish
+
+from .model import Key, World, begun, ends
+
+RULES = {
+    "issue": Rules(),
+    "issue, cannot list": Rules(lists=False),
+    "two slots, switched off first": Rules(slots=2, disables=True, names=False),
+    "dual slot": Rules(way=Way.SLOTS),
+    "local": Rules(way=Way.LOCAL, tests=False, lists=False),
+    "no revoking": Rules(revokes=False),
+}
+
+
+def holds(world: World) -> None:
+    """See that nobody is without a key that works, and that none is used which was not tested."""
+    for value in {*world.targets, *world.users} - {None}:
+        assert world.rules.way is Way.LOCAL or world.accepted(value), f"{value} is used and dead"
+    if world.rules.tests and world.store not in ("v0", None, *world.theirs):
+        assert world.store in world.passed, f"{world.store} is in the store and was not tested"
+
+
+def nothing_left(world: World) -> None:
+    """See that of the keys that were made for us one is alive: what the store has; all others are owed."""
+    debts = world.journal.debts if world.journal else ()
+    owed = {each.handle for each in debts}
+    unfound = any(each.owed is Owed.FIND for each in debts)
+    if world.rules.way is Way.ISSUE and not unfound:
+        alive = {name for name, key in world.keys.items() if key.value not in world.theirs}
+        assert alive - owed <= {world.handle(world.store)}, f"{alive} are alive, {owed} are owed"
+
+
+def told(world: World) -> str:
+    """Return the whole story, for whoever reads why it failed."""
+    return "\n".join(world.story)
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES.keys())
+def test_a_rotation_ends_with_one_key_that_everybody_uses(rules: Rules) -> None:
+    world = begun(World(rules, random.Random(1)))  # noqa: S311 - a test must be repeatable
+
+    ends(world)
+
+    assert (world.store, set(world.targets), set(world.users)) == ("v1", {"v1"}, {"v1"}), told(world)
+    assert world.journal is None or world.journal.step is Step.IDLE or not rules.revokes, told(world)
+    if rules.revokes and rules.way is Way.ISSUE:
+        assert [key.value for key in world.keys.values()] == ["v1"], told(world)
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES.keys())
+@given(seed=st.integers(0, 2**32), faults=st.sampled_from((0.0, 0.05, 0.3)))
+@settings(max_examples=60, deadline=None)
+def test_whatever_fails_users_keep_a_key_that_works(rules: Rules, seed: int, faults: float) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(rules, chance, faults))
+    when = chance.randrange(60)
+    wish = chance.choice((Wish(), Wish(), Wish(back=True), Wish(gone=True)))
+
+    for turn in range(60):
+        if world.journal is None or world.journal.step is Step.IDLE:
+            break
+        if turn == when:
+            world.story.append(f"  {wish}")
+            world.wish = wish
+        world.turn()
+        holds_told(world)
+        world.somebody()
+        holds_told(world)
+    ends(world)
+
+    holds_told(world)
+    try:
+        nothing_left(world)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{told(world)}") from None
+
+
+def holds_told(world: World) -> None:
+    """See that all holds; tell the story if it does not."""
+    try:
+        holds(world)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{told(world)}") from None
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_a_key_that_somebody_else_writes_counts_and_ours_goes(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(Rules(), chance))
+    when = chance.randrange(15)
+
+    for turn in range(30):
+        if world.journal is None or world.journal.step is Step.IDLE:
+            break
+        if turn == when:
+            world.keys["human"], world.store = Key("human"), "human"
+            world.theirs.add("human")
+        world.turn()
+        world.somebody()
+        holds_told(world)
+    ends(world)
+
+    world.settle()
+    assert world.accepted(world.store), told(world)
+    assert set(world.targets) | set(world.users) == {world.store}, told(world)
+    if world.theirs:
+        assert world.store == "human", told(world)
+        assert not [key.value for key in world.keys.values() if key.named], told(world)
