@@ -10,7 +10,8 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``decide``: pure decisions over values that somebody else gathered.
 * ``crd``, ``kinds``: the API.
 * ``stores``: where keys live, one file each.
-* ``issuers``: who makes keys, what they look like and whether they are alive, one file each.
+* ``issuers``: whose keys they are, what they look like and whether they are alive, one file each.
+* ``issuing``: how a new one is made and an old one revoked, one file each.
 * ``keyfile``: the encrypted file: its format, its keys, its place.
 * ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Way, Why
+from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Do, Go, Move, Wait
 from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
+from keywright.issuing.base import Way
 
 NOW = 1_000_000.0
 OLD, NEW = Half("old", "k0"), Half("new", "k1")

@@ -11,10 +11,11 @@ import dataclasses
 import random
 
 from keywright.decide.rotate import machine, outcomes, sight
-from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Way, Why
+from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, End, Go, Move, Situation, Wait
 from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
+from keywright.issuing.base import Way
 
 #: Refusals in a row that condemn a key.
 CONDEMNS = 3

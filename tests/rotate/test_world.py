@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keywright.decide.rotate.journal import Owed, Step, Way
+from keywright.decide.rotate.journal import Owed, Step
 from keywright.decide.rotate.sight import Rules, Wish
+from keywright.issuing.base import Way
 
 from .model import Key, World, begun, ends
 

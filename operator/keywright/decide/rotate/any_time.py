@@ -6,7 +6,8 @@ Does not belong here: what belongs to one step (``making``, ``spreading``, ``end
 from __future__ import annotations
 
 from ...issuers.base import Verdict
-from .journal import Owed, Step, Way, Why
+from ...issuing.base import Way
+from .journal import Owed, Step, Why
 from .moves import Go, Move, Situation
 from .sight import Holds, Trial
 

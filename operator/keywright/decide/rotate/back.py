@@ -7,8 +7,9 @@ Does not belong here: why a rotation turns back (``making``, ``spreading``, ``en
 
 from __future__ import annotations
 
+from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, condemned, orphans
-from .journal import Owed, Step, Way, Why
+from .journal import Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 

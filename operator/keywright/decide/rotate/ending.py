@@ -8,6 +8,7 @@ Does not belong here: writing anything to the store (``spreading``, ``back``).
 from __future__ import annotations
 
 from ...issuers.base import Verdict
+from ...issuing.base import Way
 from .any_time import (
     LATER,
     NOW_AND_THEN,
@@ -19,7 +20,7 @@ from .any_time import (
     store_changed,
     store_restored,
 )
-from .journal import Owed, Step, Way, Why
+from .journal import Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 

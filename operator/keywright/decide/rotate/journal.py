@@ -49,19 +49,6 @@ FORWARD = (
 )
 
 
-class Way(enum.StrEnum):
-    """How an issuer makes a new key, and what that does to the old one. The list is closed."""
-
-    ISSUE = "Issue"
-    """One more key; the others stay. As many as one likes, or a few."""
-    SLOTS = "DualSlot"
-    """Two places; a new key takes the place of the one that is not in use, at once."""
-    MANUAL = "Manual"
-    """A person makes it and writes it to the store."""
-    LOCAL = "Local"
-    """Nobody accepts it but who reads it: it is made here, and there is nothing to revoke."""
-
-
 class Cause(enum.StrEnum):
     """Why a rotation was begun. The list is closed."""
 

@@ -8,8 +8,9 @@ Does not belong here: writing it anywhere (``spreading``).
 from __future__ import annotations
 
 from ...issuers.base import Verdict
+from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, asked_back, gone_early, orphans
-from .journal import Owed, Step, Way, Why
+from .journal import Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 

@@ -12,7 +12,8 @@ import enum
 from collections.abc import Mapping
 
 from ...issuers.base import Verdict
-from .journal import Half, Step, Way
+from ...issuing.base import Way
+from .journal import Half, Step
 
 
 class Place(enum.StrEnum):

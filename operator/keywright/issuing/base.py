@@ -1,0 +1,146 @@
+"""What makes keys: the contract that every file beside this one fulfils and ``tests/issuing`` checks.
+
+What the machine of ``decide/rotate`` decides is called here, one call at a time, each after it was journaled. So each
+may come twice: a key that is revoked already is revoked, and one whose answer was lost is found in the list.
+
+Does not belong here: any one issuer, whether a key is accepted (``issuers``), what is done when (``decide/rotate``).
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from ..schema import Spec
+from ..secret import SecretMap
+from ..stores.base import Credentials
+
+
+class Way(enum.StrEnum):
+    """How an issuer makes a new key, and what that does to the old one. The list is closed."""
+
+    ISSUE = "Issue"
+    """One more key; the others stay. As many as one likes, or a few."""
+    SLOTS = "DualSlot"
+    """Two places; a new key takes the place of the one that is not in use, at once."""
+    MANUAL = "Manual"
+    """A person makes it and writes it to the store."""
+    LOCAL = "Local"
+    """Nobody accepts it but who reads it: it is made here, and there is nothing to revoke."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        name: of the new key where keys have names: unique to the rotation, of lower-case letters, digits and ``-``, at
+            most 63 characters, and beginning with a letter.
+        old: the parts of the key that is to be replaced; empty where there is none.
+        handle: the issuer's name of that key; None where it is not known.
+        before: handles of the keys that there were before a new one was asked for.
+        asked_at: Unix time at which a key was last asked for; None if none was.
+    """
+
+    name: str
+    old: SecretMap = dataclasses.field(default_factory=dict)
+    handle: str | None = None
+    before: frozenset[str] = frozenset()
+    asked_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Issued:
+    """A new key.
+
+    Attributes:
+        parts: its values by part, as ``issuers`` names them.
+        handle: the issuer's name of it; None where keys have none.
+        expires_at: when it ends (RFC 3339), where the issuer tells.
+    """
+
+    parts: SecretMap
+    handle: str | None = None
+    expires_at: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listed:
+    """One key that the issuer lists; never its value.
+
+    Attributes:
+        handle: the issuer's name of it.
+        ours: whether it was made by this order: it bears its name; or, where keys have no names, it was made since the
+            order asked, and was not there before.
+        is_old: whether it is the key that is to be replaced, where the issuer shows enough of it to tell.
+        disabled: whether it is switched off.
+        created_at: when it was made (RFC 3339), where the issuer tells.
+        used_at: Unix time at which it was last used, where the issuer tells.
+    """
+
+    handle: str
+    ours: bool = False
+    is_old: bool = False
+    disabled: bool = False
+    created_at: str | None = None
+    used_at: float | None = None
+
+
+class Issuing(abc.ABC):
+    """One issuer's way to make keys, opened with the right to.
+
+    Every method raises only ``errors.Error``. ``errors.Stalled`` says that the issuer refused for good and nothing was
+    done; anything else (``errors.Retry``, ``errors.Outage``) leaves open whether it was. Nothing is tried twice in
+    here: a key that is asked for twice may be made twice. Nothing that the issuer said stands in an error but numbers,
+    request ids, and words of closed lists.
+
+    Class keywords, in the subclass statement:
+        name: its field in the CRDs, in camelCase; the file's stem and the page in the docs are the same in snake_case.
+        title: how people know it.
+        way: how it makes keys.
+        issuer: whose credentials they are, of ``issuers``; empty where the object says that.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    way: ClassVar[Way]
+    issuer: ClassVar[str] = ""
+    #: How many keys there may be; None: any number.
+    slots: ClassVar[int | None] = None
+    #: Whether a key can be given the name of its order.
+    names: ClassVar[bool] = True
+    #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
+    Config: ClassVar[type[Spec]]
+
+    #: Lists the keys that count against its limit; None where it has no way to. ``errors.Error`` as all.
+    keys: Callable[[Order], Sequence[Listed]] | None = None
+    #: Revokes a key, by its handle, with the parts of the key that stays, for issuers that ask who is left. None where
+    #: a person has to. What is gone already is revoked.
+    revoke: Callable[[str, SecretMap], None] | None = None
+    #: Switches a key off, and on again; None where it cannot.
+    disable: Callable[[str], None] | None = None
+    enable: Callable[[str], None] | None = None
+
+    def __init_subclass__(cls, *, name: str, title: str, way: Way, issuer: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name, cls.title, cls.way, cls.issuer = name, title, way, issuer
+
+    @abc.abstractmethod
+    def __init__(self, config: Any, credentials: Credentials, timeout: float) -> None:
+        """Prepare without I/O.
+
+        Args:
+            config: an instance of ``Config``.
+            credentials: how to get the right to make keys.
+            timeout: seconds that any one call may take in all.
+        """
+
+    def issue(self, order: Order) -> Issued:
+        """Have a key made. Not called where a person makes them."""
+        raise NotImplementedError(order.name)
+
+    def close(self) -> None:  # noqa: B027 - nothing to do is a fine answer
+        """Give connections back. The instance is not used again."""
