@@ -109,7 +109,7 @@ Reason = Callable[[Policy, Known, float], Next | None]
 
 
 def by_age(policy: Policy, known: Known, now: float) -> Next | None:
-    """Begin when it has the age that it may have: spread over keys of one age, and over those too old at first sight."""
+    """Begin when it has the age that it may have, spread over keys of one age and those too old at first sight."""
     if policy.every is None:
         return None
     spread = known.phase * min(policy.every * SPREAD, LONGEST_SPREAD)
