@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import ClassVar
+
+import pydantic
+
+#: What is not known is refused where a journal is read (``written``).
+STRICT = pydantic.ConfigDict(extra="forbid")
 
 
 class Step(enum.StrEnum):
@@ -140,6 +146,8 @@ class Debt:
         due: Unix time of the next try.
     """
 
+    __pydantic_config__: ClassVar = STRICT
+
     owed: Owed
     handle: str
     fingerprint: str
@@ -158,6 +166,8 @@ class Half:
         disabled: whether it was switched off, so that it can be switched on again.
         revoked: whether the issuer has said that it is.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     fingerprint: str
     handle: str | None = None
@@ -187,6 +197,8 @@ class Journal:
         not_before: Unix time before which none begins by itself.
         pinned: whether none may begin by itself.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     id: str
     step: Step

@@ -1,0 +1,194 @@
+"""Journals of rotations, kept in the operator's namespace: one Secret for each key that rotates, under its own name.
+
+To make one is to claim the key: its name is that of the key, and it can be made once. Every later write names the
+version that it rests on, so that of two operators one goes on. A write whose answer was lost is known again.
+
+Does not belong here: what a journal says (``decide/rotate``), what is done (``engine/rotator``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import hashlib
+import json
+from collections.abc import AsyncIterator
+
+from .. import cluster, errors
+from ..decide.rotate import written
+from ..decide.rotate.journal import Journal
+from ..errors import Reason
+from ..secret import SecretMap, SecretValue
+
+#: Marks the Secrets that are journals.
+LABEL = {"keywright.dev/journal": "rotation"}
+TYPE = "keywright.dev/rotation-journal"
+#: Bytes that a journal may take; a Secret holds 1 MiB.
+MAX = 900 * 1024
+
+_ABOUT, _JOURNAL = "about", "journal"
+_OLD, _NEW = "old.", "new."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class About:
+    """What a journal is about.
+
+    Attributes:
+        key: which key rotates, the same whoever asks: its store's identity and its path.
+        namespace: of the object that rotates it, and its name and UID.
+    """
+
+    key: str
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """A journal as it lies there.
+
+    Attributes:
+        old: the values of the key that is replaced, by part; empty where there are none.
+        new: those of the new one; empty as long as there are none.
+        version: of the Secret.
+    """
+
+    about: About
+    journal: Journal
+    old: SecretMap
+    new: SecretMap
+    version: str = ""
+
+    def but(self, journal: Journal, **values: SecretMap) -> Kept:
+        """Return it with another journal, and other values where they are given."""
+        return dataclasses.replace(self, journal=journal, **values)
+
+
+class Elsewhere(errors.Stalled):
+    """Another object rotates this key already."""
+
+
+def name_of(key: str) -> str:
+    """Return the name of the Secret that is the journal of a key."""
+    return f"keywright-rotation-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+class Journals:
+    """The journals in one namespace.
+
+    Every method raises ``errors.Stalled`` (``JournalUnreadable``) of a Secret that is none, and ``errors.Retry`` where
+    the API server does not answer or somebody else was faster.
+    """
+
+    def __init__(self, api: cluster.Cluster, namespace: str) -> None:
+        self._api, self._namespace = api, namespace
+
+    async def claim(self, kept: Kept) -> Kept:
+        """Make the journal of a key; one that is there already and is of the same object is taken up as it is.
+
+        Raises:
+            Elsewhere: it is of another object.
+        """
+        body = self._secret(kept)
+        try:
+            return self._read(await self._api.call("POST", cluster.SECRETS, self._namespace, body=body))
+        except cluster.Refused as refused:
+            if refused.status != 409:
+                raise
+        found = await self.find(kept.about.key)
+        if found is None:
+            raise errors.Retry(Reason.CONFLICT, "the journal of a rotation was deleted while it was made")
+        there, ours = found.about, kept.about
+        if (there.namespace, there.name) != (ours.namespace, ours.name):
+            said = f"the key is rotated by ApiKeySecret {there.namespace}/{there.name}"
+            raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one object rotate it; all others read it")
+        return found
+
+    async def find(self, key: str) -> Kept | None:
+        """Return the journal of a key, None if there is none."""
+        found = await self._api.get(cluster.SECRETS, self._namespace, name_of(key))
+        return self._read(found) if found else None
+
+    async def all(self) -> AsyncIterator[Kept | errors.Stalled]:
+        """Yield every journal, and of those that cannot be read why."""
+        selector = ",".join(f"{name}={value}" for name, value in LABEL.items())
+        # They hold values of up to a mebibyte each: few at a time.
+        async for page in self._api.pages(cluster.SECRETS, self._namespace, selector=selector, size=20):
+            for item in page["items"]:
+                try:
+                    yield self._read(item)
+                except errors.Stalled as error:
+                    yield error
+
+    async def write(self, kept: Kept) -> Kept:
+        """Write a journal over the version that it rests on; return it with its new version.
+
+        Raises:
+            errors.Retry: ``Conflict``: it is not that version any more.
+        """
+        name, body = name_of(kept.about.key), self._secret(kept)
+        try:
+            return self._read(await self._api.call("PUT", cluster.SECRETS, self._namespace, name, body=body))
+        except cluster.Refused as refused:
+            if refused.status not in (404, 409):
+                raise
+        found = await self.find(kept.about.key)
+        if found and dataclasses.replace(found, version="") == dataclasses.replace(kept, version=""):
+            return found
+        raise errors.Retry(Reason.CONFLICT, f"journal {self._namespace}/{name} was changed by somebody else")
+
+    async def forget(self, kept: Kept) -> None:
+        """Delete a journal at the version that it rests on; one that is gone is forgotten.
+
+        Raises:
+            errors.Retry: ``Conflict``: it is not that version any more.
+        """
+        name = name_of(kept.about.key)
+        body = {"preconditions": {"resourceVersion": kept.version}}
+        try:
+            await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
+        except cluster.Refused as refused:
+            if refused.status == 409:
+                said = f"journal {self._namespace}/{name} was changed by somebody else"
+                raise errors.Retry(Reason.CONFLICT, said) from None
+            if refused.status != 404:
+                raise
+
+    def _secret(self, kept: Kept) -> cluster.Json:
+        data = {
+            _ABOUT: json.dumps(dataclasses.asdict(kept.about), sort_keys=True),
+            _JOURNAL: written.text(kept.journal),
+        }
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+        for prefix, values in ((_OLD, kept.old), (_NEW, kept.new)):
+            encoded |= {f"{prefix}{part}": base64.b64encode(each.reveal()).decode() for part, each in values.items()}
+        if sum(map(len, encoded.values())) > MAX:
+            said = f"a key and the one that replaces it take more than {MAX // 1024} KiB together"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Such a key cannot be rotated by us")
+        meta = {"name": name_of(kept.about.key), "namespace": self._namespace, "labels": LABEL}
+        if kept.version:
+            meta["resourceVersion"] = kept.version
+        return {"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": meta, "data": encoded}
+
+    def _read(self, secret: cluster.Json) -> Kept:
+        where, data = f"Secret {self._namespace}/{secret['metadata']['name']}", dict[str, bytes]()
+        try:
+            data = {name: base64.b64decode(each, validate=True) for name, each in secret["data"].items()}
+            about = About(**json.loads(data[_ABOUT]))
+            if not all(isinstance(each, str) for each in dataclasses.astuple(about)):
+                raise TypeError
+            found = data[_JOURNAL]
+        except (KeyError, ValueError, TypeError, AttributeError, binascii.Error):
+            found, about = b"", About("", "", "", "")
+        journal = written.read(found, where)
+        if name_of(about.key) != secret["metadata"]["name"]:
+            raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
+        old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
+        return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"])
+
+
+def _values(data: dict[str, bytes], prefix: str) -> dict[str, SecretValue]:
+    return {name.removeprefix(prefix): SecretValue(each) for name, each in data.items() if name.startswith(prefix)}

@@ -1,0 +1,83 @@
+"""A journal that is written is read as it was, or refused: nothing of it is dropped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keywright import errors
+from keywright.decide.rotate import written
+from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+
+WORDS = st.text(max_size=20)
+TIMES = st.floats(0, 4e9)
+HALVES = st.builds(Half, WORDS, st.none() | WORDS, st.booleans(), st.booleans())
+DEBTS = st.builds(Debt, st.sampled_from(Owed), WORDS, WORDS, TIMES, st.integers(0, 99), TIMES)
+JOURNALS = st.builds(
+    Journal,
+    WORDS,
+    st.sampled_from(Step),
+    TIMES,
+    cause=st.sampled_from(Cause),
+    old=st.none() | HALVES,
+    new=st.none() | HALVES,
+    before=st.none() | st.frozensets(WORDS, max_size=4),
+    asked_at=st.none() | TIMES,
+    reached=st.sampled_from(Step),
+    until=TIMES,
+    urgent=st.booleans(),
+    test_only=st.booleans(),
+    why=st.none() | st.sampled_from(Why),
+    debts=st.lists(DEBTS, max_size=3).map(tuple),
+    straight=st.booleans(),
+    failures=st.integers(0, 99),
+    not_before=TIMES,
+    pinned=st.booleans(),
+)
+
+
+@given(JOURNALS)
+def test_it_is_read_as_it_was_written(journal: Journal) -> None:
+    assert written.read(written.text(journal), "it") == journal
+
+
+def test_every_field_is_tried() -> None:
+    drawn = {each.name for each in dataclasses.fields(Journal)}
+
+    assert drawn == json.loads(written.text(Journal("r1", Step.IDLE, 0.0))).keys() - {"version"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"version": "1"},
+        {"version": None},
+        {"step": "Issued"},
+        {"since": "yesterday"},
+        {"debts": [{"owed": "Revoke"}]},
+        {"old": {"fingerprint": "f", "handle": "h", "value": "sk-1"}},
+        {"later": "word"},
+    ],
+    ids=str,
+)
+def test_what_is_not_known_is_refused_and_nothing_of_it_is_told(change: dict[str, Any]) -> None:
+    text = json.loads(written.text(Journal("r1", Step.IDLE, 0.0))) | change
+
+    with pytest.raises(errors.Stalled) as refused:
+        written.read(json.dumps(text), "Secret keywright/journal")
+
+    assert refused.value.reason is errors.Reason.JOURNAL_UNREADABLE
+    assert refused.value.message.startswith("Secret keywright/journal ")
+    assert "sk-1" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", '"text"', "{}", b"\xff\xfe"], ids=repr)
+def test_what_is_no_journal_is_refused(text: str | bytes) -> None:
+    with pytest.raises(errors.Stalled, match="is no journal of a rotation"):
+        written.read(text, "it")
