@@ -1,4 +1,4 @@
-"""Journals of rotations in a real cluster: made once, written over what was read, and known again after a lost answer."""
+"""Journals of rotations in a real cluster: made once, written over what was read, known again after a lost answer."""
 
 from __future__ import annotations
 
