@@ -34,6 +34,11 @@ AT_START = ("GLIBC", "LANG", "LC_", "LD_", "MALLOC", "PYTHON", "TZ")
 LEFT_OUT = ("COLUMNS", "FORCE_COLOR", "KUBECONFIG", "NO_COLOR", "TERM", "PYTHONDONTWRITEBYTECODE")
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a call: that of the tests, without what might be set on the machine, and more."""
+    return {name: value for name, value in os.environ.items() if name not in LEFT_OUT} | more
+
+
 class Process:
     """A running call; as far as it goes, what ``subprocess.Popen`` is.
 
@@ -82,7 +87,7 @@ class _Server:
 
     def __init__(self) -> None:
         self._asking, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+        self._environment = environment()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this
         command = [sys.executable, "-P", str(pathlib.Path(__file__).with_name("forkserver.py"))]
         with theirs:

@@ -15,7 +15,7 @@ import requests
 
 import forking
 from controlplane import free_ports
-from forking import BIN, LEFT_OUT
+from forking import BIN
 
 
 class Operator:
@@ -43,10 +43,9 @@ class Operator:
         command = [str(BIN / "keywright"), "operator", f"--kubeconfig={kubeconfig}"]
         command += [f"--namespace={namespace}", f"--watch-namespace={served}", f"--listen=127.0.0.1:{port}"]
         command += ["--allow-loopback-stores", "--log-level=debug", "--lease-seconds=10", *flags]
-        environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
         with log.open("ab") as output, open(os.devnull, "rb") as nothing:
             streams = {"stdin": nothing.fileno(), "stdout": output.fileno(), "stderr": output.fileno()}
-            self.process = forking.start(command, environment, fork=fork, **streams)
+            self.process = forking.start(command, forking.environment(), fork=fork, **streams)
 
     def ready(self) -> bool:
         """Whether it leads and has listed everything."""

@@ -20,7 +20,6 @@ from cli.terminal import keywright
 from keywright import cli
 
 COMMANDS = cli.keywright.list_commands(click.Context(cli.keywright))
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in forking.LEFT_OUT}
 #: Waits for what is to be stored.
 WAITING = [str(forking.BIN / "keywright"), "store", "a", "--file=/dev/null/a"]
 #: Starts a call that waits, tells its process id, and is killed.
@@ -41,7 +40,7 @@ def waiting(**environment: str) -> Iterator[forking.Process | subprocess.Popen[b
     try:
         with open(os.devnull, "r+b") as nothing:
             out = nothing.fileno()
-            yield forking.start(WAITING, ENVIRONMENT | environment, stdin=read, stdout=out, stderr=out)
+            yield forking.start(WAITING, forking.environment(**environment), stdin=read, stdout=out, stderr=out)
     finally:
         os.close(read)
         os.close(give)
@@ -50,7 +49,7 @@ def waiting(**environment: str) -> Iterator[forking.Process | subprocess.Popen[b
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], *([each, "--help"] for each in COMMANDS)], ids=" ".join)
 def test_each_command_says_the_same_as_from_a_shell(arguments: list[str]) -> None:
     command = [str(forking.BIN / "keywright"), *arguments]
-    started = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    started = subprocess.run(command, capture_output=True, text=True, check=False, env=forking.environment())
 
     forked = keywright(*arguments)
 

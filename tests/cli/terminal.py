@@ -42,12 +42,12 @@ class Said:
         return self.out + self.err
 
 
-def keywright(*arguments: str, program: str = "keywright", stdin: str = "", **environment: str) -> Said:
+def keywright(*arguments: str, program: str = "keywright", stdin: str | bytes = "", **environment: str) -> Said:
     """Call the program in a pipe."""
-    done = forking.run([str(BIN / program), *arguments], _environment(environment), stdin.encode(), timeout=90)
-    out, err = (each.decode().replace("\r\n", "\n").replace("\r", "\n") for each in (done.stdout, done.stderr))
-    assert "Traceback" not in err, err
-    return Said(done.returncode, out, err)
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    done = forking.run([str(BIN / program), *arguments], _environment(environment), given, timeout=90)
+    assert b"Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def call(world: World, command: str, *arguments: str, kubeconfig: pathlib.Path | None = None) -> Said:
