@@ -33,6 +33,8 @@ Json = dict[str, Any]
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHART = ROOT / "charts" / "keywright"
+#: Names that stand for namespaces: nothing else has them.
+_OWN, _SERVED = "own-namespace", "served-namespace"
 _PINNED = ROOT / "requirements" / "helm.txt"
 
 
@@ -136,7 +138,6 @@ def _rendered(release: str, namespace: str, values: str) -> str:
     return run("template", release, str(CHART), f"--namespace={namespace}", values=json.loads(values))
 
 
-@functools.cache
 def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]:
     """Return the operator's rights, by kind and namespace of the role ("" for a ClusterRole).
 
@@ -146,10 +147,17 @@ def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]
         namespace: the operator's own.
         served: the only namespace that it serves; empty: all.
     """
-    values: Json = {"watchNamespaces": [served] if served else [], "serviceAccountTokens": {"names": []}}
+    # Names are put in afterwards: one rendering does for all.
+    text = _rules(bool(served)).replace(_OWN, namespace).replace(_SERVED, served)
+    return {(each["kind"], each["metadata"].get("namespace", "")): each["rules"] for each in json.loads(text)}
+
+
+@functools.cache
+def _rules(some: bool) -> str:
+    values: Json = {"watchNamespaces": [_SERVED] if some else [], "serviceAccountTokens": {"names": []}}
     values["rbac"] = {"aggregateClusterRoles": False, "auditRoles": False}
-    parts = [each for each in template("keywright", namespace, values) if each["kind"] in ("ClusterRole", "Role")]
-    return {(each["kind"], each["metadata"].get("namespace", "")): each["rules"] for each in parts}
+    parts = template("keywright", _OWN, values)
+    return json.dumps([each for each in parts if each["kind"] in ("ClusterRole", "Role")])
 
 
 if __name__ == "__main__":

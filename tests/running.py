@@ -10,15 +10,12 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
-import sys
 
 import requests
 
+import forking
 from controlplane import free_ports
-
-#: What an operator's environment must not bring along; the last costs each start a second of compiling.
-LEFT_OUT = ("KUBECONFIG", "PYTHONDONTWRITEBYTECODE")
+from forking import BIN
 
 
 class Operator:
@@ -27,20 +24,28 @@ class Operator:
     Args:
         kubeconfig: how it reaches the cluster.
         user: name under which the API server knows it.
+        fork: whether it may come out of a process that has loaded the program.
     """
 
     def __init__(
-        self, kubeconfig: pathlib.Path, user: str, namespace: str, served: str, log: pathlib.Path, *flags: str
+        self,
+        kubeconfig: pathlib.Path,
+        user: str,
+        namespace: str,
+        served: str,
+        log: pathlib.Path,
+        *flags: str,
+        fork: bool = True,
     ) -> None:
         self.user, self.log = user, log
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "keywright", "operator", f"--kubeconfig={kubeconfig}"]
+        command = [str(BIN / "keywright"), "operator", f"--kubeconfig={kubeconfig}"]
         command += [f"--namespace={namespace}", f"--watch-namespace={served}", f"--listen=127.0.0.1:{port}"]
         command += ["--allow-loopback-stores", "--log-level=debug", "--lease-seconds=10", *flags]
-        environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        with log.open("ab") as output, open(os.devnull, "rb") as nothing:
+            streams = {"stdin": nothing.fileno(), "stdout": output.fileno(), "stderr": output.fileno()}
+            self.process = forking.start(command, forking.environment(), fork=fork, **streams)
 
     def ready(self) -> bool:
         """Whether it leads and has listed everything."""

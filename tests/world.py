@@ -161,17 +161,22 @@ class World:
         """Delete a Secret."""
         self.must("DELETE", self._secret_path(name))
 
-    def start(self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None) -> Operator:
+    def start(
+        self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None, fork: bool = True
+    ) -> Operator:
         """Start an operator for this world and wait until it works.
 
         Args:
             server: another way to the API server, for example a fault proxy.
+            fork: whether it may come out of a process that has loaded the program.
         """
-        operator = self.launch(*flags, server=server, ca_file=ca_file)
+        operator = self.launch(*flags, server=server, ca_file=ca_file, fork=fork)
         self.until(operator.ready, "the operator is ready")
         return operator
 
-    def launch(self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None) -> Operator:
+    def launch(
+        self, *flags: str, server: str | None = None, ca_file: pathlib.Path | None = None, fork: bool = True
+    ) -> Operator:
         """Start an operator for this world without waiting."""
         number = len(self.operators)
         if not number:
@@ -181,7 +186,7 @@ class World:
         )
         user = f"system:serviceaccount:{self.system}:keywright"
         log = self.folder / f"operator-{number}.log"
-        operator = Operator(kubeconfig, user, self.system, self.namespace, log, *flags)
+        operator = Operator(kubeconfig, user, self.system, self.namespace, log, *flags, fork=fork)
         self.operators.append(operator)
         return operator
 

@@ -13,14 +13,14 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Mapping
 from typing import Any
 
+import forking
 from world import World
 
-BIN = pathlib.Path(sys.executable).parent
+BIN = forking.BIN
 #: Seconds after which a program that says nothing on its terminal is ended: it waits for what nobody answers.
 SILENCE = 60
 
@@ -42,19 +42,12 @@ class Said:
         return self.out + self.err
 
 
-def keywright(*arguments: str, program: str = "keywright", stdin: str = "", **environment: str) -> Said:
+def keywright(*arguments: str, program: str = "keywright", stdin: str | bytes = "", **environment: str) -> Said:
     """Call the program in a pipe."""
-    done = subprocess.run(
-        [str(BIN / program), *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        env=_environment(environment),
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Said(done.returncode, done.stdout, done.stderr)
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    done = forking.run([str(BIN / program), *arguments], _environment(environment), given, timeout=90)
+    assert b"Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def call(world: World, command: str, *arguments: str, kubeconfig: pathlib.Path | None = None) -> Said:
@@ -144,5 +137,5 @@ def _before_a_terminal() -> None:
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
     ours = ("XDG_DATA_HOME", "KEYWRIGHT_MASTER_KEY_FILE", "API_KEY_MASTER")
-    kept = (*ours, "KUBECONFIG", "KEYWRIGHT_NAMESPACE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM")
+    kept = (*ours, *forking.LEFT_OUT, "KEYWRIGHT_NAMESPACE")
     return {name: value for name, value in os.environ.items() if name not in kept} | more

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -34,13 +33,7 @@ def key(kind: str = "project key", vendor: str = "openai") -> str:
 
 def check(value: str | bytes, *arguments: str, **environment: str) -> Said:
     """Pipe a value in, byte for byte."""
-    raw = value.encode() if isinstance(value, str) else value
-    command = [str(BIN / "keywright"), "check", "--stdin", *arguments]
-    done = subprocess.run(
-        command, input=raw, capture_output=True, check=False, timeout=60, env=os.environ | environment
-    )
-    assert b"Traceback" not in done.stderr, done.stderr
-    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return keywright("check", "--stdin", *arguments, stdin=value, **environment)
 
 
 def at(server: VendorServer) -> tuple[str, str]:

@@ -213,7 +213,7 @@ def test_no_output_holds_a_value(
     canary = Canaries()
     flags = [f"--allow-issuer-endpoint={each.url}" for each in served.values()]
     flags += [f"--issuer-ca-file={temporary.parent / 'ca.pem'}", "--condemn-seconds=1"]
-    first = world.start(*flags, server=api_proxy.url, ca_file=api_proxy.ca_file)
+    first = world.start(*flags, server=api_proxy.url, ca_file=api_proxy.ca_file, fork=False)
     world.has_store()
     succeed(world, canary)
     with contextlib.ExitStack() as faults:

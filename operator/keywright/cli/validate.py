@@ -6,6 +6,7 @@ Does not belong here: what a schema says against a value (``_structural``), read
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,6 +154,7 @@ def _of_manifest(manifest: dict[str, Any], *, rules: bool = True) -> Iterator[_s
         yield from _structural.faults(_schema(name), _bare(manifest), "", rules=rules)
 
 
+@functools.cache
 def _schema(kind: str) -> dict[str, Any]:
     from .. import crd, kinds
 
