@@ -78,6 +78,7 @@ class Amazon:
         audience: what a token must be for.
         script: what is answered to the next requests to Secrets Manager instead, oldest first.
         lost: operations whose next answer does not arrive, though they were done.
+        rotated: names of secrets that AWS rotates.
         before: called before an operation, by its name: what happens in between.
     """
 
@@ -89,6 +90,7 @@ class Amazon:
         self.roles: dict[str, Role] = {}
         self.script: list[Response] = []
         self.lost: list[str] = []
+        self.rotated: set[str] = set()
         self.before: dict[str, Callable[[], None]] = {}
         self._tokens: dict[tuple[str, str], str] = {}
         self.server = MoodyServer(self.answer)
@@ -198,6 +200,8 @@ class Amazon:
             self._once(name, asked.get("ClientRequestToken", ""), value)
         answer = self._forward(request)
         told = json.loads(answer.body)
+        if operation == "DescribeSecret" and name in self.rotated:
+            answer = dataclasses.replace(answer, body=json.dumps(told | {"RotationEnabled": True}).encode())
         if "marked deleted" in str(told) or (operation == "CreateSecret" and "scheduled for deletion" in str(told)):
             raise Refused("InvalidRequestException", "You can't perform this: the secret was marked for deletion.")
         if operation == "PutSecretValue" and "AWSPENDING" in asked.get("VersionStages", ()) and answer.status == 200:

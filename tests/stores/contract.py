@@ -68,6 +68,9 @@ class HeldCredentials:
             raise errors.Stalled(Reason.FILE_REFUSED, f"reads file {path}, which cannot be read")
         return SecretValue(self.files[path][: limit + 1])
 
+    def swap_file(self, path: str, before: SecretValue, after: SecretValue) -> bool:
+        raise errors.Stalled(Reason.STORE_READ_ONLY, f"writes file {path}, which cannot be written")
+
     def ca(self, provider: CaProvider) -> str:
         if (provider.name, provider.key) not in self.bundles:
             raise errors.Stalled(Reason.CREDENTIAL_MISSING, f"{provider.kind} {provider.name} has no {provider.key}")

@@ -18,6 +18,7 @@ from .. import errors, schema
 from ..errors import Reason
 from ..schema import Cel, OneOf, Renamed, SecretKeyRef, ServiceAccountRef, Spec
 from ..secret import SecretValue
+from ._aws_said import BAD_KEYS, bad_keys, trouble
 from .base import Credentials
 
 if TYPE_CHECKING:
@@ -31,21 +32,10 @@ ExternalId = Annotated[str, pydantic.StringConstraints(min_length=2, max_length=
 #: Seconds after which access keys are read anew: those that were taken away or replaced are not used for ever.
 LASTS = 900.0
 
-#: What AWS says of keys that it does not take: unknown, switched off, wrong, ended.
-BAD_KEYS = frozenset(
-    (
-        *("ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "IncompleteSignatureException"),
-        *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken"),
-        *("MissingAuthenticationTokenException", "NotAuthorized", "OptInRequired", "RequestExpired"),
-        *("SignatureDoesNotMatch", "UnrecognizedClientException"),
-    )
-)
 #: What STS says where it does not let a role be assumed.
 _NOT_ASSUMED = frozenset(
     ("AccessDenied", "AccessDeniedException", "IDPRejectedClaim", "InvalidIdentityToken", "RegionDisabledException")
 )
-#: A signature is good for some minutes.
-_CLOCKS = re.compile("signature (expired|not yet current)", re.IGNORECASE)
 
 
 class AccessKeyAuth(Spec):
@@ -143,29 +133,6 @@ class Sts:
         if len(parts) < 3 or not isinstance(ends, datetime.datetime):
             raise errors.Outage(Reason.STORE_ANSWER_INVALID, f"{reply.said} without keys", "Check aws.stsEndpoint")
         return Granted(Keys(*parts), max(1.0, ends.timestamp() - time.time()), who)
-
-
-def bad_keys(reply: Reply, who: str) -> tuple[str, str]:
-    """Return message and hint for keys that are not taken."""
-    if _CLOCKS.search(reply.text) or reply.code == "RequestExpired":
-        return f"{reply.said} ({reply.code}): its clock and ours differ", "Check the clock of the operator's node"
-    return f"{reply.said} ({reply.code})", f"Check {who}: that it is right, active, and has not ended"
-
-
-def trouble(reply: Reply) -> errors.Error:
-    """Return what an answer means that is about neither keys nor a secret."""
-    if reply.status == 429 or reply.code in _THROTTLED:
-        hint = "Lower limits.requestsPerSecond, or raise the account's quota"
-        said = f"{reply.said}: asked to slow down"
-        return errors.Outage(Reason.STORE_RATE_LIMITED, said, hint, after=reply.retry_after)
-    reason = Reason.STORE_ERROR if reply.status >= 500 else Reason.STORE_ANSWER_INVALID
-    hint = "Check aws.region and the endpoints, and AWS Health" if reply.status >= 500 else "Check aws.endpoint"
-    return errors.Outage(reason, reply.said, hint, after=reply.retry_after)
-
-
-_THROTTLED = frozenset(
-    ("Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException")
-)
 
 
 def _refused(reply: Reply, who: str) -> errors.Error:

@@ -9,6 +9,7 @@ connected to (the egress guard); choosing a property (``decide/render.py``).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 import time
@@ -21,8 +22,10 @@ from .. import dates, errors, schema
 from ..errors import Reason
 from ..schema import CaProvider, Cel, OneOf, Renamed, Spec
 from ..secret import SecretValue
-from ._aws_login import BAD_KEYS, AwsAuth, ExternalId, RoleArn, Sts, bad_keys, trouble
-from .base import Credentials, Fetched, Ref, Store
+from ._aws_login import AwsAuth, ExternalId, RoleArn, Sts
+from ._aws_said import BAD_KEYS, bad_keys, refused, trouble
+from ._aws_write import Place, see_that_it_fits
+from .base import Content, Credentials, Fetched, Ref, Store
 
 if TYPE_CHECKING:
     from ..botocore_adapter import Keys, Reply, Service
@@ -33,8 +36,6 @@ _NAME = re.compile(r"[-/_+=.@!a-zA-Z0-9]{1,512}|arn:aws[-a-z]*:secretsmanager:[-
 #: Versions are called by what made them: a UUID, or another token of 32 characters and more. Stages are shorter.
 _VERSION = re.compile("[-a-zA-Z0-9]{32,64}")
 _STAGE = re.compile("[-/_+=.@a-zA-Z0-9]{1,256}")
-#: In the text of an InvalidRequestException.
-_DELETED = re.compile("marked (for deletion|deleted)|scheduled for deletion", re.IGNORECASE)
 _PREVIOUS = "AWSPREVIOUS"
 
 
@@ -110,9 +111,7 @@ class SecretsManager(Store, name="aws"):
 
     def fetch(self, ref: Ref) -> Fetched:
         """Read one secret: the version that is current, or the one or the stage that is asked for."""
-        held = self._held
-        if held is None:
-            raise errors.LoginExpired(Reason.AUTH_FAILED, f"is not logged in to, for {ref.path}")
+        held = self._login_for(ref)
         what = f"{ref.path} version {ref.version}" if ref.version else ref.path
         reply = held.service.ask("get_secret_value", what, self._deadline, SecretId=_named(ref), **_which(ref))
         if reply.body is None:
@@ -121,6 +120,29 @@ class SecretsManager(Store, name="aws"):
             said = f"{reply.said} with another secret, or without its version"
             raise errors.Outage(Reason.STORE_ANSWER_INVALID, said, "Check aws.endpoint")
         return _fetched(reply)
+
+    def write(self, ref: Ref, content: Content, *, expected: str | None, token: str) -> str:
+        """Replace a secret's value, making the secret where nothing is expected; see ``Store.write``."""
+        see_that_it_fits(content, ref.path)
+        return self._place(ref).write(content, expected, token)
+
+    def claim(self, ref: Ref, owner: str) -> str:
+        """Mark a secret by a tag; see ``Store.claim``."""
+        return self._place(ref).claim(owner)
+
+    def release(self, ref: Ref, owner: str) -> None:
+        """Take the tag away; see ``Store.release``."""
+        self._place(ref).release(owner)
+
+    def _place(self, ref: Ref) -> Place:
+        held, name = self._login_for(ref), _named(ref)
+        ask = functools.partial(held.service.ask, what=ref.path, deadline=self._deadline)
+        return Place(ask, lambda version: self.fetch(Ref(name, version)), name, held.who)
+
+    def _login_for(self, ref: Ref) -> _Held:
+        if self._held is None:
+            raise errors.LoginExpired(Reason.AUTH_FAILED, f"is not logged in to, for {ref.path}")
+        return self._held
 
     def close(self) -> None:
         """Forget the keys: what STS gave ends by itself."""
@@ -202,28 +224,3 @@ def _is_map(text: str) -> bool:
 
 def _no_number(_: str) -> None:
     raise ValueError
-
-
-#: What Secrets Manager says of a secret: why, in words, and what to do.
-_REFUSALS: Mapping[str, tuple[Reason, str, str]] = {
-    "ResourceNotFoundException": (Reason.NOT_FOUND, "", "Check path, version and aws.region"),
-    "AccessDeniedException": (Reason.ACCESS_DENIED, "", "Allow {who} secretsmanager:GetSecretValue on it"),
-    "DecryptionFailure": (Reason.ACCESS_DENIED, ": its KMS key cannot be used", "Check that the key is enabled"),
-    "InvalidRequestException": (Reason.UNSUPPORTED, "", "Look at the secret in AWS"),
-    "InvalidParameterException": (Reason.UNSUPPORTED, "", "Check path and version"),
-    "ValidationException": (Reason.UNSUPPORTED, "", "Check path and version"),
-}
-
-
-def refused(reply: Reply, who: str) -> errors.Error:
-    """Return what an answer means that gives no secret."""
-    if reply.code in BAD_KEYS:
-        return errors.LoginExpired(Reason.AUTH_FAILED, *bad_keys(reply, who))
-    if reply.code not in _REFUSALS or reply.status >= 500:
-        return trouble(reply)
-    reason, meaning, hint = _REFUSALS[reply.code]
-    if reply.code == "InvalidRequestException" and _DELETED.search(reply.text):
-        reason, meaning, hint = Reason.VERSION_DELETED, ": scheduled for deletion", "Restore it in AWS"
-    if reply.code == "AccessDeniedException" and "KMS" in reply.text:
-        meaning, hint = ": its KMS key is denied", "Allow {who} kms:Decrypt on the secret's key"
-    return errors.Stalled(reason, f"{reply.said} ({reply.code}){meaning}", hint.format(who=who))
