@@ -61,6 +61,10 @@ class _Token:
         """Return nothing: no file is read."""
         raise AssertionError("the raw client reads no files")
 
+    def swap_file(self, path: str, before: SecretValue, after: SecretValue) -> bool:
+        """Replace nothing: no file is written."""
+        raise AssertionError("the raw client writes no files")
+
     def ca(self, provider: CaProvider) -> str:
         """Return nothing: it is plain http."""
         raise AssertionError("the raw client logs in with a token over plain http")

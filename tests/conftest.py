@@ -13,12 +13,16 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from controlplane import ControlPlane, OpenBao
 from keywright import crd
 from world import World
+
+if TYPE_CHECKING:
+    from amazon import Amazon
 
 _servers = pytest.StashKey[contextlib.ExitStack]()
 _place = pytest.StashKey[pathlib.Path]()
@@ -92,4 +96,22 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
 def world(control_plane: ControlPlane, openbao: OpenBao, namespace: str, tmp_path: pathlib.Path) -> Iterator[World]:
     """A namespace, a KV engine and, once asked for, an operator that serves just them."""
     with World(control_plane, openbao, namespace, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[tuple[str, int]]:
+    """Where moto answers, for any number of accounts."""
+    from amazon import moto
+
+    with moto() as place:
+        yield place
+
+
+@pytest.fixture
+def aws(moto_server: tuple[str, int]) -> Iterator[Amazon]:
+    """An account of AWS."""
+    from amazon import amazon
+
+    with amazon(moto_server) as made:
         yield made

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from hvac import exceptions
 
+from amazon import Amazon
 from vendors import serving
 from world import SERVED, World
 
@@ -77,6 +78,7 @@ class Stage:
         #: What variables stand for, and where issuers are asked.
         self.knows: dict[str, str] = {}
         self.endpoints: dict[str, str] = {}
+        self.aws: dict[str, str] = {}
         self.cleanup = contextlib.ExitStack()
 
     def apply(self, name: str) -> list[Json]:
@@ -119,6 +121,10 @@ class Stage:
             spec["vault"] |= {"server": self.world.bao.url, "mount": self.mount(spec["vault"]["mount"])}
             if "kubernetes" in spec["vault"]["auth"]:
                 spec["vault"]["auth"]["kubernetes"]["mount"] = self.world.namespace
+        if "aws" in spec:
+            web = spec["aws"]["auth"]["webIdentity"]
+            spec["aws"] |= self.aws
+            web["role"] = self.knows[web["role"]]
         for each in spec.get("credentials", ()):
             each["endpoint"] = self.endpoints[each["issuer"]]
         for holder in (manifest.get("metadata"), spec.get("storeRef")):
@@ -249,6 +255,19 @@ def test_checked_keys_are_written_once_their_issuers_accept_them(stage: Stage) -
         world.until(lambda: verdicts() == ["Valid", "Valid"], "both are accepted")
 
 
+def test_a_secret_of_aws_is_read_with_the_role_of_a_service_account(stage: Stage, aws: Amazon) -> None:
+    world = stage.world
+    role = aws.role("keywright", f"system:serviceaccount:{world.namespace}:keywright-auth")
+    stage.aws = {"endpoint": aws.url, "stsEndpoint": aws.url}
+    stage.knows = {"arn:aws:iam::111122223333:role/keywright": role}
+    aws.put("llm/openai", '{"api_key": "sk-demo-1"}')
+    world.start()
+
+    stage.apply("aws-secrets-manager")
+
+    world.secret_becomes({"OPENAI_API_KEY": "sk-demo-1"})
+
+
 def test_a_kept_secret_stays_when_its_object_goes(stage: Stage) -> None:
     world = stage.world
     world.start()
@@ -285,5 +304,5 @@ def test_every_example_is_told_of_and_tried() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.yaml")}
     told = (EXAMPLES / "README.md").read_text()
 
-    assert files == RESULTS.keys() | {"share-a-store", "checked-keys", "key-action"}
+    assert files == RESULTS.keys() | {"share-a-store", "checked-keys", "key-action", "aws-secrets-manager"}
     assert [name for name in sorted(files) if f"]({name}.yaml)" not in told] == []

@@ -19,8 +19,9 @@ from botocore.credentials import Credentials
 from .base import ALNUM, Request, Response, Vendor, word
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<id>\w+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]+)/sts/aws4_request, "
+#: How a signed request names key, scope and signature.
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<id>\w+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z]+)/aws4_request, "
     r"SignedHeaders=(?P<headers>[a-z0-9;-]+), Signature=(?P<signature>[0-9a-f]{64})"
 )
 #: Seconds that a signature is good.
@@ -86,8 +87,8 @@ class Aws(Vendor):
         )
 
     def _refused(self, request: Request) -> _Refused | None:
-        shown = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
-        if not shown:
+        shown = AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+        if not shown or shown["service"] != "sts":
             return _Refused("IncompleteSignature", "Authorization header is not as it should be")
         parts = self.known.get(shown["id"], {})
         if self.state(shown["id"]) == "invalid" or request.headers.get("x-amz-security-token") != parts.get(
@@ -96,7 +97,7 @@ class Aws(Vendor):
             return _UNKNOWN
         if self.ends.get(shown["id"]):
             return _ENDED
-        if not hmac.compare_digest(_signature(request, parts, shown), shown["signature"]):
+        if not hmac.compare_digest(signature(request, parts, shown), shown["signature"]):
             return _UNLIKE
         if self.spurious:
             self.spurious -= 1
@@ -115,15 +116,15 @@ class Aws(Vendor):
         return None
 
 
-def _signature(request: Request, parts: Mapping[str, str], shown: re.Match[str]) -> str:
+def signature(request: Request, parts: Mapping[str, str], shown: re.Match[str]) -> str:
     """Sign what came as botocore does."""
     headers = {name: request.headers.get(name, "") for name in shown["headers"].split(";")}
     again: Any = AWSRequest(request.method, f"http://{headers['host']}{request.target}", headers, request.body)
     again.context["timestamp"] = headers["x-amz-date"]
     whose = Credentials(parts["accessKeyId"], parts["secretAccessKey"], parts.get("sessionToken"))
-    auth: Any = SigV4Auth(whose, "sts", shown["region"])
-    signature: str = auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again)
-    return signature
+    auth: Any = SigV4Auth(whose, shown["service"], shown["region"])
+    made: str = auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again)
+    return made
 
 
 _SPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'

@@ -26,7 +26,7 @@ class MoodyServer:
     """A running server.
 
     Args:
-        answer: what it answers when it behaves.
+        answer: what it answers when it behaves; None: nothing, it hangs up.
 
     Attributes:
         url: where it answers.
@@ -35,7 +35,7 @@ class MoodyServer:
         pause: for how many seconds "slow down" asks to wait, and "slow" waits.
     """
 
-    def __init__(self, answer: Callable[[Request], Response], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, answer: Callable[[Request], Response | None], context: ssl.SSLContext | None = None) -> None:
         self._answer = answer
         self.mood: Mood = "documented"
         self.pause = 1

@@ -111,10 +111,11 @@ class Adapter(adapters.Adapter):  # type: ignore[type-arg] # the class itself ta
         *,
         params: dict[str, Any] | None = None,
         json: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
         **_: object,
     ) -> Reply:
         """Send one request. Whatever else hvac says is not needed here."""
-        headers = {"X-Vault-Request": "true", "User-Agent": "keywright"}
+        headers = {"X-Vault-Request": "true", "User-Agent": "keywright", **(headers or {})}
         if self.token:
             headers["X-Vault-Token"] = self.token
         if self.namespace:

@@ -9,10 +9,11 @@ import pytest
 from build import api_key_secret, entry
 from controlplane import ControlPlane
 from crd.definitions import Json, nodes, refusal, root
-from crd.writing import at, cluster_store, file_store, requirement, store, with_entry, with_remote, with_spec
+from crd.writing import at, aws_store, cluster_store, file_store, requirement, store, with_entry, with_remote, with_spec
 from keywright import kinds
 
 ACCEPTED = {
+    "AWS": aws_store(role="arn:aws-cn:iam::444455556666:role/path/reader", externalId="keywright-7"),
     "no store named": with_spec(storeRef=None),
     "a cluster store": with_spec(storeRef={"kind": "ClusterKeyStore", "name": "vault"}),
     "once": with_spec(refreshInterval="0"),
@@ -200,7 +201,14 @@ REFUSED = {
         "a version counts in one store only: beside remoteRef.version, each of sources needs a remoteRef",
     ),
     "a foreign kind of store": (with_spec(storeRef={"kind": "SecretStore", "name": "a"}), "spec.storeRef.kind"),
-    "no store": (store() | {"spec": {"environment": "production"}}, "exactly one of encryptedFile, vault must be set"),
+    "no store": (
+        store() | {"spec": {"environment": "production"}},
+        "exactly one of aws, encryptedFile, vault must be set",
+    ),
+    "AWS without a login": (aws_store(auth={}), "exactly one of accessKey, webIdentity must be set"),
+    "AWS with an external id for no role": (aws_store(externalId="keywright-7"), "externalId needs role"),
+    "a role that is none": (aws_store(role="reader"), "spec.aws.role"),
+    "a region that is none": (aws_store(region="Frankfurt"), "spec.aws.region"),
     "a mounted file for a namespace": (
         file_store(configMapRef=None, path="team-a/keys.kw"),
         "encryptedFile.path is for a ClusterKeyStore",

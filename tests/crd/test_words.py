@@ -8,7 +8,7 @@ import yaml
 from build import api_key_secret
 from controlplane import ControlPlane
 from crd.definitions import kubectl, nodes, refusal, root
-from crd.writing import cluster_store, store, with_entry, with_remote, with_spec
+from crd.writing import aws_store, cluster_store, store, with_entry, with_remote, with_spec
 from keywright import kinds
 
 #: What users of External Secrets Operator, of a later version or in haste would write, and what they are told.
@@ -122,6 +122,15 @@ TYPOS = {
         "spec.vault.auth.tokenSecretRef",
         "write auth.token.secretRef",
     ),
+    **{
+        f"aws.{wrong}": (aws_store(**said), f"spec.aws.{wrong}", f"write {right}")
+        for wrong, said, right in (
+            ("service", {"service": "SecretsManager"}, "spec.aws, which is Secrets Manager"),
+            ("externalID", {"externalID": "a"}, "externalId"),
+            ("auth.secretRef", {"auth": {"secretRef": {}}}, "auth.accessKey"),
+            ("auth.jwt", {"auth": {"jwt": {}}}, "auth.webIdentity"),
+        )
+    },
     **{
         wrong: (
             cluster_store(namespaceSelector={wrong: said}),

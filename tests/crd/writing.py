@@ -44,3 +44,10 @@ def file_store(kind: str = "KeyStore", **config: Any) -> Json:
     made = store() if kind == "KeyStore" else cluster_store()
     rest = {name: each for name, each in made["spec"].items() if name != "vault"}
     return made | {"spec": rest | {"encryptedFile": part}}
+
+
+def aws_store(**config: Any) -> Json:
+    """Return a store that reads AWS Secrets Manager, as the role of a ServiceAccount unless ``config`` differs."""
+    web = {"role": "arn:aws:iam::111122223333:role/reader-{namespace}", "serviceAccountRef": {"name": "a"}}
+    said = {"region": "eu-central-1", "auth": {"webIdentity": web}} | config
+    return store() | {"spec": {"aws": said}}

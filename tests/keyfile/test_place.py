@@ -315,42 +315,6 @@ def test_a_larger_file_than_is_read_is_refused(path: pathlib.Path) -> None:
     assert refusal(path).reason is Reason.FILE_REFUSED
 
 
-@pytest.fixture
-def root(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A root with a file in a folder, and what should not be read beside it."""
-    (tmp_path / "root" / "team-a").mkdir(parents=True)
-    (tmp_path / "root" / "team-a" / "keys.kw").write_bytes(b"inside")
-    (tmp_path / "outside").write_bytes(b"outside")
-    return tmp_path / "root"
-
-
-def test_a_file_below_the_root_is_read(root: pathlib.Path) -> None:
-    assert place.read_below(str(root), "team-a/keys.kw", 100) == b"inside"
-    assert place.read_below(str(root), "team-a/keys.kw", 3) == b"insi"
-
-
-@pytest.mark.parametrize(
-    "name", ["../outside", "/etc/passwd", "team-a/../../outside", "", ".", "team-a", "a\0", "team-a//keys.kw", "none"]
-)
-def test_nothing_else_is_read(root: pathlib.Path, name: str) -> None:
-    with pytest.raises(errors.Stalled) as caught:
-        place.read_below(str(root), name, 100)
-
-    assert caught.value.reason is Reason.FILE_REFUSED
-    assert caught.value.__context__ is None
-
-
-@pytest.mark.parametrize("what", ["link", "linked folder", "pipe"])
-def test_no_link_leads_out_of_the_root_and_no_pipe_holds_the_reader(root: pathlib.Path, what: str) -> None:
-    name = {"link": "team-a/link", "linked folder": "linked/outside", "pipe": "team-a/pipe"}[what]
-    (root / "team-a" / "link").symlink_to(root.parent / "outside")
-    (root / "linked").symlink_to(root.parent)
-    os.mkfifo(root / "team-a" / "pipe")
-
-    with pytest.raises(errors.Stalled):
-        place.read_below(str(root), name, 100)
-
-
 def test_a_passphrase_that_others_may_read_is_refused(tmp_path: pathlib.Path) -> None:
     secret = tmp_path / "master"
     secret.write_bytes(KEY.reveal())

@@ -68,6 +68,9 @@ class HeldCredentials:
             raise errors.Stalled(Reason.FILE_REFUSED, f"reads file {path}, which cannot be read")
         return SecretValue(self.files[path][: limit + 1])
 
+    def swap_file(self, path: str, before: SecretValue, after: SecretValue) -> bool:
+        raise errors.Stalled(Reason.STORE_READ_ONLY, f"writes file {path}, which cannot be written")
+
     def ca(self, provider: CaProvider) -> str:
         if (provider.name, provider.key) not in self.bundles:
             raise errors.Stalled(Reason.CREDENTIAL_MISSING, f"{provider.kind} {provider.name} has no {provider.key}")
@@ -84,6 +87,8 @@ class Backend(abc.ABC):
 
     #: Whether the store keeps versions that a ``Ref`` can pin.
     versions = True
+    #: A path with all kinds of signs that paths of this store may have.
+    odd_path = "team a/key+1 ?&#=ü"
     #: Texts that stand in credentials and must never be shown.
     credentials: tuple[str, ...] = ()
 
@@ -191,10 +196,9 @@ class StoreContract(abc.ABC):
         assert base64.b64decode(value, validate=True) == every
 
     def test_a_path_with_spaces_and_signs_is_one_path(self, backend: Backend, store: Store) -> None:
-        path = "team a/key+1 ?&#=ü"
-        backend.put(path, {"value": "here"})
+        backend.put(backend.odd_path, {"value": "here"})
 
-        assert json.loads(store.fetch(Ref(path)).value.reveal()) == {"value": "here"}
+        assert json.loads(store.fetch(Ref(backend.odd_path)).value.reveal()) == {"value": "here"}
 
     def test_a_second_login_changes_nothing(self, backend: Backend, store: Store) -> None:
         backend.put("llm/openai", {"api_key": CANARY})

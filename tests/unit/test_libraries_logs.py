@@ -40,7 +40,7 @@ logs.configure("debug")
 # What the operator and its stores and issuers load, at first use.
 import aiohttp.web, boto3, botocore.auth, botocore.session, hvac, kopf, kubernetes.aio.client, kubernetes.aio.config
 import requests, urllib3, uvloop, asyncio, cryptography, jinja2, jmespath, s3transfer.manager
-from keywright import cluster, handlers, hvac_adapter, wire
+from keywright import botocore_adapter, cluster, handlers, hvac_adapter, wire
 from keywright.engine import app
 
 later = [logging.getLogger(name) for name in {LATER}]

@@ -52,17 +52,31 @@ class ClusterCredentials:
 
     def file(self, path: str, limit: int) -> SecretValue:
         """Return a file below the root."""
-        if not self.file_root:
-            raise errors.Stalled(
-                Reason.FILE_REFUSED,
-                "may read no files of the operator",
-                "Use configMapRef or secretRef; path is for a ClusterKeyStore, and needs --file-store-root",
-            )
+        root = self._root
         try:
-            return SecretValue(place.read_below(self.file_root, path, limit))
+            return SecretValue(place.read_below(root, path, limit))
         except errors.Error as error:
             named = error.about(f"reads file {path}, which")
         raise named
+
+    def swap_file(self, path: str, before: SecretValue, after: SecretValue) -> bool:
+        """Replace a file below the root."""
+        root = self._root
+        try:
+            return place.swap_below(root, path, before.reveal(), after.reveal())
+        except errors.Error as error:
+            named = error.about(f"writes file {path}, which")
+        raise named
+
+    @property
+    def _root(self) -> str:
+        if self.file_root:
+            return self.file_root
+        raise errors.Stalled(
+            Reason.FILE_REFUSED,
+            "may read no files of the operator",
+            "Use configMapRef or secretRef; path is for a ClusterKeyStore, and needs --file-store-root",
+        )
 
     def ca(self, provider: CaProvider) -> str:
         """Return CA certificates as PEM."""

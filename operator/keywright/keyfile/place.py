@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 from .. import errors, private
 from ..errors import Reason
@@ -108,17 +109,55 @@ def read_below(root: str, path: str, limit: int) -> bytes:
     Raises:
         errors.Stalled: ``FileRefused``.
     """
+    with private.told("cannot be read", Reason.FILE_REFUSED), _below(root, path) as (folder, name):
+        return _regular(folder, name, limit)
+
+
+def swap_below(root: str, path: str, before: bytes, after: bytes) -> bool:
+    """Replace a regular file below a folder if it still is what it was, durably; False if somebody else was faster.
+
+    The generation before stays beside it, as ``Place.swap`` leaves it.
+
+    Args:
+        root: the folder, as whoever runs the process has named it.
+        path: relative to it, in canonical form.
+
+    Raises:
+        errors.Stalled: ``StoreReadOnly``: it cannot be written; ``FileRefused``.
+    """
+    with (
+        private.told("cannot be written", Reason.STORE_READ_ONLY),
+        _below(root, path) as (folder, name),
+        private.locked(folder, f"{name}.lock"),
+    ):
+        if _regular(folder, name, len(before)) != before:
+            return False
+        private.put(folder, f"{name}.previous", before, f"{name}.new")
+        private.put(folder, name, after, f"{name}.new")
+        return True
+
+
+@contextlib.contextmanager
+def _below(root: str, path: str) -> Iterator[tuple[int, str]]:
+    """Open the folder that a file below a root is in, following no link on the way; yield it and the file's name."""
     *folders, name = path.split("/")
     if any(each in ("", ".", "..") or "\0" in each for each in (*folders, name)):
         said = "is not below the root: its path is absolute, or not in canonical form"
         raise errors.Stalled(Reason.FILE_REFUSED, said, "Write it relative to the root, like team-a/keys.kw")
-    with private.told("cannot be read", Reason.FILE_REFUSED), contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened:
         at = os.open(root, private.FOLDER)
         opened.callback(os.close, at)
         for each in folders:
             at = os.open(each, private.FOLDER | os.O_NOFOLLOW, dir_fd=at)
             opened.callback(os.close, at)
-        file = os.open(name, private.READ, dir_fd=at)
-        opened.callback(os.close, file)
+        yield at, name
+
+
+def _regular(folder: int, name: str, limit: int) -> bytes:
+    """Return a regular file, or one byte more of it than the limit."""
+    file = os.open(name, private.READ, dir_fd=folder)
+    try:
         private.check_regular(os.fstat(file))
         return private.whole(file, limit)
+    finally:
+        os.close(file)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from .. import errors
 from ..schema import CaProvider, SecretKeyRef, ServiceAccountRef, Spec
-from ..secret import SecretValue
+from ..secret import SecretMap, SecretValue
 
 #: No store answers more than this; a larger answer is cut off and refused (bytes).
 MAX_ANSWER = 4 * 1024 * 1024
@@ -51,6 +51,18 @@ class Fetched:
 Snapshot = Callable[[Ref], Fetched | errors.Error]
 
 
+#: All that is at a path: properties by name, or one text; where that is the JSON text of a map, as ``Fetched.value``
+#: may be, the map with all its types.
+Content = SecretMap | SecretValue
+
+
+class Write(Protocol):
+    """How a store is written, see ``Store.write``."""
+
+    def __call__(self, ref: Ref, content: Content, *, expected: str | None, token: str) -> str:
+        """Replace what is at a path, and return the new version."""
+
+
 class Credentials(Protocol):
     """What a store may ask of the cluster to log in. References resolve where the API says, not where a store likes.
 
@@ -72,6 +84,13 @@ class Credentials(Protocol):
 
         Raises:
             errors.Stalled: ``FileRefused``: there is no such folder, not for this object, or not this file.
+        """
+
+    def swap_file(self, path: str, before: SecretValue, after: SecretValue) -> bool:
+        """Replace a file below that folder, durably and in one step; False if it no longer is what it was.
+
+        Raises:
+            errors.Stalled: as ``file``, and ``StoreReadOnly``.
         """
 
     def ca(self, provider: CaProvider) -> str:
@@ -98,6 +117,20 @@ class Store(abc.ABC):
     #: Reads everything at once, or None where the store has no way to. Called as ``fetch`` is; what it raises is about
     #: the store as a whole. What it returns answers for any key as it was at that moment, without I/O.
     snapshot: Callable[[], Snapshot] | None = None
+    #: Replaces all that is at a path, or None where the store only is read. ``ref`` names no version; ``expected`` is
+    #: the version that must be current, None: nothing must be there; ``token``, a UUID, names this write. One whose
+    #: answer was lost is done again with the same arguments: it makes no second version. Raises, beside what ``fetch``
+    #: raises, ``Retry`` ``StoreChanged``: another version is current, and nothing was written; ``Stalled``
+    #: ``StoreReadOnly``: the login may not, or there is no room; ``ValueTooLarge``; ``DecodeFailed``: the store cannot
+    #: hold such content; ``Unsupported``: not this store, though others of its kind; ``PendingHeldElsewhere`` and
+    #: ``RotationOwnedElsewhere``: somebody else is about to write.
+    write: Write | None = None
+    #: Marks a path that is there as rotated by an owner, or None where the store has no room for marks. Returns whose
+    #: mark is there now. Stores have no compare-and-swap for marks: of two at the same moment the later may win, so
+    #: what keeps values right is ``expected``, not the mark. Raises what ``write`` raises.
+    claim: Callable[[Ref, str], str] | None = None
+    #: Takes an owner's mark away; another's stays. There where ``claim`` is.
+    release: Callable[[Ref, str], None] | None = None
     #: Generation of the newest file that was read, by the file's id; an older one is refused. Given before the first
     #: login as it is remembered, and replaced as a whole by a store that reads files.
     files: Mapping[str, int] = MappingProxyType({})

@@ -1,7 +1,7 @@
 """Encrypted files: keys that are kept in Git, as a ConfigMap, a Secret, or a file that is mounted.
 
 The whole file is read at each fetch, and read for all keys at once by ``snapshot``. Its key is derived once for each
-salt and passphrase. A cluster only reads; ``keywright store`` writes.
+salt and passphrase. ``keywright store`` writes it; from here it is written only below the operator's root.
 
 Does not belong here: the format, key derivation, files (``keyfile/``); where ConfigMaps and files may be
 (``engine/credentials.py``).
@@ -24,15 +24,18 @@ from .. import errors
 from ..errors import Reason
 from ..schema import Cel, DataKey, ObjectName, OneOf, SecretKeyRef, Spec
 from ..secret import SecretValue
-from .base import Credentials, Fetched, Ref, Snapshot, Store
+from . import _content
+from .base import Content, Credentials, Fetched, Ref, Snapshot, Store
 
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
     from ..keyfile.keys import Kdf, Master
-    from ..keyfile.sealed import Sealed
+    from ..keyfile.sealed import Form, Sealed
 
 #: Seconds after which a passphrase is read anew: one that was taken away or replaced opens nothing any more.
 LASTS = 300.0
+#: How often a write is begun anew because other entries of the file were changed meanwhile.
+TRIES = 16
 #: So many files are remembered, those that were read last.
 MAX_FILES = 16
 
@@ -98,22 +101,62 @@ class EncryptedFile(Store, name="encryptedFile"):
 
     def snapshot(self) -> Snapshot:
         """Read the file once, for all keys."""
+        before = self.files
+        return functools.partial(self._fetched, self._opened_again(self._data(), before))
+
+    def write(self, ref: Ref, content: Content, *, expected: str | None, token: str) -> str:
+        """Replace an entry of a file below the operator's root; see ``Store.write``. Other places are only read.
+
+        A repeated write is known by what it has written, so the token does not count.
+        """
+        path = self._config.path
+        if not path:
+            said = f"reads {self._where}, which is not written from here"
+            raise errors.Stalled(Reason.UNSUPPORTED, said, "Change the file by keywright store, and commit it")
+        for _ in range(TRIES):
+            raw, contents = self._to_change(path)
+            after = _replaced(contents, ref.path, content, expected)
+            if after is contents or self._saved(path, raw, after):
+                return str(after.read(ref.path).version)
+        raise errors.Retry(Reason.CONFLICT, f"reads {self._where}, which keeps being changed while it is written")
+
+    def _to_change(self, path: str) -> tuple[SecretValue, Contents]:
+        """Return a file as it is, and what is in it."""
+        from ..keyfile import sealed
+
+        before, raw = self.files, self._credentials.file(path, sealed.MAX_CLUSTER_FILE)
+        return raw, self._opened_again(_unwrapped(raw.reveal(), sealed.MAGIC), before)
+
+    def _opened_again(self, data: bytes, before: Mapping[str, int]) -> Contents:
+        """Open the file with what opened it before, as long as it does."""
         if not self._opened:
             raise errors.LoginExpired(Reason.AUTH_FAILED, f"has not opened {self._where} yet")
         try:
-            return functools.partial(self._fetched, self._open(None))
-        except errors.Stalled as error:
-            if error.reason is not Reason.AUTH_FAILED:
-                raise
-            refused = errors.LoginExpired(error.reason, error.message, error.hint)
-        raise refused
+            return self._contents(data, None, before)
+        except errors.Error as error:
+            named = error if error.reason in _OF_CREDENTIALS else self._about(error)
+        raise _expired(named)
+
+    def _saved(self, path: str, raw: SecretValue, after: Contents) -> bool:
+        """Save a file, in base64 where it was; False if somebody else was faster."""
+        from ..keyfile import sealed
+
+        data = after.to_bytes()
+        if len(data) > sealed.MAX_CLUSTER_FILE:
+            said = f"reads {self._where}, which would be larger than {sealed.MAX_CLUSTER_FILE // 1024} KiB"
+            raise errors.Stalled(Reason.STORE_READ_ONLY, said, "Spread its entries over several files")
+        wrapped = data if raw.reveal().startswith(sealed.MAGIC) else base64.encodebytes(data)
+        if not self._credentials.swap_file(path, raw, SecretValue(wrapped)):
+            return False
+        self._opened_again(data, self.files)  # so that an older one is refused from now on
+        return True
 
     def close(self) -> None:
         """Forget the key and the file."""
         self._keys = self._opened = None
 
-    def _open(self, secret: SecretValue | None) -> Contents:
-        """Read the file and open it. ``secret`` is what opens it; None: what opened it before, as long as it does."""
+    def _open(self, secret: SecretValue) -> Contents:
+        """Read the file and open it."""
         before, data = self.files, self._data()
         try:
             return self._contents(data, secret, before)
@@ -219,6 +262,49 @@ class _Opened:
     file: Sealed
     master: Master
     contents: Contents
+
+
+def _replaced(contents: Contents, path: str, content: Content, expected: str | None) -> Contents:
+    """Return the contents with another value at a path; the same if an earlier attempt has written it."""
+    held = _held(contents, path)
+    now = held.version if held else None
+    if now != expected:
+        next_to_it = expected is None or EncryptedFile.previous(now or "") == expected
+        if held and next_to_it and _content.is_same(content, held, path):
+            return contents
+        wanted, there = (f"version {each}" if each else "nothing" for each in (expected, now))
+        said = f"is not written at {path}: {wanted} was to be there, and it is {there}"
+        raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
+    return contents.put(path, _content.as_value(content, path), _form(content, held))
+
+
+def _held(contents: Contents, path: str) -> Fetched | None:
+    """Return what is current at a path; None where nothing is, or no longer."""
+    try:
+        entry = contents.read(path)
+    except errors.Stalled as error:
+        if error.reason in (Reason.NOT_FOUND, Reason.VERSION_DELETED):
+            return None
+        raise
+    return Fetched(entry.value, entry.form == "map", str(entry.version), entry.created)
+
+
+def _form(content: Content, held: Fetched | None) -> Form:
+    """Return what is written: a map, or a text that takes the place of one; text; or bytes."""
+    if not isinstance(content, SecretValue):
+        return "map"
+    text: Form = "map" if held and held.is_map else "text"
+    with contextlib.suppress(UnicodeDecodeError):
+        content.reveal().decode()
+        return text
+    return "bytes"
+
+
+def _expired(error: errors.Error) -> errors.Error:
+    """Return an error, as one that a new login may help where what opens the file does not."""
+    if error.reason is not Reason.AUTH_FAILED:
+        return error
+    return errors.LoginExpired(error.reason, error.message, error.hint)
 
 
 #: What the passphrase's or key's own Secret is about, not the file.

@@ -21,7 +21,8 @@ from ..errors import Reason
 from ..schema import CaProvider, Cel, ClientCertificate, OneOf, Renamed, Spec
 from ..secret import SecretValue
 from ._vault_login import Auth, Mount, VaultNamespace, way_of
-from .base import MAX_ANSWER, Credentials, Fetched, Ref, Store
+from ._vault_write import Place, refuse_version_1
+from .base import MAX_ANSWER, Content, Credentials, Fetched, Ref, Store
 
 if TYPE_CHECKING:
     from .. import wire
@@ -141,6 +142,30 @@ class Vault(Store, name="vault"):
             hint = f"Check that {held.who} may read {kv}/{ref.path} in Vault"
             raise errors.LoginExpired(Reason.ACCESS_DENIED, reply.said, hint)
         raise reply.trouble(Reason.UNSUPPORTED, "Check that vault.mount is a KV engine")
+
+    def write(self, ref: Ref, content: Content, *, expected: str | None, token: str) -> str:
+        """Replace what is at a path, by compare-and-set; see ``Store.write``. Needs version 2 of the engine.
+
+        A repeated write is known by what it has written, so the token does not count.
+        """
+        return self._place(ref).write(content, expected)
+
+    def claim(self, ref: Ref, owner: str) -> str:
+        """Mark a path in its custom metadata; see ``Store.claim``."""
+        return self._place(ref).claim(owner)
+
+    def release(self, ref: Ref, owner: str) -> None:
+        """Take a mark away; see ``Store.release``."""
+        self._place(ref).release(owner)
+
+    def _place(self, ref: Ref) -> Place:
+        held = self._held
+        if held is None:
+            raise errors.LoginExpired(Reason.AUTH_FAILED, f"is not logged in to, for {ref.path}")
+        if held.version != 2:
+            raise refuse_version_1(ref.path)
+        adapter = self._adapter(held.server, held.token.reveal().decode(), ref.path)
+        return Place(adapter, self._config.mount, ref.path, held.who, lambda: self.fetch(Ref(ref.path)))
 
     def close(self) -> None:
         """End the login. Connections close with the last call that uses them."""

@@ -11,12 +11,10 @@ import base64
 import datetime
 import functools
 import hashlib
-import io
-import logging
 import re
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ... import errors, schema
@@ -192,11 +190,11 @@ class S3(Sink, schemes=("s3",)):
         import botocore.config
         import botocore.session
 
-        # It would log what it signs, a session token too.
-        logging.getLogger("botocore.auth").disabled = True
+        from ... import botocore_adapter
+
         endpoint = self.address.options.get("endpoint")
         session = botocore.session.Session()
-        session.register_component("data_loader", _loader())
+        session.register_component("data_loader", botocore_adapter.loader())
         # For what it asks to get credentials; what goes to the bucket has a deadline of its own.
         once = {"total_max_attempts": 1}
         session.set_default_client_config(
@@ -215,20 +213,12 @@ class S3(Sink, schemes=("s3",)):
 
     def _send(self, request: Any, **_: object) -> Any:
         """Send what the SDK has signed: within our deadline, without redirects, proxies and retries."""
-        from botocore.awsrequest import AWSResponse
+        from ... import botocore_adapter
 
         parts = urllib.parse.urlsplit(request.url)
-        body = request.body.read() if hasattr(request.body, "read") else request.body
-        headers = {name: _text(value) for name, value in request.headers.items()}
-        for name in ("Expect", "Content-Length"):
-            headers.pop(name, None)
-        target = request.url.partition(parts.netloc)[2]
         server = self._server(f"{parts.scheme}://{parts.netloc}")
-        answer = server.exchange(
-            request.method, target, self._what, deadline=self._until, headers=headers, body=body or None
-        )
-        self._answer = answer
-        return AWSResponse(request.url, answer.status, answer.headers, _Raw(answer.data))
+        self._answer = answer = botocore_adapter.sent(request, server, self._what, self._until)
+        return botocore_adapter.answered(request, answer)
 
     def _server(self, origin: str) -> Server:
         from ... import wire
@@ -261,26 +251,6 @@ class S3(Sink, schemes=("s3",)):
             return errors.Stalled(Reason.CREDENTIAL_MISSING, f"{sent}: there are no credentials for it", hint)
         said = f"{sent} ({type(foreign).__name__} at {errors.place_of(foreign)})"
         return errors.Retry(Reason.INTERNAL_ERROR, said)
-
-
-@functools.cache
-def _loader() -> Any:
-    """Return what knows the SDK's descriptions of services: large, and the same for every sink."""
-    import botocore.loaders
-
-    return botocore.loaders.create_loader()
-
-
-class _Raw(io.BytesIO):
-    """The body of an answer, as the SDK reads it."""
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        """Yield all of it."""
-        yield self.read()
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _said(foreign: Any) -> tuple[str, int]:

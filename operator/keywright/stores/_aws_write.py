@@ -1,0 +1,191 @@
+"""How Secrets Manager is written: as AWS's own rotation does it, pending first, then current; and with marks as tags.
+
+A version is called by the token of the write that made it, so a write that is repeated finds its own. Moving the stage
+``AWSCURRENT`` away from the version that is expected to have it is the compare-and-swap.
+
+Does not belong here: logging in, reading (``aws``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import errors
+from ..errors import Reason
+from ..secret import SecretValue
+from . import _content
+from ._aws_said import refused
+from .base import Content, Fetched
+
+if TYPE_CHECKING:
+    from ..botocore_adapter import Reply
+
+#: Tag that says who rotates a secret.
+MARK = "keywright.dev/rotated-by"
+#: Bytes of a value.
+LARGEST = 65_536
+_CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
+_TOKEN = re.compile("[-a-zA-Z0-9]{32,64}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """A secret without its value: which versions have the stages, its mark, and who else rotates it, if somebody."""
+
+    current: str | None
+    pending: str | None
+    mark: str
+    rotated: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """One secret, as one login writes it.
+
+    Attributes:
+        ask: asks Secrets Manager for an operation.
+        fetch: reads the version with an id.
+        who: whose login it is, as it stands in errors.
+    """
+
+    ask: Callable[..., Reply]
+    fetch: Callable[[str], Fetched]
+    path: str
+    who: str
+
+    def write(self, content: Content, expected: str | None, token: str) -> str:
+        """Replace the value if a version still is current, and return the new one."""
+        if not _TOKEN.fullmatch(token):
+            raise errors.Stalled(Reason.UNSUPPORTED, f"needs a UUID to write {self.path}", "Name the write by a UUID")
+        value = _content.as_value(content, self.path)
+        if expected is None and not self.path.startswith("arn:") and self._created(value, token):
+            return token
+        seen = self._look()
+        if seen.current == token:
+            return self._written_before(content, token)
+        if seen.current != expected:
+            raise self._changed(f"{_version(expected)} was to be current, and {_version(seen.current)} is")
+        self._see_that_it_is_free(seen, token)
+        reply = self._told("put_secret_value", ClientRequestToken=token, VersionStages=[_PENDING], **_kind(value))
+        if _CURRENT not in (reply.get("VersionStages") or ()):  # as is the first version of all
+            self._promote(expected, token)
+        return token
+
+    def claim(self, owner: str) -> str:
+        """Put a tag where there is none; return whose is there."""
+        found = self._look().mark
+        if not found:
+            self._told("tag_resource", Tags=[{"Key": MARK, "Value": owner}])
+            found = self._look().mark
+        return found
+
+    def release(self, owner: str) -> None:
+        """Take the tag away, if it is the owner's."""
+        if self._look().mark == owner:
+            self._told("untag_resource", TagKeys=[MARK])
+
+    def _created(self, value: SecretValue, token: str) -> bool:
+        """Make the secret; False if there is one."""
+        reply = self.ask("create_secret", Name=self.path, ClientRequestToken=token, **_kind(value))
+        if reply.body is None and reply.code != "ResourceExistsException":
+            raise self._refused(reply, "create_secret")
+        return reply.body is not None
+
+    def _promote(self, expected: str | None, token: str) -> None:
+        """Make the pending version the current one; AWS calls the former one previous by itself."""
+        away = {"RemoveFromVersionId": expected} if expected else {}
+        moved = {"SecretId": self.path, "VersionStage": _CURRENT, "MoveToVersionId": token}
+        reply = self.ask("update_secret_version_stage", **moved, **away)
+        if reply.body is not None:
+            return
+        if reply.code not in ("InvalidParameterException", "ResourceNotFoundException"):
+            raise self._refused(reply, "update_secret_version_stage")
+        if self._look().current != token:
+            # What was put there a moment ago must not look like a rotation that is under way.
+            with contextlib.suppress(errors.Error):
+                self.ask(
+                    "update_secret_version_stage",
+                    SecretId=self.path,
+                    VersionStage=_PENDING,
+                    RemoveFromVersionId=token,
+                )
+            raise self._changed(f"another version than {_version(expected)} became current meanwhile")
+
+    def _look(self) -> _Seen:
+        found = self._told("describe_secret")
+        stages: Mapping[str, Any] = found.get("VersionIdsToStages") or {}
+        by_stage = {stage: version for version, held in stages.items() for stage in held}
+        marks = [each.get("Value") for each in found.get("Tags") or () if each.get("Key") == MARK]
+        rotated = bool(found.get("RotationEnabled") or found.get("OwningService"))
+        return _Seen(by_stage.get(_CURRENT), by_stage.get(_PENDING), str(marks[0] if marks else ""), rotated)
+
+    def _see_that_it_is_free(self, seen: _Seen, token: str) -> None:
+        """Refuse to come between AWS, or somebody else, and a secret that is being rotated."""
+        if seen.rotated:
+            said = f"has {self.path}, which AWS or another service rotates"
+            hint = "Switch that rotation off, or leave this key to it"
+            raise errors.Stalled(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
+        if seen.pending not in (None, token, seen.current):
+            said = f"has {_version(seen.pending)} of {self.path} pending, which somebody else has put there"
+            hint = "Let its rotation end; or, if none is under way, take the stage AWSPENDING off that version"
+            raise errors.Stalled(Reason.PENDING_HELD_ELSEWHERE, said, hint)
+
+    def _written_before(self, content: Content, token: str) -> str:
+        """Return the version that an earlier attempt has made, whose answer was lost."""
+        if _content.is_same(content, self.fetch(token), self.path):
+            return token
+        raise self._changed("another value was written under the name of this write")
+
+    def _told(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        reply = self.ask(operation, SecretId=self.path, **parameters)
+        if reply.body is None:
+            raise self._refused(reply, operation)
+        return reply.body
+
+    def _refused(self, reply: Reply, operation: str) -> errors.Error:
+        if reply.code == "ResourceExistsException":
+            return self._changed("another value was written under the name of this write")
+        if reply.code == "AccessDeniedException" and "KMS" not in reply.text:
+            right = operation.title().replace("_", "")
+            said, hint = f"{reply.said} ({reply.code})", f"Allow {self.who} secretsmanager:{right} on it"
+            reason = Reason.ACCESS_DENIED if operation == "describe_secret" else Reason.STORE_READ_ONLY
+            return errors.Stalled(reason, said, hint)
+        if reply.code == "LimitExceededException":
+            said = f"{reply.said} ({reply.code}): it holds as much as it may"
+            return errors.Stalled(Reason.STORE_READ_ONLY, said, "Look at the account's quotas, and delete what is old")
+        return refused(reply, self.who)
+
+    def _changed(self, why: str) -> errors.Retry:
+        return errors.Retry(
+            Reason.STORE_CHANGED, f"is not written at {self.path}: {why}", "Find out who else writes it"
+        )
+
+
+def see_that_it_fits(content: Content, path: str) -> None:
+    """Refuse what AWS would not take for its size.
+
+    Raises:
+        errors.Stalled: ``ValueTooLarge``, ``ValueEmpty``, ``DecodeFailed``.
+    """
+    size = len(_content.as_value(content, path).reveal())
+    if size > LARGEST:
+        said = f"takes no value of more than {LARGEST // 1024} KiB, as for {path}"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the properties over several secrets")
+    if not size:
+        raise errors.Stalled(Reason.VALUE_EMPTY, f"takes no empty value, as for {path}", "Write a value")
+
+
+def _kind(value: SecretValue) -> dict[str, str | bytes]:
+    """Return a value as AWS takes it: text, or bytes."""
+    raw = value.reveal()
+    with contextlib.suppress(UnicodeDecodeError):
+        return {"SecretString": raw.decode()}
+    return {"SecretBinary": raw}
+
+
+def _version(version: str | None) -> str:
+    return f"version {version}" if version else "no version"

@@ -1,0 +1,137 @@
+"""How the KV engine is written, version 2: by compare-and-set, and with marks in the custom metadata.
+
+Does not belong here: logging in, reading (``vault``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+from .. import errors
+from ..errors import Reason
+from . import _content
+from .base import Content, Fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..hvac_adapter import Adapter, Reply
+
+#: Entry of the custom metadata that says who rotates a key.
+MARK = "keywright.dev/rotated-by"
+_MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """One path of a KV engine, as one login writes it.
+
+    Attributes:
+        fetch: reads what is current.
+        who: whose login it is, as it stands in errors.
+    """
+
+    adapter: Adapter
+    mount: str
+    path: str
+    who: str
+    fetch: Callable[[], Fetched]
+
+    def write(self, content: Content, expected: str | None) -> str:
+        """Replace what is there by compare-and-set, and return the new version."""
+        from hvac.api.secrets_engines import KvV2
+
+        before = _number(expected, self.path)
+        values = _content.as_map(content, self.path)
+        reply: Reply = KvV2(self.adapter).create_or_update_secret(self.path, values, before, self.mount)
+        if reply.status == 200:
+            return str(reply.field(reply.part("data"), "version", int))
+        if reply.status == 400 and _says(reply, "check-and-set parameter did not match"):
+            return self._written_before(content, before)
+        if reply.status == 413 or (reply.body and _says(reply, "too large")):
+            said = f"{reply.said}: too large"
+            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the properties over several keys")
+        raise self._denied(reply, "data", "create and update") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
+
+    def claim(self, owner: str) -> str:
+        """Put a mark where there is none; return whose is there."""
+        found = self._mark()
+        if not found:
+            self._patch({MARK: owner})
+            found = self._mark()
+        return found
+
+    def release(self, owner: str) -> None:
+        """Take a mark away, if it is the owner's."""
+        if self._mark() == owner:
+            self._patch({MARK: None})
+
+    def _written_before(self, content: Content, before: int) -> str:
+        """Return the version that an earlier attempt has made, whose answer was lost.
+
+        Raises:
+            errors.Retry: ``StoreChanged``: somebody else's is there.
+        """
+        now = "gone"
+        try:
+            held = self.fetch()
+            now = f"at version {held.version}"
+            if held.version == str(before + 1) and _content.is_same(content, held, self.path):
+                return held.version
+        except errors.Stalled as error:
+            if error.reason not in (Reason.VERSION_DELETED, Reason.NOT_FOUND):
+                raise
+        wanted = f"version {before}" if before else "nothing"
+        said = f"is not written at {self.path}: {wanted} was to be there, and it is {now}"
+        raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
+
+    def _mark(self) -> str:
+        from hvac.api.secrets_engines import KvV2
+
+        reply: Reply = KvV2(self.adapter).read_secret_metadata(self.path, self.mount)
+        if reply.status == 200:
+            custom = reply.part("data").get("custom_metadata")
+            return str(custom.get(MARK, "")) if isinstance(custom, dict) else ""
+        if reply.status == 404 and reply.refused:
+            raise reply.trouble(Reason.NOT_FOUND, "Write the key first: a mark is put beside it")
+        raise self._denied(reply, "metadata", "read") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
+
+    def _patch(self, custom: dict[str, str | None]) -> None:
+        """Change entries of the custom metadata, and leave all others as they are."""
+        from hvac import utils
+
+        url = utils.format_url("/v1/{mount}/metadata/{path}", mount=self.mount, path=self.path)
+        reply = self.adapter.request("PATCH", url, json={"custom_metadata": custom}, headers=_MERGE)
+        if reply.status not in (200, 204):
+            hint = "Check that the server knows PATCH, and how much custom metadata the key has"
+            raise self._denied(reply, "metadata", "patch") or reply.trouble(Reason.UNSUPPORTED, hint)
+
+    def _denied(self, reply: Reply, room: str, right: str) -> errors.Error | None:
+        if reply.status != 403 or not reply.refused:
+            return None
+        hint = f"Check that {self.who} may {right} {self.mount}/{room}/{self.path} in Vault"
+        return errors.LoginExpired(Reason.STORE_READ_ONLY, reply.said, hint)
+
+
+_CHECK = "Check that vault.mount is a KV engine of version 2, and its settings"
+
+
+def refuse_version_1(path: str) -> errors.Stalled:
+    """Return why an engine of version 1 is not written."""
+    said = f"keeps no versions (KV version 1), so {path} is not written: of two writers one would lose unseen"
+    return errors.Stalled(Reason.UNSUPPORTED, said, "Use a KV engine of version 2")
+
+
+def _number(expected: str | None, path: str) -> int:
+    if expected is None:
+        return 0
+    if not re.fullmatch("[1-9][0-9]{0,8}", expected):
+        said = f"numbers its versions, unlike what is expected at {path}"
+        raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
+    return int(expected)
+
+
+def _says(reply: Reply, words: str) -> bool:
+    return words in str((reply.body or {}).get("errors"))
