@@ -35,3 +35,16 @@ def midnight(found: object) -> str | None:
         found: what stood in an answer: ``2026-11-22``.
     """
     return moment(f"{found}T00:00:00Z") if isinstance(found, str) else None
+
+
+def of_unix(found: object) -> str | None:
+    """Return a Unix time in seconds as RFC 3339; None if it is none."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < 253_402_300_800:
+        return None
+    return datetime.datetime.fromtimestamp(found, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unix(found: object) -> float | None:
+    """Return the Unix time of a time as ``moment`` takes it; None if it is none."""
+    at = moment(found)
+    return datetime.datetime.fromisoformat(at).timestamp() if at else None

@@ -171,6 +171,16 @@ class Reason(enum.StrEnum):
     STORE_BUSY = "StoreBusy"
     """Too many reads of this store are waiting already, or other stores derive their keys; this one queues."""
 
+    ISSUER_DENIED = "IssuerDenied"
+    """The issuer does not accept the right that it is shown to make and revoke keys, or that does not reach so far."""
+    ISSUER_REFUSED = "IssuerRefused"
+    """The issuer does not do with a key what was asked: it knows no such account, or that has as many keys as it may
+    have. Nothing was done."""
+    ISSUER_UNAVAILABLE = "IssuerUnavailable"
+    """The issuer does not answer, asks to slow down, or answers with an error of its own (5xx)."""
+    ISSUER_ANSWER_INVALID = "IssuerAnswerInvalid"
+    """What was answered is not in the issuer's own form, so that it tells nothing: it is a proxy's, or too large."""
+
     KEY_UNVERIFIED = "KeyUnverified"
     """A new value is not written yet: its issuer has not said whether it accepts it, and the credential says
     `liveness: Enforce`."""

@@ -57,11 +57,19 @@ class Answer:
 
     def json(self) -> dict[str, Any] | None:
         """Return the JSON object that the answer is, None if it is none."""
+        body = self._parsed()
+        return body if isinstance(body, dict) else None
+
+    def array(self) -> list[Any] | None:
+        """Return the JSON array that the answer is, None if it is none."""
+        body = self._parsed()
+        return body if isinstance(body, list) else None
+
+    def _parsed(self) -> Any:
         try:
-            body = json.loads(self.data, parse_constant=_finite, parse_float=_finite)
+            return json.loads(self.data, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError):
             return None
-        return body if isinstance(body, dict) else None
 
 
 class Server:

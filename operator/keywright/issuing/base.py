@@ -25,7 +25,8 @@ class Way(enum.StrEnum):
     ISSUE = "Issue"
     """One more key; the others stay. As many as one likes, or a few."""
     SLOTS = "DualSlot"
-    """Two places; a new key takes the place of the one that is not in use, at once."""
+    """Two places; a new key takes the place of the one that is not in use, at once. A place is revoked by filling it
+    anew: what comes of that goes nowhere."""
     MANUAL = "Manual"
     """A person makes it and writes it to the store."""
     LOCAL = "Local"
@@ -39,8 +40,8 @@ class Order:
     Attributes:
         name: of the new key where keys have names: unique to the rotation, of lower-case letters, digits and ``-``, at
             most 63 characters, and beginning with a letter.
-        old: the parts of the key that is to be replaced; empty where there is none.
-        handle: the issuer's name of that key; None where it is not known.
+        old: the parts of the key that is to be replaced, or that is to be found; empty where there is none.
+        handle: the issuer's name of that key; None where it is not known: then ``is_old`` may find it.
         before: handles of the keys that there were before a new one was asked for.
         asked_at: Unix time at which a key was last asked for; None if none was.
     """
@@ -74,8 +75,10 @@ class Listed:
     Attributes:
         handle: the issuer's name of it.
         ours: whether it was made by this order: it bears its name; or, where keys have no names, it was made since the
-            order asked, and was not there before.
-        is_old: whether it is the key that is to be replaced, where the issuer shows enough of it to tell.
+            order asked, and was not there before. Never where nothing was asked for, a person makes keys, or a new one
+            takes a place.
+        is_old: whether it is the key that is to be replaced: it has the order's handle; or, where that has none, the
+            issuer shows enough of it to tell it from all others.
         disabled: whether it is switched off.
         created_at: when it was made (RFC 3339), where the issuer tells.
         used_at: Unix time at which it was last used, where the issuer tells.
@@ -93,9 +96,12 @@ class Issuing(abc.ABC):
     """One issuer's way to make keys, opened with the right to.
 
     Every method raises only ``errors.Error``. ``errors.Stalled`` says that the issuer refused for good and nothing was
-    done; anything else (``errors.Retry``, ``errors.Outage``) leaves open whether it was. Nothing is tried twice in
-    here: a key that is asked for twice may be made twice. Nothing that the issuer said stands in an error but numbers,
-    request ids, and words of closed lists.
+    done; anything else (``errors.Retry``, ``errors.Outage``) leaves open whether it was. An answer counts only in the
+    issuer's own form: what a proxy refuses leaves it open too. Nothing is tried twice in here: a key that is asked for
+    twice may be made twice. Messages begin with the verb, as those of stores do; nothing that the issuer said stands in
+    one but numbers, request ids, and words of closed lists.
+
+    What it can do is looked at on an instance: it may depend on what is configured.
 
     Class keywords, in the subclass statement:
         name: its field in the CRDs, in camelCase; the file's stem and the page in the docs are the same in snake_case.
@@ -109,18 +115,19 @@ class Issuing(abc.ABC):
     way: ClassVar[Way]
     issuer: ClassVar[str] = ""
     #: How many keys there may be; None: any number.
-    slots: ClassVar[int | None] = None
+    slots: int | None = None
     #: Whether a key can be given the name of its order.
-    names: ClassVar[bool] = True
+    names: bool = True
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 
     #: Lists the keys that count against its limit; None where it has no way to. ``errors.Error`` as all.
     keys: Callable[[Order], Sequence[Listed]] | None = None
     #: Revokes a key, by its handle, with the parts of the key that stays, for issuers that ask who is left. None where
-    #: a person has to. What is gone already is revoked.
+    #: a person has to. What is gone already is revoked, and what never was; an account that is not there, or not seen,
+    #: is no key that is gone.
     revoke: Callable[[str, SecretMap], None] | None = None
-    #: Switches a key off, and on again; None where it cannot.
+    #: Switches a key off, and on again; None where it cannot. ``errors.Stalled`` where there is no such key.
     disable: Callable[[str], None] | None = None
     enable: Callable[[str], None] | None = None
 
@@ -134,8 +141,11 @@ class Issuing(abc.ABC):
 
         Args:
             config: an instance of ``Config``.
-            credentials: how to get the right to make keys.
+            credentials: how to get the right to make keys; asked anew at each call, as that may change.
             timeout: seconds that any one call may take in all.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``: what is configured cannot be done.
         """
 
     def issue(self, order: Order) -> Issued:
