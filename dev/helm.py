@@ -140,13 +140,14 @@ def _rendered(release: str, namespace: str, values: str) -> str:
 def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]:
     """Return the operator's rights, by kind and namespace of the role ("" for a ClusterRole).
 
-    With the tokens of any ServiceAccount: tests call theirs what they like.
+    With the tokens of any ServiceAccount: tests call theirs what they like. And with the right to restart workloads.
 
     Args:
         namespace: the operator's own.
         served: the only namespace that it serves; empty: all.
     """
     values: Json = {"watchNamespaces": [served] if served else [], "serviceAccountTokens": {"names": []}}
+    values["rollout"] = {"enabled": True}
     values["rbac"] = {"aggregateClusterRoles": False, "auditRoles": False}
     parts = [each for each in template("keywright", namespace, values) if each["kind"] in ("ClusterRole", "Role")]
     return {(each["kind"], each["metadata"].get("namespace", "")): each["rules"] for each in parts}
