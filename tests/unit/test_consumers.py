@@ -227,3 +227,14 @@ def test_when_a_secret_was_written_is_told_by_who_wrote_it() -> None:
     assert at(("kubectl", "2026-05-04T09:00:00Z")) is None
     assert at((manager, "soon")) is None
     assert at((manager, "2026-05-04T09:00:00Z"), ("kubectl", "2026-05-05T09:00:00Z")) == 1777885200.0
+
+
+def test_values_may_be_older_than_the_last_write_of_their_secret() -> None:
+    def at(told: str | None) -> float:
+        return consumers.since(WRITTEN, told).at - AT
+
+    assert at(None) == at("") == at("soon") == 0
+    assert at(pacing.rfc3339(AT)) == at(pacing.rfc3339(AT + 5)) == 0
+    # The operator's clock may be behind.
+    assert at(pacing.rfc3339(AT - 30)) == 0
+    assert at(pacing.rfc3339(AT - 3600)) == consumers.SKEW - 3600

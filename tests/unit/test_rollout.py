@@ -1,7 +1,8 @@
-"""Whom to restart, how far a workload is, and what a status tells of it: one restart for one change, and none for none."""
+"""Whom to restart, how far a workload is, and what a status tells of it: one restart for one change, else none."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -123,9 +124,10 @@ def test_a_workload_is_as_far_as_its_status_tells(kind: str, spec: Json, status:
     assert of(kind, spec, status, generation=3).state is ROLLING
 
 
-def told(status: Json, fingerprint: str, spec: RolloutSpec | None = AUTO, **more: bool) -> tuple[Json | None, str]:
-    flags = {"enabled": True, "asked": False} | more
-    after, conditions = rollout.told(spec, "llm", status, fingerprint, now=NOW, **flags)
+def told(
+    status: Json, fingerprint: str, spec: RolloutSpec | None = AUTO, *, enabled: bool = True, asked: bool = False
+) -> tuple[Json | None, str]:
+    after, conditions = rollout.told(spec, "llm", status, fingerprint, enabled=enabled, asked=asked, now=NOW)
     return after, conditions[0]["reason"] if conditions else ""
 
 
@@ -158,7 +160,7 @@ def test_a_rollout_begins_with_a_change_and_with_nothing_else(
 ) -> None:
     status = {"rollout": before, "conditions": [OLD] if before and before["phase"] == "Failed" else []}
 
-    assert told(status, fingerprint, **flags) == (after, reason)
+    assert told(status, fingerprint, AUTO, **flags) == (after, reason)
 
 
 def test_who_asks_for_no_restarts_is_told_nothing_of_them() -> None:
@@ -176,7 +178,7 @@ def test_there_are_as_many_rollouts_as_there_are_changes(values: list[str]) -> N
         # As it is once it is over.
         status = {"rollout": {**(after or {}), "phase": "Done"}}
 
-    pairs = zip(values, values[1:], strict=False)
+    pairs = itertools.pairwise(values)
     assert begun == sum(one != other and one[0] == other[0] for one, other in pairs)
 
 
@@ -203,7 +205,5 @@ def test_the_end_of_a_rollout_is_told_in_a_sentence() -> None:
     assert (good["status"], good["reason"]) == ("True", "RolledOut")
     assert (bad["status"], bad["reason"]) == ("False", "OldValueInUse")
     assert bad["message"].startswith("1 of 2 pods that use Secret llm may have older values: Deployment/api.")
-    assert rollout.rolling("llm", OBSERVE)["message"].startswith(
-        "Secret llm has changed: it is waited until another tool"
-    )
+    assert "it is waited until another tool has restarted" in rollout.rolling("llm", OBSERVE)["message"]
     assert rollout.rolling("llm", AUTO)["message"].endswith("are being restarted, 1 at a time.")

@@ -65,6 +65,7 @@ def command(place: _connection.Place, name: str, output: str) -> None:
 async def _find(api: Cluster, item: Json) -> tuple[Written, Census]:
     """Return the Secret of an object as it was written, and who uses it."""
     from .. import kinds
+    from ..decide import consumers as decide
     from ..decide import rollout
     from ..engine import consumers
     from ..engine.queue import Key
@@ -78,7 +79,8 @@ async def _find(api: Cluster, item: Json) -> tuple[Written, Census]:
         raise errors.Stalled(Reason.SECRET_MISSING, f"ApiKeySecret {key} has written no Secret {secret} yet", hint)
     if known.version == (status.get("target") or {}).get("resourceVersion"):
         # Else the status tells of other values than the Secret has.
-        known = dataclasses.replace(known, mark=(status.get("rollout") or {}).get("fingerprint"))
+        told = status.get("rollout") or {}
+        known = decide.since(dataclasses.replace(known, mark=told.get("fingerprint")), told.get("since"))
     named = rollout.refs(spec.rollout) if spec.rollout else frozenset()
     return known, await consumers.census(api, key.namespace, known, named)
 

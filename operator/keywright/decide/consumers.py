@@ -22,6 +22,8 @@ from .uses import Json, Use, Way
 
 #: Seconds after which every kubelet has a Secret's new values: its period of a minute, and what it keeps as long.
 LAG = 120.0
+#: Seconds by which the operator's clock may be behind that of the API server.
+SKEW = 60.0
 #: Kinds whose pods are replaced one after the other when the template changes.
 ROLLING = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -164,6 +166,16 @@ def written_at(meta: Json, owner: str) -> float | None:
     ours = (each for each in meta.get("managedFields") or () if each.get("manager") == manager)
     times = [pacing.unix(each.get("time")) for each in ours]
     return max((each for each in times if each is not None), default=None)
+
+
+def since(written: Written, told: str | None) -> Written:
+    """Return a Secret as of when its values changed, which may be before it was last written.
+
+    Args:
+        told: when they were found to have changed, RFC 3339: after they had; None if that is not known.
+    """
+    changed = pacing.unix(told)
+    return written if changed is None else dataclasses.replace(written, at=min(written.at, changed + SKEW))
 
 
 def workload(kind: str, item: Json, written: Written, named: Collection[Ref] = ()) -> Workload | None:

@@ -79,6 +79,7 @@ class Restarts:
             known = await written(self._api, work.key, work.secret, work.mark)
             if known is None:
                 raise errors.Retry(Reason.SECRET_MISSING, f"Secret {work.secret} is not there as it was written")
+            known = consumers.since(known, work.since)
             return await census(self._api, work.key.namespace, known, rollout.refs(work.spec))
         except cluster.Refused as refused:
             raise _denied(refused) from None

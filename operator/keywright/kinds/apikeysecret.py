@@ -38,6 +38,7 @@ class ApiKeySecretSpec(Spec):
     renamed = (
         Renamed("secretStoreRef", "storeRef"),
         Renamed("refreshPolicy", "refreshInterval"),
+        Renamed("rolloutRestartTargets", "rollout.workloads"),
     )
 
     store_ref: StoreRef | None = None

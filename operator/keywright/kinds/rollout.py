@@ -33,7 +33,6 @@ class RolloutSpec(Spec):
     )
     renamed = (
         Renamed("refs", "workloads"),
-        Renamed("rolloutRestartTargets", "workloads"),
         Absent("window", "set spec.suspend outside of your maintenance windows"),
     )
 
