@@ -141,7 +141,7 @@ def _rendered(release: str, namespace: str, values: str) -> str:
 def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]:
     """Return the operator's rights, by kind and namespace of the role ("" for a ClusterRole).
 
-    With the tokens of any ServiceAccount: tests call theirs what they like.
+    With the tokens of any ServiceAccount: tests call theirs what they like. And with the right to restart workloads.
 
     Args:
         namespace: the operator's own.
@@ -155,6 +155,7 @@ def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]
 @functools.cache
 def _rules(some: bool) -> str:
     values: Json = {"watchNamespaces": [_SERVED] if some else [], "serviceAccountTokens": {"names": []}}
+    values["rollout"] = {"enabled": True}
     values["rbac"] = {"aggregateClusterRoles": False, "auditRoles": False}
     parts = template("keywright", _OWN, values)
     return json.dumps([each for each in parts if each["kind"] in ("ClusterRole", "Role")])

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controlplane import ControlPlane, OpenBao
+from asking import OnDemand, ask
+from controlplane import ControlPlane, OpenBao, Workloads
 from keywright import crd
 from world import World
 
@@ -52,7 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     place = config.stash[_place] = pathlib.Path(tempfile.mkdtemp(prefix="keywright-tests-"))
     stack = config.stash[_servers] = contextlib.ExitStack()
     stack.callback(shutil.rmtree, place, ignore_errors=True)
-    stack.enter_context(ControlPlane.start(place / "kubernetes", crd.manifests()))
+    plane = stack.enter_context(ControlPlane.start(place / "kubernetes", crd.manifests()))
+    stack.enter_context(OnDemand(place / "asking", lambda: Workloads.start(plane, place / "workloads")))
     stack.enter_context(OpenBao.start(place / "openbao"))
 
 
@@ -80,6 +82,12 @@ def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
 def openbao(pytestconfig: pytest.Config) -> OpenBao:
     """The OpenBao of this run."""
     return OpenBao.attach(pytestconfig.stash[_place] / "openbao")
+
+
+@pytest.fixture(scope="session")
+def running_pods(pytestconfig: pytest.Config) -> None:
+    """From now on, Deployments and their like have pods in this run's control plane, and these become ready."""
+    ask(pytestconfig.stash[_place] / "asking")
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ class World:
         """Start an operator for this world without waiting."""
         number = len(self.operators)
         if not number:
-            self._grant()
+            self.grant()
         kubeconfig = self.plane.kubeconfig_for(
             self.system, "keywright", self.folder / f"operator-{number}.kubeconfig", server=server, ca_file=ca_file
         )
@@ -190,7 +190,7 @@ class World:
         self.operators.append(operator)
         return operator
 
-    def _grant(self) -> None:
+    def grant(self) -> None:
         """Give the operator the rights that the chart gives it where it serves some namespaces only."""
         rbac = "/apis/rbac.authorization.k8s.io/v1"
         subject = [{"kind": "ServiceAccount", "name": "keywright", "namespace": self.system}]
@@ -204,6 +204,10 @@ class World:
             ):
                 self.must("POST", path, {"metadata": {"name": name}, **body})
                 self._cluster_objects += [] if ours else [f"{path}/{name}"]
+
+    def remove_later(self, path: str) -> None:
+        """Remove something of the cluster's own when the test is over."""
+        self._cluster_objects.append(path)
 
     # Looking.
 

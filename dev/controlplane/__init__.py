@@ -20,10 +20,12 @@ What goes wrong goes wrong in a proxy in front, never in the server or in the cl
             ...
             lost.wait()
 
+Nothing runs pods there, until ``Workloads.start(plane, folder / "workloads")`` does: then Deployments roll.
+
 ``python -m controlplane`` starts both servers until Ctrl-C; ``python -m controlplane build`` only builds the binaries.
 """
 
-from .build import Assets, BuildError, assets
+from .build import Assets, BuildError, Runners, assets, runners
 from .exchange import Seen
 from .faults import (
     MUTATING,
@@ -52,6 +54,7 @@ from .openbao import BaoRequest, OpenBao
 from .processes import Server, StartError, free_pair, free_ports
 from .proxy import FaultProxy
 from .rules import NeverHappened, Rule
+from .workloads import Workloads
 
 __all__ = [
     "MUTATING",
@@ -82,11 +85,14 @@ __all__ = [
     "Redirect",
     "Replace",
     "Rule",
+    "Runners",
     "Seen",
     "Server",
     "StartError",
     "Truncate",
+    "Workloads",
     "assets",
     "free_pair",
     "free_ports",
+    "runners",
 ]

@@ -12,7 +12,7 @@ import threading
 
 import click
 
-from . import BuildError, ControlPlane, OpenBao, StartError, assets
+from . import BuildError, ControlPlane, OpenBao, StartError, Workloads, assets, runners
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -28,6 +28,7 @@ def build() -> None:
     """Build what of the control plane is not built yet: minutes the first time, kept for this user."""
     try:
         assets()
+        runners()
     except BuildError as error:
         raise click.ClickException(str(error)) from None
 
@@ -35,12 +36,16 @@ def build() -> None:
 @main.command()
 @click.pass_context
 def start(context: click.Context) -> None:
-    """Start a control plane and OpenBao, print how to reach them, and end both at Ctrl-C."""
+    """Start a control plane whose pods seem to run, and OpenBao; print how to reach them, and end both at Ctrl-C."""
     context.invoke(build)
     try:
         with tempfile.TemporaryDirectory(prefix="keywright-") as place:
             folder = pathlib.Path(place)
-            with ControlPlane.start(folder / "kubernetes") as plane, OpenBao.start(folder / "openbao") as bao:
+            with (
+                ControlPlane.start(folder / "kubernetes") as plane,
+                Workloads.start(plane, folder / "workloads"),
+                OpenBao.start(folder / "openbao") as bao,
+            ):
                 click.echo(f"export KUBECONFIG={plane.kubeconfig}")
                 click.echo(f"export VAULT_ADDR={bao.url} VAULT_TOKEN={bao.root_token}")
                 click.echo("Ctrl-C ends both.", err=True)

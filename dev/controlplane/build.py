@@ -1,5 +1,7 @@
 """The control plane's binaries: kube-apiserver, kube-controller-manager and etcd, built once per user from Go modules.
 
+What makes pods run, kube-scheduler and kwok, is built apart, when it is first asked for.
+
 No package carries a kube-apiserver. Our own ``go.mod`` files pin what is built; the binaries are kept by a hash of the
 pins, so that a second run, or another checkout, takes them as they are.
 
@@ -57,6 +59,11 @@ PARTS = (
         "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager", _KUBERNETES_FLAGS, 1
     ),
 )
+#: What is needed where pods are to run.
+RUNNERS = (
+    _Part("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "kube-scheduler", _KUBERNETES_FLAGS, 0.5),
+    _Part("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok", "-s -w", 2),
+)
 
 
 class BuildError(Exception):
@@ -85,6 +92,23 @@ class Assets:
         return self.folder / "kube-controller-manager"
 
 
+@dataclasses.dataclass(frozen=True)
+class Runners:
+    """Where the binaries are that make pods run."""
+
+    folder: pathlib.Path
+
+    @property
+    def scheduler(self) -> pathlib.Path:
+        """The scheduler."""
+        return self.folder / "kube-scheduler"
+
+    @property
+    def kwok(self) -> pathlib.Path:
+        """What plays the kubelet."""
+        return self.folder / "kwok"
+
+
 def assets() -> Assets:
     """Return the binaries, building what is missing; ``KUBEBUILDER_ASSETS`` names a folder that has them.
 
@@ -92,19 +116,38 @@ def assets() -> Assets:
         BuildError: a build failed, or the named folder lacks a binary.
     """
     if named := os.environ.get("KUBEBUILDER_ASSETS"):
-        folder = pathlib.Path(named)
-        if missing := [part.binary for part in PARTS if not (folder / part.binary).exists()]:
-            raise BuildError(f"KUBEBUILDER_ASSETS={named} has no {', '.join(missing)}; unset it to have them built")
-        return Assets(folder)
-    folder = cache() / _key()
-    if all((folder / part.binary).exists() for part in PARTS):
-        return Assets(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / "lock"):
-        missing_parts = [part for part in PARTS if not (folder / part.binary).exists()]
-        if missing_parts:
-            _build(missing_parts, folder)
-    return Assets(folder)
+        if missing := _missing(pathlib.Path(named), PARTS):
+            names = ", ".join(part.binary for part in missing)
+            raise BuildError(f"KUBEBUILDER_ASSETS={named} has no {names}; unset it to have them built")
+        return Assets(pathlib.Path(named))
+    return Assets(_built(PARTS))
+
+
+def runners() -> Runners:
+    """Return what makes pods run, out of the named folder if it is there, else built.
+
+    Raises:
+        BuildError: a build failed.
+    """
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    if named and not _missing(pathlib.Path(named), RUNNERS):
+        return Runners(pathlib.Path(named))
+    return Runners(_built(RUNNERS))
+
+
+def _missing(folder: pathlib.Path, parts: tuple[_Part, ...]) -> list[_Part]:
+    return [part for part in parts if not (folder / part.binary).exists()]
+
+
+def _built(parts: tuple[_Part, ...]) -> pathlib.Path:
+    """Return the folder of some parts, all of which are built by then."""
+    folder = cache() / _key(parts)
+    if _missing(folder, parts):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / "lock"):
+            if missing := _missing(folder, parts):
+                _build(missing, folder)
+    return folder
 
 
 def cache() -> pathlib.Path:
@@ -113,13 +156,14 @@ def cache() -> pathlib.Path:
     return pathlib.Path(home) / "keywright" / "controlplane"
 
 
-def _key() -> str:
+def _key(parts: tuple[_Part, ...]) -> str:
     """Name the pins: the modules, what is built from them and how, and for which machine.
 
     The version of Go is left out: a new one on the system is no reason to build again.
     """
-    digest = hashlib.sha256(repr((PARTS, platform.system(), platform.machine())).encode())
-    for path in sorted(MODULES.glob("*/go.*")):
+    digest = hashlib.sha256(repr((parts, platform.system(), platform.machine())).encode())
+    modules = {part.module for part in parts}
+    for path in sorted(each for each in MODULES.glob("*/go.*") if each.parent.name in modules):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -127,7 +171,7 @@ def _key() -> str:
 def _build(parts: list[_Part], folder: pathlib.Path) -> None:
     go = _go()
     names = ", ".join(part.binary for part in parts)
-    minutes = sum(part.minutes for part in parts)
+    minutes = max(1.0, sum(part.minutes for part in parts))
     _say(f"Building {names} from Go modules: about {minutes:.0f} min on 2 cores the first time, then kept in {folder}")
     for part in parts:
         started = time.monotonic()

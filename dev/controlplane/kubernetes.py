@@ -3,7 +3,7 @@
 RBAC is on; the audit log tells who asked for what, so that tests count and attribute requests. Nothing schedules or
 runs pods: garbage collection, namespace deletion and ServiceAccounts are there.
 
-Does not belong here: building the binaries (``build``), faults (``faults``).
+Does not belong here: building the binaries (``build``), what runs pods (``workloads``), faults (``faults``).
 """
 
 from __future__ import annotations

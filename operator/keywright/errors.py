@@ -49,6 +49,22 @@ class Reason(enum.StrEnum):
     EXPIRED = "Expired"
     """A key in the Secret has ended."""
 
+    ROLLED_OUT = "RolledOut"
+    """Each pod that is known to use the Secret has its present values."""
+    ROLLING_OUT = "RollingOut"
+    """The Secret has changed; those who use it are being restarted, or another tool is waited for to do it."""
+    OLD_VALUE_IN_USE = "OldValueInUse"
+    """Pods may have older values of the Secret, and none of Keywright's restarts reaches them: bare pods, Jobs, what is
+    not listed."""
+    ROLLOUT_FAILED = "RolloutFailed"
+    """A workload could not be restarted, or reports that it does not get ready; no other is restarted."""
+    ROLLOUT_TIMED_OUT = "RolloutTimedOut"
+    """A workload was not ready in time, or nobody has restarted it in time; no other is restarted."""
+    RESTARTS_DISABLED = "RestartsDisabled"
+    """The object asks for restarts, and this install may not restart workloads: the chart's `rollout.enabled`."""
+    RESTART_DENIED = "RestartDenied"
+    """The API server denies Keywright to look at workloads or pods, or to restart one."""
+
     RUNNING = "Running"
     """The KeyAction has begun."""
     DONE = "Done"

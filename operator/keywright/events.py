@@ -64,6 +64,12 @@ class EventReason(enum.StrEnum):
     """The audit trail has little room left. On the operator's Lease."""
     AUDIT_RESTORED = "AuditRestored"
     """Records are written to the audit trail again. On the operator's Lease."""
+    RESTART_STARTED = "RestartStarted"
+    """The target Secret has changed: those who use it are being restarted; the note says whom."""
+    RESTARTED = "Restarted"
+    """All of them are ready again."""
+    RESTART_FAILED = "RestartFailed"
+    """One of them is not ready, or may not be restarted: no other is restarted. The note says which, and why."""
     ACTION_DONE = "ActionDone"
     """What a KeyAction asks for is done; the note says who asked, and why."""
     ACTION_FAILED = "ActionFailed"
@@ -256,6 +262,7 @@ _WARNINGS = frozenset(
         EventReason.AUDIT_UNAVAILABLE,
         EventReason.AUDIT_NEARLY_FULL,
         EventReason.ACTION_FAILED,
+        EventReason.RESTART_FAILED,
     }
 )
 

@@ -66,6 +66,9 @@ class Settings:
     """Whether ClusterKeyStores are served; where not, they are not even listed, which takes no right on them."""
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
+    rollouts: bool = False
+    """Whether workloads are restarted for objects that ask for it, which takes rights to look at pods and change them.
+    """
     probes: bool = True
     """Whether issuers are asked if credentials are alive; where not, no key leaves the cluster for a check."""
     issuer_endpoints: tuple[str, ...] = ()

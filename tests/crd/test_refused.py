@@ -56,6 +56,8 @@ ACCEPTED = {
     "all namespaces": cluster_store(namespaceSelector={}),
     "a prefix": cluster_store(pathPrefix="teams/{namespace}/"),
     "a prefix without a slash at its end": cluster_store(pathPrefix="teams/x-{namespace}"),
+    "restarts": with_spec(rollout={"restart": "Auto", "batch": 100, "pause": "0", "timeout": "1s"}),
+    "restarts of few": with_spec(rollout={"restart": "Listed", "workloads": [{"kind": "DaemonSet", "name": "a.b"}]}),
     "an encrypted file in a ConfigMap": file_store(),
     "an encrypted file under a raw key": file_store(passphraseRef=None, keyRef={"name": "a", "key": "b"}),
     "a mounted file for a cluster store": file_store("ClusterKeyStore", configMapRef=None, path="team-a/keys.kw"),
@@ -181,6 +183,22 @@ REFUSED = {
         with_spec(refreshInterval="0", target={"immutable": True, "creationPolicy": "Merge"}),
         "is not this object's to make immutable",
     ),
+    "a list of workloads without its word": (
+        with_spec(rollout={"restart": "Auto", "workloads": [{"kind": "Deployment", "name": "a"}]}),
+        "workloads goes with restart: Listed, and only so",
+    ),
+    "its word without a list": (with_spec(rollout={"restart": "Listed"}), "workloads goes with restart: Listed"),
+    "an empty list of workloads": (with_spec(rollout={"restart": "Listed", "workloads": []}), "should have at least 1"),
+    "a workload that does not roll": (
+        with_spec(rollout={"restart": "Listed", "workloads": [{"kind": "CronJob", "name": "a"}]}),
+        'supported values: "Deployment", "StatefulSet", "DaemonSet"',
+    ),
+    "a rollout that says nothing": (with_spec(rollout={}), "spec.rollout.restart: Required value"),
+    "no workload at a time": (
+        with_spec(rollout={"restart": "Auto", "batch": 0}),
+        "should be greater than or equal to 1",
+    ),
+    "no time to get ready": (with_spec(rollout={"restart": "Auto", "timeout": "0"}), "must be at least 1s"),
     "a mark of ours": (
         with_spec(target={"annotations": {"merged.keywright.dev/x": "llm"}}),
         "names below keywright.dev/ and merged.keywright.dev/ are Keywright's own",

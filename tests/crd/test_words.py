@@ -30,6 +30,17 @@ TYPOS = {
         "write decode, beside remoteRef",
     ),
     "secretStoreRef": (with_spec(secretStoreRef={"name": "a"}), "spec.secretStoreRef", "write storeRef"),
+    "rolloutRestartTargets": (
+        with_spec(rolloutRestartTargets=[{"kind": "Deployment", "name": "a"}]),
+        "spec.rolloutRestartTargets",
+        "write rollout.workloads",
+    ),
+    "rollout.refs": (with_spec(rollout={"restart": "Auto", "refs": []}), "spec.rollout.refs", "write workloads"),
+    "rollout.window": (
+        with_spec(rollout={"restart": "Auto", "window": "x"}),
+        "spec.rollout.window",
+        "this version has no window: set spec.suspend outside of your maintenance windows",
+    ),
     "refreshPolicy": (with_spec(refreshPolicy="CreatedOnce"), "spec.refreshPolicy", "write refreshInterval"),
     **{
         f"template.{wrong}": (

@@ -27,6 +27,18 @@
 - apiGroups: [keywright.dev]
   resources: [apikeysecrets/status, keystores/status, keyactions/status]
   verbs: [patch]
+{{- if .Values.rollout.enabled }}
+# Who uses a Secret; and the pod templates of those who are restarted, of which a policy leaves the operator one annotation.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+- apiGroups: [batch]
+  resources: [cronjobs, jobs]
+  verbs: [list]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, list, patch]
+{{- end }}
 {{ include "keywright.eventRules" . }}
 {{- end }}
 

@@ -83,10 +83,15 @@ class Type(enum.StrEnum):
     BREAK_GLASS = "breakglass.used"
     """Something was done although it could not be recorded before, as `auditMode: BestEffort` allows."""
 
+    RESTART_INTENT = "restart.intent"
+    """A workload is about to be restarted, because a Secret that it uses has changed."""
+    RESTART_OUTCOME = "restart.outcome"
+    """What came of it; whether the workload got ready is the cluster's to tell."""
+
 
 #: What announces an act, and what tells how it ended; both carry the same ``id``.
-INTENTS = frozenset({Type.ACTION_INTENT, Type.ROTATION_INTENT})
-OUTCOMES = frozenset({Type.ACTION_OUTCOME, Type.ROTATION_OUTCOME})
+INTENTS = frozenset({Type.ACTION_INTENT, Type.ROTATION_INTENT, Type.RESTART_INTENT})
+OUTCOMES = frozenset({Type.ACTION_OUTCOME, Type.ROTATION_OUTCOME, Type.RESTART_OUTCOME})
 
 Word = Annotated[str, pydantic.StringConstraints(pattern="^[A-Z][A-Za-z0-9]{0,62}$")]
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=253, pattern=PRINTABLE_PATTERN)]

@@ -19,8 +19,9 @@ class Exit(enum.IntEnum):
     """Wrong usage: an option, a name, a namespace or a file that cannot be meant. `audit verify`: whole, but without a
     witness."""
     NOT_READY = 3
-    """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; a `report` needs a person; `audit
-    verify`: whole, with acts of which the outcome is not recorded, witness or not."""
+    """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; some pods of `consumers` may have
+    older values; a `report` needs a person; `audit verify`: whole, with acts of which the outcome is not recorded,
+    witness or not."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5

@@ -110,6 +110,13 @@ SECTION = Section.CLUSTER
     help="Folder below which ClusterKeyStores may read encrypted files. Default: none.",
 )
 @click.option(
+    "--rollouts/--no-rollouts",
+    envvar="KEYWRIGHT_ROLLOUTS",
+    show_envvar=True,
+    default=None,
+    help="Whether to restart workloads for objects that ask for it. Default: not.",
+)
+@click.option(
     "--probes/--no-probes",
     envvar="KEYWRIGHT_PROBES",
     show_envvar=True,

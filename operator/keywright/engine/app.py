@@ -23,7 +23,7 @@ from ..audit.writer import Writer
 from ..decide import act, marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
-from . import catalog, installkeys, record_keeping, target
+from . import catalog, installkeys, record_keeping, restart_records, target
 from .act_records import ActRecords, settle
 from .actions import Actions
 from .ages import Ages
@@ -44,6 +44,7 @@ from .queue import Key
 from .reconcile import Reconciler
 from .records import API_KEY_SECRETS, STORE_RESOURCES
 from .reporter import Reporter
+from .rollouts import Rollouts
 from .vetting import Vetting
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ class App:
         #: Names of the Secrets that say to belong to an object, or to have entries of one.
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
-        self._reporter = Reporter(api, self._recorder, self._chronicle, self._other_than_known)
+        restarts = settings.rollouts
+        self._reporter = Reporter(api, self._recorder, self._chronicle, self._other_than_known, restarts=restarts)
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
@@ -89,6 +91,8 @@ class App:
         self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
         trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
+        records = restart_records.RestartRecords(self._trail, lambda: held.epoch)
+        self._rollouts = Rollouts(api, self._recorder, records, enabled=restarts)
         self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail))
         found = sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
         self._copies = Copies(api, settings.namespace, found)
@@ -121,6 +125,7 @@ class App:
             tasks.create_task(self._look_for_ghosts())
             tasks.create_task(self._sweep())
             tasks.create_task(settle(self._api, self._trail))
+            tasks.create_task(restart_records.settle(self._api, self._trail))
             tasks.create_task(self._copies.run())
             for record in self._catalog.records():
                 self._look_at(record)
@@ -161,6 +166,7 @@ class App:
         if self._working:
             self._working.cancel()
         self._actions.close()
+        self._rollouts.close()
         try:
             async with asyncio.timeout(3):
                 await self._recorder.drain()
@@ -206,6 +212,7 @@ class App:
                 self._forget(Key(meta["namespace"], meta["name"]), meta["uid"])
             else:
                 self._loop.observe(item)
+                self._rollouts.observe(item)
         elif kind == "KeyAction":
             self._actions.observe(item, gone=event == "DELETED")
         elif event == "DELETED":
@@ -216,6 +223,7 @@ class App:
     def _forget(self, key: Key, uid: str) -> None:
         assert self._loop  # noqa: S101 - ready
         self._loop.forget(key, uid)
+        self._rollouts.forget(key)
         self._leftovers.gone(key, self._names_of(key))
 
     # Stores.

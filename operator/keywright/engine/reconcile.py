@@ -55,6 +55,7 @@ class Outcome:
         suspended: nothing was done because the object says so.
         rechecked: its credentials, where nothing but these was looked at.
         removed: names of Secrets that no longer are the target, and were removed.
+        holds: fingerprint of the values that the target has.
     """
 
     acts: tuple[tuple[EventReason, str], ...] = ()
@@ -63,6 +64,7 @@ class Outcome:
     suspended: bool = False
     rechecked: tuple[Checked, ...] | None = None
     removed: tuple[str, ...] = ()
+    holds: str = ""
 
     def __str__(self) -> str:
         return "suspended" if self.suspended else "; ".join(said for _, said in self.acts) or "in order"
@@ -146,7 +148,8 @@ class Reconciler:
         prints = {
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
-        return Outcome(tuple(acts), gathered, prints, removed=tuple(removed))
+        holds = self._keys.of_entries(str(record.key), gathered.entries)
+        return Outcome(tuple(acts), gathered, prints, removed=tuple(removed), holds=holds)
 
     async def _rechecked(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> Outcome | None:
         """Ask issuers about what the target of an object holds that is not refreshed; its stores are not asked."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import cluster, errors, pacing
-from ..decide import checks, report
+from ..decide import checks, report, rollout
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from . import statuses
@@ -34,6 +34,7 @@ class Reporter:
     Args:
         changed: called with an object as the API server has it now, when it turned out to be another than we knew;
             None and its record when it is gone.
+        restarts: whether this install restarts workloads.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Reporter:
         recorder: Recorder,
         chronicle: Chronicle,
         changed: Callable[[Record, cluster.Json | None], None],
+        *,
+        restarts: bool,
     ) -> None:
         self._api, self._recorder, self._chronicle, self._changed = api, recorder, chronicle, changed
-        self._endings = Endings(recorder)
+        self._endings, self._restarts = Endings(recorder), restarts
 
     async def in_order(self, record: Record, outcome: Outcome) -> None:
         """Report that an object is in order."""
@@ -62,7 +65,8 @@ class Reporter:
         message = str(state[0]["message"])
         credentials = checks.told(before.get("credentials") or [], outcome.gathered.checked, now)
         endings = await self._endings.told(record, credentials)
-        state += endings.conditions
+        rolling, rolled = self._rollout(record, name, before, outcome.holds)
+        state += endings.conditions + rolled
         history = await self._chronicle.in_order(record, outcome, before, credentials)
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
@@ -72,6 +76,7 @@ class Reporter:
             "target": statuses.target(name, record.applied, record.working),
             "versions": statuses.versions(outcome.gathered, outcome.fingerprints),
             "lastChanged": now if outcome.acts else before.get("lastChanged", now),
+            **rolling,
             **history,
         }
         said = SAID_BY_STORE | errors.LOGIN_TROUBLE if outcome.gathered.shared else SAID_BY_STORE
@@ -84,6 +89,15 @@ class Reporter:
         # What was done for an object that went meanwhile goes with it.
         if not record.leaving:
             self._say_in_order(record, outcome, old, dead, recovered=recovered, message=message)
+
+    def _rollout(
+        self, record: Record, secret: str, before: Mapping[str, Any], holds: str
+    ) -> tuple[dict[str, Any], report.Conditions]:
+        """Return what an object's status says of its rollout, and the condition; ``Rollouts`` does what follows."""
+        asked = record.is_wished
+        spec, now = record.spec_model().rollout, rfc3339()
+        told, conditions = rollout.told(spec, secret, before, holds, enabled=self._restarts, asked=asked, now=now)
+        return ({"rollout": told} if told else {}), conditions
 
     async def troubled(self, record: Record, error: errors.Error, *, quiet: bool, missing: bool) -> None:
         """Report that an object is not in order.
@@ -99,10 +113,12 @@ class Reporter:
         emptied = isinstance(error, Emptied)
         silent = emptied or error.reason is Reason.SECRET_MISSING
         kept = "" if silent else statuses.kept(record, error.reason, missing=missing)
-        gone = {"target", "versions", "keys", *ENDS} if emptied else ENDS
+        gone = {"target", "versions", "keys", "rollout", *ENDS} if emptied else ENDS
         before_it = {name: value for name, value in before.items() if name not in gone}
         endings = await self._endings.told(record, [] if emptied else before.get("credentials") or [])
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
+        rolled = report.find(conditions, rollout.ROLLED_OUT)
+        state += [rolled] if rolled and not emptied else []
         news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
         # Also what was removed just before a crash is told.
         removed = isinstance(error, Emptied) and (error.removed or bool(before.get("target")))

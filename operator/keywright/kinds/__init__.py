@@ -15,6 +15,7 @@ from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
 from .keyaction import KeyAction, KeyActionSpec
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
+from .rollout import RolloutSpec
 from .target import TargetSpec
 
 #: Every kind of this version by its name.
@@ -44,6 +45,7 @@ __all__ = [
     "Kind",
     "LabelSelector",
     "RemoteRef",
+    "RolloutSpec",
     "StoreRef",
     "TargetSpec",
 ]

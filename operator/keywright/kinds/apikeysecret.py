@@ -15,6 +15,7 @@ from ..schema import Cel, Condition, DataKey, Duration, ListMap, Renamed, Spec, 
 from .base import AGE, MESSAGE, READY, REASON, Column, Kind, condition
 from .credentials import CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, StoreRef
+from .rollout import RolloutSpec, RolloutStatus
 from .target import TargetSpec
 
 Fingerprint = Annotated[str, pydantic.StringConstraints(max_length=64)]
@@ -37,6 +38,7 @@ class ApiKeySecretSpec(Spec):
     renamed = (
         Renamed("secretStoreRef", "storeRef"),
         Renamed("refreshPolicy", "refreshInterval"),
+        Renamed("rolloutRestartTargets", "rollout.workloads"),
     )
 
     store_ref: StoreRef | None = None
@@ -64,6 +66,8 @@ class ApiKeySecretSpec(Spec):
     """How long before a key expires there are Events about it."""
     target: TargetSpec = pydantic.Field(default_factory=TargetSpec)
     """The Secret that is written."""
+    rollout: RolloutSpec | None = None
+    """Whether those who use the Secret are restarted when its values change. Omitted, nobody is."""
 
     @property
     def refresh_seconds(self) -> float:
@@ -142,7 +146,7 @@ class ApiKeySecretStatus(Spec):
     observed_generation: int | None = None
     """Generation of the object that this was said about; -1 until it was first looked at."""
     conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
-    """`Ready`; `Stalled` when a person must act, `Reconciling` when time will fix it; `Suspended`."""
+    """`Ready`; `Stalled` when a person must act, `Reconciling` when time will fix it; `Suspended`; `RolledOut`."""
     store: Annotated[str, pydantic.StringConstraints(max_length=2048)] | None = None
     """The stores that are read."""
     keys: Annotated[str, pydantic.StringConstraints(max_length=16)] | None = None
@@ -159,6 +163,8 @@ class ApiKeySecretStatus(Spec):
     """The entries as they were written last."""
     credentials: Annotated[list[CredentialStatus], ListMap("name"), pydantic.Field(max_length=532)] | None = None
     """The credentials in the Secret: what is known of them, and when they end."""
+    rollout: RolloutStatus | None = None
+    """How far the present values have come, where `spec.rollout` asks for restarts."""
     history: Annotated[list[Act], pydantic.Field(max_length=10)] | None = None
     """The last ten things that were done for the object, the newest first."""
 
