@@ -126,8 +126,6 @@ class Reason(enum.StrEnum):
     """The store refuses this path to the identity that was used."""
     AUTH_FAILED = "AuthFailed"
     """The store refuses the login."""
-    ROTATION_OWNED_ELSEWHERE = "RotationOwnedElsewhere"
-    """Another object, or another cluster, rotates the key: this one only reads it."""
     JOURNAL_UNREADABLE = "JournalUnreadable"
     """The journal of a rotation was changed by hand, or written by another version: nothing is rotated there."""
     CREDENTIAL_MISSING = "CredentialMissing"
