@@ -62,9 +62,9 @@ class Kept:
     new: SecretMap
     version: str = ""
 
-    def but(self, journal: Journal, **values: SecretMap) -> Kept:
-        """Return it with another journal, and other values where they are given."""
-        return dataclasses.replace(self, journal=journal, **values)
+    def but(self, journal: Journal, *, new: SecretMap | None = None) -> Kept:
+        """Return it with another journal, and with the values of a new key where they are given."""
+        return dataclasses.replace(self, journal=journal, new=self.new if new is None else new)
 
 
 class Elsewhere(errors.Stalled):
