@@ -14,6 +14,7 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``issuing``: how a new one is made and an old one revoked, one file each.
 * ``keyfile``: the encrypted file: its format, its keys, its place.
 * ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
+* ``canonical``: JSON in the one form that is signed and compared.
 * ``timetable``: the times that a cron expression names.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
 * ``secret``, ``logs``: values that cannot be printed; logs that hold none.

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from audit.local_trails import entry, judged, newest, program, quick_folder, records, trail
-from keywright import errors
+from keywright import canonical, errors
 from keywright.audit import heads, lines
 from keywright.audit.local import LocalTrail, files, lines_of, person
-from keywright.audit.record import KeyChange, Type, canonical
+from keywright.audit.record import KeyChange, Type
 from keywright.audit.verify import Problem, State, Verifier
 from keywright.errors import Reason
 
@@ -163,7 +163,7 @@ def _line(data: bytes, number: int, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def _field(name: str, value: Any) -> Callable[[bytes], bytes]:
-    return lambda line: canonical(json.loads(line) | {name: value})
+    return lambda line: canonical.data(json.loads(line) | {name: value})
 
 
 #: A trail has lines 0 and 1 and their head, line 3 and its head, line 5 and its head.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from audit.logbook import OPERATOR, START, act, edited, log, whole, written
-from keywright import errors
+from keywright import canonical, errors
 from keywright.audit import record
 from keywright.audit.record import Credential, Entry, KeyChange, Piece, Type, Version
 
@@ -49,11 +49,11 @@ def test_a_record_of_each_type_is_written_as_it_always_was() -> None:
 @pytest.mark.parametrize("place", ["", "who", "object", "previous"])
 def test_a_field_that_is_not_of_the_schema_is_refused(place: str) -> None:
     content = json.loads(golden()[0]) | {"object": {"kind": "KeyStore", "name": "vault"}}
-    assert record.parse(record.canonical(content)).object
+    assert record.parse(canonical.data(content)).object
     (content[place] if place else content)["note"] = "free text"
 
     with pytest.raises(errors.Stalled) as refused:
-        record.parse(record.canonical(content))
+        record.parse(canonical.data(content))
     assert "free text" not in str(refused.value)
 
 
@@ -136,7 +136,7 @@ def rfc8785(value: object) -> str:
 
 @given(st.dictionaries(st.text(st.characters(max_codepoint=127), max_size=5), values, max_size=4))
 def test_canonical_is_what_rfc_8785_says(content: dict[str, object]) -> None:
-    assert record.canonical(content) == rfc8785(content).encode()
+    assert canonical.data(content) == rfc8785(content).encode()
 
 
 changes = st.builds(
@@ -154,7 +154,7 @@ def test_what_is_too_long_is_told_in_parts_that_lose_nothing(keys: list[KeyChang
     made = record.parted(entry, limit)
 
     assert [key for each in made for key in each.keys or ()] == keys
-    assert all(len(record.canonical(record.dump(each))) <= limit or len(each.keys or ()) == 1 for each in made)
+    assert all(len(canonical.data(record.dump(each))) <= limit or len(each.keys or ()) == 1 for each in made)
     if len(made) > 1:
         assert [each.part for each in made] == [Piece(number=n, of=len(made)) for n in range(1, len(made) + 1)]
         assert {each.model_copy(update={"keys": None, "part": None}) for each in made} == {

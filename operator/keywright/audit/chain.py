@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from .. import canonical
 from .heads import Head, SigningKey
 from .merkle import Tree, leaf
-from .record import NOTHING, Entry, canonical, dump
+from .record import NOTHING, Entry, dump
 
 
 class Chain:
@@ -49,7 +50,7 @@ class Chain:
         tree, prev, lines = self._tree.copy(), self._prev, []
         for entry, at in entries:
             place = {"v": 1, "log": self.log, "seq": tree.size, "time": stamp(at), "epoch": self.epoch, "prev": prev}
-            line = canonical({**dump(entry), **place})
+            line = canonical.data({**dump(entry), **place})
             hashed = leaf(line)
             tree.add(hashed)
             prev = hashed.hex()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 
+from .. import canonical
 from .record import HeadPart as Head
-from .record import Part, canonical, dump
+from .record import Part, dump
 
 #: How the line of a head begins: no record does.
 _MARK = b'{"head":'
@@ -23,7 +24,7 @@ class _HeadLine(Part):
 
 def head_line(head: Head) -> bytes:
     """Return a head as a line."""
-    return canonical({"head": dump(head)})
+    return canonical.data({"head": dump(head)})
 
 
 def is_head(line: bytes) -> bool:

@@ -11,14 +11,13 @@ Does not belong here: how records hang together (``chain``), what is recorded wh
 from __future__ import annotations
 
 import enum
-import json
 import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import alias_generators
 
-from .. import errors
+from .. import canonical, errors
 from ..errors import Reason
 from ..schema import PRINTABLE_PATTERN
 
@@ -262,11 +261,6 @@ class Record(Entry):
     prev: Hash
 
 
-def canonical(content: dict[str, Any]) -> bytes:
-    """Return JSON in canonical form."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def fitting(text: str | None, limit: int = 1024) -> str | None:
     """Return a text as a record may hold it: cut off, and with a question mark for what is not to be printed."""
     if not text:
@@ -290,7 +284,7 @@ def parse(line: bytes | str) -> Record:
         record = Record.model_validate_json(told, strict=True, by_alias=True, by_name=False)
     except pydantic.ValidationError:
         record = None
-    if record is not None and canonical(dump(record)) == told:
+    if record is not None and canonical.data(dump(record)) == told:
         return record
     raise errors.Stalled(Reason.AUDIT_TAMPERED, "is no record of this version's schema")
 
@@ -302,14 +296,14 @@ def parted(entry: Entry, limit: int = MAX_RECORD - 1024) -> tuple[Entry, ...]:
         limit: bytes of a part; one that has a single key may be longer.
     """
     keys = entry.keys or ()
-    if len(canonical(dump(entry))) <= limit or len(keys) < 2:
+    if len(canonical.data(dump(entry))) <= limit or len(keys) < 2:
         return (entry,)
     bare = entry.model_copy(update={"keys": (), "part": Piece(number=len(keys), of=len(keys))})
-    rest = len(canonical(dump(bare)))
+    rest = len(canonical.data(dump(bare)))
     groups: list[list[KeyChange]] = [[]]
     size = rest
     for each in keys:
-        length = len(canonical(dump(each))) + 1
+        length = len(canonical.data(dump(each))) + 1
         if groups[-1] and size + length > limit:
             groups.append([])
             size = rest

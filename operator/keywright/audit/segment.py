@@ -12,9 +12,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import cluster, kinds
+from .. import canonical, cluster, kinds
 from .chain import Batch
-from .record import canonical, dump
+from .record import dump
 
 SEGMENTS = cluster.Resource(kinds.GROUP, kinds.VERSION, "auditsegments")
 #: Label with the log, annotations with the log before and with the bytes that the records take.
@@ -99,4 +99,4 @@ def lines_of(item: cluster.Json) -> Iterator[bytes]:
     for line in str(spec.get("records", "")).split("\n"):
         yield line.encode()
     head = spec.get("head")
-    yield canonical({"head": head}) if isinstance(head, dict) else b""
+    yield canonical.data({"head": head}) if isinstance(head, dict) else b""

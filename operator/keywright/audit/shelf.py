@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .. import canonical
 from . import segment
-from .record import canonical
 from .segment import Listed
 
 #: Logs of which a cursor keeps how far it came; all before them are behind it.
@@ -84,7 +84,7 @@ class Cursor:
     def dump(self, shelf: Shelf) -> str:
         """Return the cursor as a text that ``load`` reads."""
         there = [log for log in shelf.logs if log in self._at][-KEPT:]
-        return canonical({log: self._at[log] for log in there}).decode()
+        return canonical.text({log: self._at[log] for log in there})
 
     def next(self, shelf: Shelf) -> tuple[str, int, int] | None:
         """Return the first segment that is not done: log, number, and how many before it are missing; None for none."""

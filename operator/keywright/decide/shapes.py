@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from .. import errors
+from .. import canonical, errors
 from ..errors import Reason
 from ..kinds.shapes import BasicAuth, DockerConfig, Dotenv, JsonFile, Registry, Shapes, SshAuth, Tls
 from ..secret import SecretMap, SecretValue
@@ -118,7 +117,7 @@ def _docker_config(spec: DockerConfig, used: _Used) -> Iterable[tuple[str, Secre
             said = f"target.dockerConfig has {each.server} twice"
             raise errors.Stalled(Reason.CONFLICTING_ENTRIES, said, "List a registry once")
         auths[each.server] = _login(each, used)
-    yield ".dockerconfigjson", SecretValue(_json({"auths": auths}))
+    yield ".dockerconfigjson", SecretValue(canonical.text({"auths": auths}))
 
 
 def _login(spec: Registry, used: _Used) -> dict[str, str]:
@@ -255,7 +254,7 @@ _TYPES = {
 
 def _files(spec: Shapes) -> Iterable[tuple[str, list[str] | None, Callable[[Mapping[str, str]], str]]]:
     """Return the files with the entries that they name, and how they are written."""
-    for each, written in ((spec.dotenv, _dotenv), (spec.json_file, _json)):
+    for each, written in ((spec.dotenv, _dotenv), (spec.json_file, canonical.text)):
         if isinstance(each, Dotenv | JsonFile):
             yield each.file, each.keys, written
 
@@ -263,10 +262,6 @@ def _files(spec: Shapes) -> Iterable[tuple[str, list[str] | None, Callable[[Mapp
 def _named(spec: Shapes) -> set[str]:
     """Return the entries that files name."""
     return {name for _, keys, _ in _files(spec) for name in keys or ()}
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _dotenv(variables: Mapping[str, str]) -> str:

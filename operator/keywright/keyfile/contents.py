@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .. import errors
+from .. import canonical, errors
 from ..errors import Reason
 from ..secret import FingerprintKey, SecretValue
 from . import keys, sealed
@@ -237,12 +237,12 @@ def _no_number(_: str) -> None:
 
 def _about(store_id: str, label: Label) -> bytes:
     """Return what a value is sealed together with: whose file, which entry, which version."""
-    return sealed.canonical({"store_id": store_id, "v": sealed.VERSION} | label.model_dump(mode="json"))
+    return canonical.data({"store_id": store_id, "v": sealed.VERSION} | label.model_dump(mode="json"))
 
 
 def _about_key(store_id: str, data_key: DataKey) -> bytes:
     said = {"store_id": store_id, "v": sealed.VERSION, "data_key": data_key.id, "created": data_key.created}
-    return sealed.canonical(said)
+    return canonical.data(said)
 
 
 def _data_key(master: Master, store_id: str) -> tuple[DataKey, bytes]:

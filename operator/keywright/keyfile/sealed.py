@@ -15,14 +15,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-import json
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 import pydantic
 
-from .. import errors
+from .. import canonical, errors
 from ..errors import Reason
 from .keys import NONCE, SALT, TAG, Hex, Kdf, Master
 
@@ -46,7 +45,7 @@ class _Part(pydantic.BaseModel):
 
     def canonical(self) -> bytes:
         """Return the one way to write it."""
-        return canonical(self.model_dump(mode="json"))
+        return canonical.data(self.model_dump(mode="json"))
 
 
 class DataKey(_Part):
@@ -116,11 +115,6 @@ class Sealed:
             raise corrupt("its entries are not those that were saved together")
         with errors.boundary(lambda _: corrupt("its entries cannot be read")):
             return list(_records(self._body))
-
-
-def canonical(value: object) -> bytes:
-    """Return JSON in the one form that is authenticated."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def corrupt(why: str) -> errors.Stalled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .. import errors
+from .. import canonical, errors
 from ..errors import Reason
 from ..secret import SecretValue
 from .base import Content, Fetched
@@ -39,7 +39,7 @@ def as_value(content: Content, path: str) -> SecretValue:
     """
     if isinstance(content, SecretValue):
         return content
-    return SecretValue(_json(as_map(content, path)))
+    return SecretValue(canonical.text(as_map(content, path)))
 
 
 def is_same(content: Content, held: Fetched, path: str) -> bool:
@@ -47,12 +47,8 @@ def is_same(content: Content, held: Fetched, path: str) -> bool:
     if not held.is_map or (isinstance(content, SecretValue) and content == held.value):
         return as_value(content, path) == held.value
     with errors.boundary(lambda _: _unfit(path, "holds numbers that cannot be compared")):
-        there = SecretValue(_json(json.loads(held.value.reveal())))
-    return SecretValue(_json(as_map(content, path))) == there
-
-
-def _json(found: dict[str, Any]) -> str:
-    return json.dumps(found, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        there = SecretValue(canonical.text(json.loads(held.value.reveal())))
+    return SecretValue(canonical.text(as_map(content, path))) == there
 
 
 def _unfit(path: str, why: str) -> errors.Stalled:

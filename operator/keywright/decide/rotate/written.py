@@ -11,7 +11,7 @@ import json
 
 import pydantic
 
-from ... import errors
+from ... import canonical, errors
 from ...errors import Reason
 from .journal import Journal
 
@@ -23,7 +23,7 @@ _JOURNAL = pydantic.TypeAdapter(Journal)
 
 def text(journal: Journal) -> str:
     """Return a journal as JSON."""
-    return json.dumps({"version": VERSION, **_JOURNAL.dump_python(journal, mode="json")}, sort_keys=True)
+    return canonical.text({"version": VERSION, **_JOURNAL.dump_python(journal, mode="json")})
 
 
 def read(written: str | bytes, where: str) -> Journal:
