@@ -29,6 +29,8 @@ STORY = (
     "its Secret goes too",
     "an encrypted file, as it lies in Git",
     "neither gets in",
+    "An auditor asks",
+    "that is found",
     "What it cost",
 )
 

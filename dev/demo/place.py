@@ -15,6 +15,7 @@ import pathlib
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -66,6 +67,14 @@ class Cluster:
         if done.returncode:
             raise Broken(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
+
+    def keywright(self, *arguments: str) -> tuple[int, str]:
+        """Run a command of Keywright as a person with rights; return its exit code and what it printed."""
+        reach = [f"--kubeconfig={self.kubeconfig}", f"--operator-namespace={self.system}"]
+        reach += [f"--context={self.context}"] if self.context else []
+        command = [sys.executable, "-m", "keywright", *arguments, *reach]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+        return done.returncode, done.stdout or done.stderr
 
 
 @dataclasses.dataclass(frozen=True)

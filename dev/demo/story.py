@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keywright import cluster, kinds
+from keywright.audit.segment import SEGMENTS
 from keywright.engine.records import API_KEY_SECRETS
 
 from . import committed
@@ -64,6 +65,7 @@ class Story:
         await self._the_object_goes()
         await self._a_file_in_git()
         await self._a_bad_key_is_stopped()
+        await self._an_auditor_asks()
         self._what_it_cost()
 
     async def _keys_become_secrets(self) -> None:
@@ -201,6 +203,28 @@ class Story:
         self._kubectl("get", "aks", "checked")
         for each in told:
             self._teller.show(str(each["message"]))
+
+    async def _an_auditor_asks(self) -> None:
+        with self._teller.step("An auditor asks what happened to llm, and whether anybody has edited the record"):
+            asked = ("log", "-n", self._namespace, "--name", "llm")
+            told = await self._audit(0, *asked)
+            words = ("Created", "Updated", "Repaired")
+            _check(all(each in told for each in words), f"the record does not tell of {words}")
+            whole = await self._audit(2, "verify")
+        self._teller.command(f"keywright audit {' '.join(asked)}", told)
+        self._teller.command("keywright audit verify", whole)
+        with self._teller.step("Somebody with every right deletes a piece of it: that is found"):
+            found = await self._api.call("GET", SEGMENTS, self._place.cluster.system)
+            names = sorted(str(each["metadata"]["name"]) for each in found["items"])
+            await self._api.call("DELETE", SEGMENTS, self._place.cluster.system, names[len(names) // 2])
+            cut = await self._audit(1, "verify")
+        self._teller.command("keywright audit verify", cut)
+
+    async def _audit(self, code: int, *arguments: str) -> str:
+        """Run an audit command that is to end with a code; return what it printed."""
+        came, printed = await asyncio.to_thread(self._place.cluster.keywright, "audit", *arguments)
+        _check(came == code, f"keywright audit {arguments[0]} ended with {came}, not {code}: {printed}")
+        return printed
 
     def _what_it_cost(self) -> None:
         first, objects = self._first_sync, len(_KEYS)
