@@ -12,7 +12,8 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``stores``: where keys live, one file each.
 * ``issuers``: who makes keys, what they look like and whether they are alive, one file each.
 * ``keyfile``: the encrypted file: its format, its keys, its place.
-* ``schema``, ``hvac_adapter``: the vocabulary of the API types; hvac, made safe for values.
+* ``schema``, ``hvac_adapter``, ``botocore_adapter``: the vocabulary of the API types; hvac and botocore, made safe for
+  values.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
 * ``secret``, ``logs``: values that cannot be printed; logs that hold none.
 * ``errors``, ``settings``, ``metrics``, ``pacing``, ``dates``, ``dumps``, ``members``: leaves.
