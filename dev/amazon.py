@@ -17,6 +17,7 @@ import http.client
 import json
 import logging
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -82,7 +83,7 @@ class Amazon:
         before: called before an operation, by its name: what happens in between.
     """
 
-    def __init__(self, moto: tuple[str, int]) -> None:
+    def __init__(self, moto: tuple[str, int], context: ssl.SSLContext | None = None) -> None:
         self._moto, self._lock = moto, threading.RLock()
         self.account = word(12, "123456789")
         self.audience = "sts.amazonaws.com"
@@ -91,9 +92,9 @@ class Amazon:
         self.script: list[Response] = []
         self.lost: list[str] = []
         self.rotated: set[str] = set()
-        self.before: dict[str, Callable[[], None]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self._tokens: dict[tuple[str, str], str] = {}
-        self.server = MoodyServer(self.answer)
+        self.server = MoodyServer(self.answer, context)
         self.url = self.server.url
         self.client = self.client_of(self.user())
 
@@ -312,9 +313,9 @@ def moto() -> Iterator[tuple[str, int]]:
 
 
 @contextlib.contextmanager
-def amazon(place: tuple[str, int]) -> Iterator[Amazon]:
-    """Run AWS for one account."""
-    made = Amazon(place)
+def amazon(place: tuple[str, int], context: ssl.SSLContext | None = None) -> Iterator[Amazon]:
+    """Run AWS for one account; with TLS, where there is something for it to show."""
+    made = Amazon(place, context)
     try:
         yield made
     finally:

@@ -120,8 +120,10 @@ class Service:
             return Reply(
                 what, answer.status, code, str(told.get("Message", "")), None, answer.retry_after, _id(foreign.response)
             )
-        except exceptions.BotoCoreError:
-            # What was no answer of the service, such as a proxy's page.
+        except errors.Error:
+            raise
+        except Exception:
+            # What a parser cannot read was no answer of the service, but perhaps a proxy's page.
             if call.answer is None:
                 raise
             return Reply(what, call.answer.status, retry_after=call.answer.retry_after)

@@ -53,7 +53,7 @@ def test_an_access_key_that_is_switched_off_is_told_once_by_the_store_and_a_new_
     old, new = aws.user(), aws.user()
     world.secret_is("aws-key", {"id": old["accessKeyId"], "key": old["secretAccessKey"]})
     aws.put("llm/openai", "sk-one")
-    world.start()
+    operator = world.start()
     store(world, aws, accessKey=key_of("aws-key"))
     world.apply(api_key_secret("llm", entry("KEY", "llm/openai"), storeRef={"name": "aws"}))
     world.secret_becomes({"KEY": "sk-one"})
@@ -69,3 +69,5 @@ def test_an_access_key_that_is_switched_off_is_told_once_by_the_store_and_a_new_
     world.secret_becomes({"KEY": "sk-two"})
     assert "(UnrecognizedClientException)" in message
     assert "the access key in Secret aws-key" in message
+    log = operator.log.read_text()
+    assert [each for each in (*old.values(), *new.values(), "sk-one", "sk-two") if each in log + message] == []

@@ -222,12 +222,13 @@ HTML = f"<html>{CANARY}</html>".encode()
         Response(200, {"Name": "llm/openai", "VersionId": "1", "SecretString": 7}),
         Response(200, {"Name": "llm/other", "VersionId": "1", "SecretString": CANARY}),
         Response(200, {"Name": "llm/openai", "SecretString": CANARY}),
+        Response(200, {"Name": "llm/openai", "VersionId": "1", "SecretString": CANARY, "CreatedDate": "soon"}),
         Response(200, {"Name": "llm/openai", "VersionId": "1"}),
         Response(200, b'{"Name": "llm/openai", "VersionId": "1", "SecretString": "\\ud800"}'),
         Response(302, b"", {"Location": "http://127.0.0.1:9/"}),
         Response(200, b" " * (5 << 20)),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_is_no_answer_of_aws_never_counts_as_one(aws: Amazon, answer: Response) -> None:
     store = logged_in(aws)

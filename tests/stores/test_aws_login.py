@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import time
 from typing import Any
 
 import pydantic
 import pytest
 
-from amazon import REGION, Amazon
+from amazon import REGION, Amazon, amazon
+from controlplane.certificates import Authority
 from keywright import errors
 from keywright.botocore_adapter import Service
+from keywright.engine import egress
 from keywright.errors import Reason
 from keywright.stores.aws import SecretsManager
 from keywright.stores.base import Ref
-from stores.accounts import STATIC, SUBJECT, logged_in, opened, with_key, with_token
+from stores.accounts import STATIC, SUBJECT, logged_in, opened, token, with_key, with_token
 from stores.contract import HeldCredentials, assert_clean, failure, refusal
 from vendors.base import ALNUM, word
+from vendors.server import Mood
 
 
 class TestKeys:
@@ -191,3 +195,46 @@ def test_hosts_are_the_regions_own() -> None:
     for region, domain in hosts.items():
         found = Service("secretsmanager", region, None, None, None)._client.meta.endpoint_url
         assert found == f"https://secretsmanager.{region}.{domain}"
+
+
+@pytest.mark.parametrize("mood", ["html", "garbage", "echo", "redirect", "huge", "proxy", "broken", "hangs up"])
+def test_what_is_no_answer_of_sts_refuses_no_login(aws: Amazon, mood: Mood) -> None:
+    store = with_token(aws, aws.role("reader", SUBJECT))
+    aws.server.mood = mood
+
+    error = failure(store.login)
+
+    assert type(error) is errors.Outage
+    assert error.reason in (Reason.STORE_ANSWER_INVALID, Reason.STORE_ERROR, Reason.STORE_UNREACHABLE)
+    assert_clean(error, token("sts.amazonaws.com"))
+
+
+def test_an_address_that_the_guard_refuses_is_said_by_the_guard(aws: Amazon) -> None:
+    with egress.confined(egress.Scope(private=True)):
+        errors_ = [failure(with_key(aws).login), failure(with_token(aws, aws.role("reader", SUBJECT)).login)]
+
+    assert {each.reason for each in errors_} == {Reason.ENDPOINT_FORBIDDEN}
+    assert aws.server.requests == []
+
+
+def test_a_certificate_must_be_of_the_authority_that_is_given(
+    moto_server: tuple[str, int], tmp_path: pathlib.Path
+) -> None:
+    authority = Authority("our authority")
+    bundles = {("ca", "one"): authority.pem, ("ca", "other"): Authority("another").pem}
+    with amazon(moto_server, authority.server(tmp_path)) as aws:
+        parts = aws.user()
+        held = {("aws", "id"): parts["accessKeyId"], ("aws", "secret"): parts["secretAccessKey"]}
+        ours, other = (
+            opened(
+                aws,
+                STATIC,
+                HeldCredentials(held, bundles=bundles),
+                caProvider={"kind": "ConfigMap", "name": "ca", "key": key},
+            )
+            for key in ("one", "other")
+        )
+
+        assert ours.login()
+        assert failure(other.login).reason is Reason.STORE_TLS_FAILED
+        assert failure(with_key(aws, parts).login).reason is Reason.STORE_TLS_FAILED

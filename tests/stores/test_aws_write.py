@@ -112,6 +112,24 @@ def test_a_version_that_became_current_at_the_last_moment_stays_and_ours_is_not_
     assert aws.stages("llm/openai") == {theirs[0]: ["AWSCURRENT"], first: ["AWSPREVIOUS"]}
 
 
+def test_a_secret_that_is_scheduled_for_deletion_is_neither_written_nor_marked(aws: Amazon) -> None:
+    first = aws.put("llm/openai", "one")
+    aws.client.delete_secret(SecretId="llm/openai", RecoveryWindowInDays=7)
+    store = logged_in(aws)
+
+    for expected in (first, None):
+        assert refused(store, entries(api_key="two"), expected).reason is Reason.VERSION_DELETED
+    assert failure(lambda: store.claim(HERE, "a")).reason is Reason.VERSION_DELETED
+
+
+def test_a_secret_that_somebody_makes_at_the_same_moment_is_theirs(aws: Amazon) -> None:
+    store = logged_in(aws)
+    aws.before["CreateSecret"] = lambda: aws.put("llm/openai", '{"api_key": "theirs"}')
+
+    assert refused(store, entries(api_key="ours"), None).reason is Reason.STORE_CHANGED
+    assert held(store) == {"api_key": "theirs"}
+
+
 def test_a_secret_that_was_made_without_a_value_gets_its_first(aws: Amazon) -> None:
     aws.client.create_secret(Name="llm/openai")
     store = logged_in(aws)
@@ -155,10 +173,10 @@ SAID: list[tuple[str, str, type[errors.Error], Reason]] = [
 def test_each_refusal_of_a_write_has_its_reason(
     aws: Amazon, code: str, text: str, kind: type[errors.Error], reason: Reason
 ) -> None:
-    store = logged_in(aws)
-    aws.says(code, text=f"{text} {CANARY}")
+    store, first = logged_in(aws), aws.put("llm/openai", "one")
+    aws.before["PutSecretValue"] = lambda: aws.says(code, text=f"{text} {CANARY}")
 
-    error = refused(store, entries(api_key="two"), None)
+    error = refused(store, entries(api_key="two"), first)
 
     assert (type(error), error.reason) == (kind, reason)
     assert error.hint

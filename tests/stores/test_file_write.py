@@ -181,6 +181,18 @@ def test_text_stays_text_and_bytes_bytes(file: FileBackend, value: bytes) -> Non
     assert (store.fetch(HERE).value.reveal(), store.fetch(HERE).is_map) == (value, False)
 
 
+def test_text_takes_the_place_of_a_map_and_is_not_taken_for_the_same(file: FileBackend) -> None:
+    file.put("llm/openai", {"api_key": "one"})
+    file.put("llm/openai", {"api_key": "two"})
+    store = logged_in(file)
+
+    assert refused(store, SecretValue("text"), "1").reason is Reason.STORE_CHANGED
+    assert refused(store, SecretValue(b"\xff"), "1").reason is Reason.STORE_CHANGED
+    write(store, SecretValue("text"), "2")
+
+    assert (store.fetch(HERE).value.reveal(), store.fetch(HERE).is_map) == (b"text", False)
+
+
 def test_a_file_in_base64_stays_in_base64_and_the_one_before_lies_beside_it(file: FileBackend) -> None:
     before = base64.encodebytes(file.path.read_bytes())
     file.path.write_bytes(before)

@@ -118,6 +118,12 @@ class WriteContract(abc.ABC):
             assert "llm/openai" in error.message
             assert_clean(error, CANARY)
 
+    def test_what_is_gone_is_not_replaced(self, store: Store) -> None:
+        error = refused(store, entries(api_key=CANARY), token())
+
+        assert (type(error), error.reason) == (errors.Retry, Reason.STORE_CHANGED)
+        assert failure(lambda: store.fetch(HERE)).reason is Reason.NOT_FOUND
+
     def test_a_write_that_is_repeated_makes_no_second_version(self, store: Store) -> None:
         one, two = token(), token()
         first = write(store, entries(api_key="one", org="acme"), None, one)
@@ -128,7 +134,8 @@ class WriteContract(abc.ABC):
 
         assert store.fetch(HERE).version == second
         third = write(store, entries(api_key="three"), second)
-        # By now it is no longer the current one.
+        # By now they are no longer the current one.
+        assert refused(store, entries(api_key="one", org="acme"), None, one).reason is Reason.STORE_CHANGED
         assert refused(store, entries(api_key="two"), first, two).reason is Reason.STORE_CHANGED
         assert store.fetch(HERE).version == third
 

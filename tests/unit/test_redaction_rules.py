@@ -28,7 +28,7 @@ MAY_REVEAL = {
     "botocore_adapter.py": 3,
     "stores/_aws_login.py": 2,
     "stores/_aws_write.py": 2,
-    "stores/_content.py": 3,
+    "stores/_content.py": 2,
     "stores/_vault_login.py": 2,
     "stores/vault.py": 5,
     "stores/encrypted_file.py": 4,

@@ -62,9 +62,14 @@ class Place:
         if not _TOKEN.fullmatch(token):
             raise errors.Stalled(Reason.UNSUPPORTED, f"needs a UUID to write {self.path}", "Name the write by a UUID")
         value = _content.as_value(content, self.path)
-        if expected is None and not self.path.startswith("arn:") and self._created(value, token):
-            return token
-        seen = self._look()
+        seen = self._look_if_there()
+        if seen is None and expected is None:
+            # Only where nothing is: AWS would answer a repeated one as if it were still current.
+            if self._created(value, token):
+                return token
+            seen = self._look()
+        if seen is None:
+            raise self._changed(f"{_version(expected)} was to be current, and the secret is gone")
         if seen.current == token:
             return self._written_before(content, token)
         if seen.current != expected:
@@ -80,7 +85,8 @@ class Place:
         found = self._look().mark
         if not found:
             self._told("tag_resource", Tags=[{"Key": MARK, "Value": owner}])
-            found = self._look().mark
+            # What is read at once may not have it yet.
+            found = self._look().mark or owner
         return found
 
     def release(self, owner: str) -> None:
@@ -115,8 +121,19 @@ class Place:
                 )
             raise self._changed(f"another version than {_version(expected)} became current meanwhile")
 
+    def _look_if_there(self) -> _Seen | None:
+        try:
+            return self._look()
+        except errors.Stalled as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+        return None
+
     def _look(self) -> _Seen:
         found = self._told("describe_secret")
+        if found.get("DeletedDate"):
+            said = f"has {self.path}, which is scheduled for deletion"
+            raise errors.Stalled(Reason.VERSION_DELETED, said, "Restore it in AWS")
         stages: Mapping[str, Any] = found.get("VersionIdsToStages") or {}
         by_stage = {stage: version for version, held in stages.items() for stage in held}
         marks = [each.get("Value") for each in found.get("Tags") or () if each.get("Key") == MARK]

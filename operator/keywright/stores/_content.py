@@ -42,13 +42,22 @@ def as_value(content: Content, path: str) -> SecretValue:
     return SecretValue(canonical.text(as_map(content, path)))
 
 
+def is_map(content: Content) -> bool:
+    """Whether it can be taken for a map."""
+    try:
+        as_map(content, "")
+    except errors.Stalled:
+        return False
+    return True
+
+
 def is_same(content: Content, held: Fetched, path: str) -> bool:
     """Whether a store holds it already. In a map, order and white space do not count."""
-    if not held.is_map or (isinstance(content, SecretValue) and content == held.value):
+    if isinstance(content, SecretValue) and content == held.value:
+        return True
+    if not (held.is_map and is_map(content)):
         return as_value(content, path) == held.value
-    with errors.boundary(lambda _: _unfit(path, "holds numbers that cannot be compared")):
-        there = SecretValue(canonical.text(json.loads(held.value.reveal())))
-    return SecretValue(canonical.text(as_map(content, path))) == there
+    return SecretValue(canonical.text(as_map(content, path))) == SecretValue(canonical.text(as_map(held.value, path)))
 
 
 def _unfit(path: str, why: str) -> errors.Stalled:

@@ -60,7 +60,8 @@ class Place:
         found = self._mark()
         if not found:
             self._patch({MARK: owner})
-            found = self._mark()
+            # A standby may not have it yet.
+            found = self._mark() or owner
         return found
 
     def release(self, owner: str) -> None:

@@ -290,13 +290,12 @@ def _held(contents: Contents, path: str) -> Fetched | None:
 
 
 def _form(content: Content, held: Fetched | None) -> Form:
-    """Return what is written: a map, or a text that takes the place of one; text; or bytes."""
-    if not isinstance(content, SecretValue):
+    """Return what is written: a map, also as a text that takes the place of one; text; or bytes."""
+    if not isinstance(content, SecretValue) or (held and held.is_map and _content.is_map(content)):
         return "map"
-    text: Form = "map" if held and held.is_map else "text"
     with contextlib.suppress(UnicodeDecodeError):
         content.reveal().decode()
-        return text
+        return "text"
     return "bytes"
 
 
