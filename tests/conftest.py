@@ -53,6 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two more than there are cores: many tests wait for most of their time."""
+    return (os.cpu_count() or 1) + 2
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Tell a worker where the servers are."""
     node.workerinput["servers"] = str(node.config.stash.get(_place, ""))  # type: ignore[attr-defined]
