@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-# Test processes; one shared control plane serves them all.
+# Test processes, by default two more than there are cores; one shared control plane serves them all.
 JOBS ?= auto
 CLUSTER ?= own
 # What builds the image, how it is called, and on what: any image with Python 3.13, pip and venv.
@@ -46,7 +46,7 @@ fix: setup ## Format, mend what can be mended, and write the generated files
 
 test: setup ## All tests, against real servers: make test ARGS="-k vault"
 	$(BIN)/python -m controlplane build
-	$(BIN)/pytest --numprocesses $(JOBS) $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 demo: setup ## The main job in a terminal: make demo, or CLUSTER=current for the cluster of your kube context
 	@$(BIN)/python -m demo --cluster $(CLUSTER) $(ARGS)

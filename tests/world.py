@@ -78,7 +78,6 @@ class World:
             sys.stdout.write(f"--- {operator.log.name}\n{operator.log.read_text()[-6000:]}")
         for path in self._cluster_objects:
             self.plane.request("DELETE", path)
-        self.plane.request("DELETE", f"/api/v1/namespaces/{self.system}")
         self.vault.sys.disable_secrets_engine(self.mount)  # type: ignore[no-untyped-call]
         if kind is None:
             assert not self.redacted(), self.redacted()

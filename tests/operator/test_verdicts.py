@@ -109,6 +109,7 @@ def test_a_new_leader_knows_what_was_condemned(world: World, openai: VendorServe
     value = key(openai, "invalid")
     has_key(world, openai, value, {"liveness": "Warn"})
     world.until(lambda: world.condition().get("reason") == "KeyWarning", "it is condemned")
+    world.has_events("Created", "KeyWarning")
     first.kill()
 
     second = starts(world, openai, seconds=600)
