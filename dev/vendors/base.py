@@ -9,6 +9,7 @@ import abc
 import dataclasses
 import secrets
 import string
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -48,8 +49,32 @@ class Response:
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(slots=True)
+class Made:
+    """A key that was made by the admin API, or by a person.
+
+    Attributes:
+        at: when (Unix time).
+        used: when it was last used (Unix time).
+        off: whether it is switched off.
+    """
+
+    handle: str
+    name: str
+    parts: Mapping[str, str]
+    at: float = dataclasses.field(default_factory=time.time)
+    used: float | None = None
+    off: bool = False
+
+
 class Vendor(abc.ABC):
-    """One vendor. Credentials it was not told of it does not know: they are ``invalid``."""
+    """One vendor. Credentials it was not told of it does not know: they are ``invalid``.
+
+    Attributes:
+        made: the keys that it made, by its name for them.
+        admin: what who may have keys made has to show.
+        denies: whether that is not enough.
+    """
 
     #: Name of the issuer.
     name: ClassVar[str]
@@ -60,6 +85,8 @@ class Vendor(abc.ABC):
         #: State of each credential by what it is recognised by, and when it ends (RFC 3339), where the vendor tells.
         self.states: dict[str, State] = {}
         self.ends: dict[str, str] = {}
+        self.made: dict[str, Made] = {}
+        self.admin, self.denies = word(48), False
 
     @abc.abstractmethod
     def samples(self) -> Mapping[str, Mapping[str, str]]:
@@ -82,6 +109,24 @@ class Vendor(abc.ABC):
     def state(self, mark: str) -> State:
         """Return how a credential is."""
         return self.states.get(mark, "invalid")
+
+    def make(self, handle: str, name: str, kind: str) -> Made:
+        """Make a key of a kind."""
+        made = self.made[handle] = Made(handle, name, self.samples()[kind])
+        self.knows(made.parts)
+        return made
+
+    def end(self, handle: str) -> bool:
+        """Revoke a key; False if there is none."""
+        made = self.made.pop(handle, None)
+        if made:
+            self.states.pop(self.mark(made.parts), None)
+        return made is not None
+
+    def switch(self, handle: str, *, off: bool) -> None:
+        """Switch a key off or on."""
+        self.made[handle].off = off
+        self.knows(self.made[handle].parts, "invalid" if off else "valid")
 
     @property
     def config(self) -> Mapping[str, Any]:

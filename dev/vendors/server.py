@@ -16,9 +16,20 @@ from typing import Any, Literal
 
 from .base import Request, Response, Vendor
 
-#: How a server treats every request: as the vendor documents, or not.
+#: How a server treats every request: as the vendor documents, or not. One that forgets does it, and hangs up.
 Mood = Literal[
-    "documented", "slow down", "broken", "slow", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"
+    "documented",
+    "slow down",
+    "broken",
+    "slow",
+    "redirect",
+    "echo",
+    "huge",
+    "html",
+    "garbage",
+    "hangs up",
+    "proxy",
+    "forgets",
 ]
 
 
@@ -64,6 +75,8 @@ class MoodyServer:
             self._closed.wait(self.pause)
         if self.mood in ("documented", "slow"):
             return self._answer(request)
+        if self.mood == "forgets":
+            self._answer(request)
         told = json.dumps(dict(request.headers))
         seen = {"error": {"message": told, "code": told, "type": request.target}}
         return {
@@ -114,4 +127,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815 - as the standard library calls them
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - as the standard library calls them

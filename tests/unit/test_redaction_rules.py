@@ -51,7 +51,7 @@ MAY_REVEAL = {
     "issuers/aws.py": 3,
     "issuers/azure_openai.py": 1,
     "issuers/bedrock.py": 1,
-    "issuers/custom.py": 4,
+    "issuers/custom.py": 1,
     "issuers/gcp_service_account.py": 1,
     "issuers/github.py": 1,
     "issuers/gitlab.py": 1,
@@ -60,7 +60,10 @@ MAY_REVEAL = {
     "issuers/slack.py": 1,
     "issuers/stripe.py": 1,
     # What makes them, and shows the right to.
+    "issuing/_admin.py": 2,
     "issuing/generated.py": 1,
+    # What puts them where a request that was declared wants them.
+    "placeholders.py": 3,
 }
 
 #: What is called a value and typed as text or bytes above stores and issuers, and is none; or is one, and why so.

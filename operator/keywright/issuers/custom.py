@@ -9,18 +9,17 @@ Does not belong here: any one vendor, whether an address may be asked (the egres
 from __future__ import annotations
 
 import collections
-import json
-import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
-from .. import errors
+from .. import errors, placeholders
 from ..errors import Reason
+from ..placeholders import Template
 from ..schema import PORT_PATTERN, Cel, ListMap, Printable, Spec
-from ..secret import SecretMap, SecretValue
+from ..secret import SecretMap
 from . import _demands
 from ._table import Format, Table
 from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Recognition, Unrecognised, Verdict, judged
@@ -42,7 +41,7 @@ _OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "tran
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 Pattern = Annotated[Printable, pydantic.StringConstraints(max_length=1024)]
-Template = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, pattern="^[ -~]+$")]
+TemplateText = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, pattern="^[ -~]+$")]
 Status = Annotated[
     int,
     pydantic.Field(ge=200, le=499),
@@ -91,7 +90,7 @@ class Probe(Spec):
     ]
     """Where it is asked, with `https://`. No part can stand in it: addresses are logged by everybody."""
     headers: Annotated[
-        dict[str, Template],
+        dict[str, TemplateText],
         pydantic.Field(max_length=16),
         Cel(
             f"self.all(name, name.matches('^[-_.a-zA-Z0-9]{{1,64}}$') && !(name.lowerAscii() in {_OWN}))",
@@ -138,9 +137,9 @@ class Custom(Issuer, name="custom", title="Its issuer"):
         if probe := config.probe:
             known = set(self._demands)
             self._headers = {
-                name: _Template(text, f"custom.probe.headers.{name}", known) for name, text in probe.headers.items()
+                name: _template(text, f"custom.probe.headers.{name}", known) for name, text in probe.headers.items()
             }
-            self._body = _Template(probe.body or "", "custom.probe.body", known)
+            self._body = _template(probe.body or "", "custom.probe.body", known)
             self._verdicts = _verdicts(probe)
 
     @property
@@ -182,11 +181,9 @@ class Custom(Issuer, name="custom", title="Its issuer"):
         """Send the request that is declared."""
         if not (probe := self.config.probe):
             return Finding(Verdict.NOT_CHECKED, "is not asked: custom.probe is not set")
-        headers = {name: each.filled(parts) for name, each in self._headers.items()}
-        sent = {name: value.decode("ascii") for name, value in headers.items() if value and _HEADER.fullmatch(value)}
-        kind = next((value for name, value in sent.items() if name.lower() == "content-type"), "")
-        body = self._body.filled(parts, _ESCAPES.get(kind.partition(";")[0].strip().lower(), _as_it_is))
-        if len(sent) < len(headers) or body is None:
+        sent = placeholders.headers(self._headers, parts)
+        body = self._body.filled(parts, placeholders.escape_for(sent or {}))
+        if sent is None or body is None:
             return Finding(Verdict.UNKNOWN, "was not asked: a part holds what cannot stand in its place")
         if probe.answer == "Json" and not any(name.lower() == "accept" for name in sent):
             sent["Accept"] = "application/json"
@@ -197,12 +194,15 @@ class Custom(Issuer, name="custom", title="Its issuer"):
 
 
 _FORMS: Mapping[str, Literal["token", "json", "text"]] = {"Token": "token", "Json": "json", "Text": "text"}
-#: What may stand in the value of a header (RFC 9110, 5.5), without what only some servers take.
-_HEADER = re.compile(rb"[\t -~]*")
 
 
 def _is_own(answer: Answer, probe: Probe) -> bool:
     return probe.answer == "Any" or answer.json() is not None
+
+
+def _template(text: str, where: str, known: set[str]) -> Template:
+    hint = "Declare it in custom.parts, or correct it"
+    return Template(text, known, _wrong(f"{where} names a part that custom.parts lacks", hint))
 
 
 def _verdicts(probe: Probe) -> dict[int, Verdict]:
@@ -211,46 +211,6 @@ def _verdicts(probe: Probe) -> dict[int, Verdict]:
     if len(dict(found)) < len(found):
         raise _wrong("custom.probe has one status in two lists", "Let each status mean one thing")
     return dict(found)
-
-
-class _Template:
-    """A text in which ``{name}`` stands for a part.
-
-    Raises:
-        errors.Stalled: it names a part that is not declared.
-    """
-
-    def __init__(self, text: str, where: str, known: set[str]) -> None:
-        self._pieces = re.split(rf"\{{({_NAME})\}}", text)
-        if set(self._pieces[1::2]) - known:
-            raise _wrong(f"{where} names a part that custom.parts lacks", "Declare it in custom.parts, or correct it")
-
-    def filled(self, parts: SecretMap, escape: Callable[[SecretValue], bytes | None] | None = None) -> bytes | None:
-        """Return the text with the parts in it; None if one of them cannot stand in it."""
-        escape = escape or _as_it_is
-        pieces = [escape(parts[piece]) if number % 2 else piece.encode() for number, piece in enumerate(self._pieces)]
-        return None if None in pieces else b"".join(each for each in pieces if each is not None)
-
-
-def _as_it_is(value: SecretValue) -> bytes:
-    return value.reveal()
-
-
-def _in_json(value: SecretValue) -> bytes | None:
-    try:
-        return json.dumps(value.reveal().decode())[1:-1].encode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _in_form(value: SecretValue) -> bytes:
-    return urllib.parse.quote_from_bytes(value.reveal(), safe="").encode()
-
-
-_ESCAPES: Mapping[str, Callable[[SecretValue], bytes | None]] = {
-    "application/json": _in_json,
-    "application/x-www-form-urlencoded": _in_form,
-}
 
 
 def _demanded(part: PartForm) -> tuple[_demands.Demand, ...]:

@@ -1,0 +1,161 @@
+"""What each way to have keys made is tested with: its server, what is configured, and the right to.
+
+Does not belong here: what all of them must do (``test_issuing``), what is one's own (its test file).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from issuers.issuing import asking, secret
+from keywright.issuers import ISSUERS, table
+from keywright.issuers.base import Finding, Recognition
+from keywright.issuing import ISSUING
+from keywright.issuing.base import Issuing, Listed, Order
+from keywright.secret import SecretMap
+from stores.contract import HeldCredentials
+from vendors import vendors
+from vendors.base import Made, Request, Vendor
+from vendors.server import MoodyServer
+
+Json = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """How one of them is tested.
+
+    Attributes:
+        vendor: whose server it is.
+        config: its fields, by where the server listens.
+        kind: of the keys that are made, as the vendor calls it.
+        gone: fields by which it asks for what is not there: another account.
+        creates: whether a request is one for a new key.
+        minds_off: whether the vendor's server refuses a key that is switched off.
+        shows_off: whether it lists which one is.
+    """
+
+    vendor: Callable[[], Any]
+    config: Callable[[str], Json]
+    kind: str
+    gone: Json
+    creates: Callable[[Request], bool]
+    minds_off: bool = True
+    shows_off: bool = True
+
+
+class Desk:
+    """One way to have keys made, with the server that is asked."""
+
+    def __init__(self, name: str, case: Case, vendor: Any, server: MoodyServer) -> None:
+        self.name, self.case, self.vendor, self.server = name, case, vendor, server
+        self.secrets: dict[tuple[str, str], bytes | str] = {("right", "admin"): vendor.admin}
+
+    def open(self, seconds: float = 5.0, **fields: Any) -> Issuing:
+        """Open it."""
+        kind = ISSUING[self.name]
+        config = kind.Config.model_validate(self.case.config(self.server.url) | fields)
+        return kind(config, HeldCredentials(self.secrets), seconds)
+
+    def person_makes(self, name: str = "by-hand") -> Made:
+        """Make a key as a person does."""
+        return self.vendor.make(f"key{len(self.vendor.made)}", name, self.case.kind)  # type: ignore[no-any-return]
+
+    def handles(self) -> set[str]:
+        """Return the keys that there are, as the vendor knows."""
+        return set(self.vendor.made)
+
+    def asked(self) -> int:
+        """Return how many requests for a new key there were."""
+        return sum(map(self.case.creates, self.server.requests))
+
+    def listed(self, order: Order) -> dict[str, Listed]:
+        """Return what it lists, by handle."""
+        own = self.open()
+        assert own.keys
+        return {each.handle: each for each in own.keys(order)}
+
+    def revoke(self, handle: str, staying: SecretMap) -> None:
+        """Revoke a key."""
+        own = self.open()
+        assert own.revoke
+        own.revoke(handle, staying)
+
+    def recognised(self, parts: SecretMap) -> Recognition:
+        """Say what a key is, as its issuer does."""
+        return self._issuer().recognise(parts)  # type: ignore[no-any-return]
+
+    def probed(self, parts: SecretMap) -> Finding:
+        """Ask whether a key is accepted, as its issuer does."""
+        return asking(self._issuer(), self.server.url, parts)
+
+    def _issuer(self) -> Any:
+        kind = ISSUERS[ISSUING[self.name].issuer or "custom"]
+        config = kind.Config.model_validate(self.vendor.config) if kind.Config else None
+        return kind(config, table(), self.server.url)
+
+
+def _vendor(name: str) -> Callable[[], Vendor]:
+    return vendors()[name]
+
+
+def posts(end: str) -> Callable[[Request], bool]:
+    """Return whether a request is a POST to a path with this end."""
+    return lambda request: request.method == "POST" and request.path.endswith(end)
+
+
+_RIGHT = {"name": "right", "key": "admin"}
+
+
+def webhook(url: str) -> Json:
+    """Return the calls that the vendor ``custom`` takes."""
+    return {
+        "server": url,
+        "secrets": [{"name": "admin", "secretRef": _RIGHT}],
+        "headers": {"Authorization": "Bearer {admin}"},
+        "issue": {
+            "path": "/v1/keys",
+            "body": '{"label": "{name}"}',
+            "handle": "id",
+            "parts": {"apiKey": "key.secret", "user": "key.owner.name"},
+            "expiresAt": "ends",
+        },
+        "list": {"path": "/v1/keys", "items": "keys.all", "handle": "id", "name": "label", "createdAt": "made"},
+        "revoke": {"path": "/v1/keys/{handle}"},
+        "disable": {"path": "/v1/keys/{handle}/off", "method": "POST"},
+        "enable": {"path": "/v1/keys/{handle}/on", "method": "POST"},
+    }
+
+
+#: Fields of the webhook that ask at the wrong place.
+_NOWHERE = {
+    "issue": {"path": "/v2/keys", "parts": {"apiKey": "key.secret"}, "handle": "id"},
+    "list": {"path": "/v2/keys", "items": "keys.all", "handle": "id"},
+    "revoke": {"path": "/v2/keys/{handle}"},
+    "disable": {"path": "/v2/keys/{handle}/off"},
+    "enable": {"path": "/v2/keys/{handle}/on"},
+}
+
+CASES: Mapping[str, Case] = {
+    "webhook": Case(_vendor("custom"), webhook, "credential", _NOWHERE, posts("/keys"), shows_off=False),
+}
+
+
+@contextlib.contextmanager
+def desk(name: str) -> Iterator[Desk]:
+    """Run the server of one of them."""
+    case = CASES[name]
+    vendor = case.vendor()
+    server = MoodyServer(vendor.answer)
+    try:
+        yield Desk(name, case, vendor, server)
+    finally:
+        server.close()
+
+
+def parts_of(made: Made) -> SecretMap:
+    """Return the parts of a key that a vendor made."""
+    return secret(made.parts)

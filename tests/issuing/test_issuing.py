@@ -1,0 +1,221 @@
+"""What everything that has keys made must do, each against its vendor's server, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from issuing.cases import CASES, Desk, desk, parts_of
+from keywright import crd, errors
+from keywright.errors import Reason
+from keywright.issuers import ISSUERS
+from keywright.issuers.base import Recognised, Verdict
+from keywright.issuing import ISSUING
+from keywright.issuing.base import Issuing, Order, Way
+
+NAME = "kw-0123abcd-1"
+MOODS = ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"]
+ISSUES = sorted(name for name in CASES if ISSUING[name].way is Way.ISSUE)
+
+
+@pytest.fixture(params=sorted(CASES))
+def office(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    with desk(request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=ISSUES)
+def issuer(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """One that makes one more key."""
+    with desk(request.param) as found:
+        yield found
+
+
+def calls(own: Issuing, handle: str, order: Order) -> dict[str, Callable[[], Any]]:
+    """Return what it can be asked for."""
+    found: dict[str, Callable[[], Any]] = {}
+    if own.way is not Way.MANUAL:
+        found["issue"] = lambda: own.issue(order)
+    if keys := own.keys:
+        found["keys"] = lambda: keys(order)
+    for name, switch in (("disable", own.disable), ("enable", own.enable)):
+        if switch:
+            found[name] = functools.partial(switch, handle)
+    if own.revoke:
+        found["revoke"] = functools.partial(own.revoke, handle, order.old)
+    return found
+
+
+def test_everything_that_asks_somebody_is_tested_here() -> None:
+    assert set(CASES) == {name for name, each in ISSUING.items() if each.way is not Way.LOCAL}
+
+
+@pytest.mark.parametrize("name", sorted(ISSUING))
+def test_it_is_called_as_its_file_and_its_fields_can_be_a_crd(name: str) -> None:
+    stem = ISSUING[name].__module__.rpartition(".")[2]
+
+    assert re.sub("_(.)", lambda found: found[1].upper(), stem) == name
+    assert ISSUING[name].issuer in {"", *ISSUERS}
+    assert crd.structural(ISSUING[name].Config, f"spec.{name}")["properties"]
+
+
+def test_a_new_key_is_recognised_accepted_and_listed_as_ours(issuer: Desk) -> None:
+    old = issuer.person_makes()
+    before = frozenset(issuer.handles())
+    order = Order(NAME, parts_of(old), old.handle, before, time.time())
+
+    issued = issuer.open().issue(order)
+
+    assert issued.handle
+    assert isinstance(issuer.recognised(issued.parts), Recognised)
+    assert issuer.probed(issued.parts).verdict is Verdict.VALID
+    assert issuer.probed(order.old).verdict is Verdict.VALID
+    assert issuer.asked() == 1
+    listed = issuer.listed(order)
+    assert set(listed) == {old.handle, issued.handle}
+    assert (listed[issued.handle].ours, listed[issued.handle].is_old) == (True, False)
+    assert (listed[old.handle].ours, listed[old.handle].is_old) == (False, True)
+    assert listed[issued.handle].created_at
+    again = issuer.listed(Order("kw-another-2", order.old, old.handle, frozenset(listed)))
+    assert not any(each.ours for each in again.values())
+
+
+def test_a_key_whose_answer_was_lost_is_found_and_revoked(issuer: Desk) -> None:
+    old = issuer.person_makes()
+    order = Order(NAME, parts_of(old), old.handle, frozenset(issuer.handles()), time.time())
+    issuer.server.mood = "forgets"
+
+    with pytest.raises(errors.Retry) as caught:
+        issuer.open().issue(order)
+
+    issuer.server.mood = "documented"
+    assert caught.value.reason is Reason.ISSUER_UNAVAILABLE
+    assert issuer.asked() == 1
+    orphans = [handle for handle, each in issuer.listed(order).items() if each.ours]
+    assert set(orphans) == issuer.handles() - {old.handle}
+    assert len(orphans) == 1
+    issuer.revoke(orphans[0], order.old)
+    assert issuer.handles() == {old.handle}
+
+
+def test_what_is_revoked_is_dead_and_can_be_revoked_again(office: Desk) -> None:
+    if office.open().way is Way.SLOTS:
+        return
+    old, new = office.person_makes("one"), office.person_makes("two")
+
+    for handle in (old.handle, old.handle, "never-was"):
+        office.revoke(handle, parts_of(new))
+
+    assert office.handles() == {new.handle}
+    assert office.probed(parts_of(old)).verdict is Verdict.INVALID
+    assert office.probed(parts_of(new)).verdict is Verdict.VALID
+    assert old.handle not in office.listed(Order(NAME))
+
+
+def test_a_key_that_is_switched_off_can_be_switched_on_again(office: Desk) -> None:
+    own, old = office.open(), office.person_makes()
+    if not own.disable or not own.enable:
+        return
+    for _ in range(2):
+        own.disable(old.handle)
+        assert office.listed(Order(NAME))[old.handle].disabled or not office.case.shows_off
+        assert office.probed(parts_of(old)).verdict is Verdict.INVALID or not office.case.minds_off
+    for _ in range(2):
+        own.enable(old.handle)
+        assert not office.listed(Order(NAME))[old.handle].disabled
+        assert office.probed(parts_of(old)).verdict is Verdict.VALID
+    with pytest.raises(errors.Stalled):
+        own.disable("never-was")
+
+
+def test_who_is_denied_is_told_so_and_nothing_is_done(office: Desk) -> None:
+    own, old = office.open(), office.person_makes()
+    before, office.vendor.denies = office.handles(), True
+
+    for name, call in calls(own, old.handle, Order(NAME, parts_of(old), old.handle)).items():
+        with pytest.raises(errors.Stalled) as caught:
+            call()
+        assert (name, caught.value.reason) == (name, Reason.ISSUER_DENIED)
+        assert "answered 403" in caught.value.message
+        assert caught.value.hint
+    assert office.handles() == before
+    assert office.probed(parts_of(old)).verdict is Verdict.VALID
+
+
+def test_another_account_is_no_key_that_is_gone(office: Desk) -> None:
+    old = office.person_makes()
+    own, before = office.open(**office.case.gone), office.handles()
+
+    for name, call in calls(own, old.handle, Order(NAME, parts_of(old), old.handle)).items():
+        with pytest.raises(errors.Stalled) as caught:
+            call()
+        assert (name, caught.value.reason) in {(name, Reason.ISSUER_REFUSED), (name, Reason.ISSUER_DENIED)}
+    assert office.handles() == before
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_an_answer_that_is_none_leaves_open_what_was_done_and_nothing_of_it_is_told(office: Desk, mood: Any) -> None:
+    own, old = office.open(), office.person_makes()
+    # Whoever declares calls declares that all JSON is the issuer's.
+    leaves_open = (office.name, mood) != ("webhook", "echo")
+    stream, handler = io.StringIO(), logging.StreamHandler()
+    handler.setStream(stream)
+    office.server.mood = mood
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.DEBUG)
+    try:
+        for name, call in calls(own, old.handle, Order(NAME, parts_of(old), old.handle)).items():
+            before = len(office.server.requests)
+            with pytest.raises(errors.Retry if leaves_open else errors.Stalled) as caught:
+                call()
+            told = "".join(traceback.format_exception(caught.value)) + caught.value.hint
+            known = {Reason.ISSUER_UNAVAILABLE, Reason.ISSUER_ANSWER_INVALID}
+            assert caught.value.reason in (known if leaves_open else {Reason.ISSUER_DENIED}), name
+            assert (getattr(caught.value, "after", None) == 1) == (mood == "slow down")
+            assert caught.value.__context__ is None
+            assert len(office.server.requests) == before + 1, name
+            for value in (*office.secrets.values(), *old.parts.values()):
+                assert str(value) not in told + stream.getvalue()
+    finally:
+        logging.getLogger().removeHandler(handler)
+        logging.getLogger().setLevel(logging.WARNING)
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(office: Desk) -> None:
+    own, old = office.open(0.3), office.person_makes()
+    office.server.mood, office.server.pause = "slow", 30
+
+    for call in calls(own, old.handle, Order(NAME, parts_of(old), old.handle)).values():
+        with pytest.raises(errors.Retry) as caught:
+            call()
+        assert caught.value.reason is Reason.ISSUER_UNAVAILABLE
+
+
+@pytest.mark.parametrize("spoilt", ["{}\n", "{}é", ""])
+def test_an_admin_credential_that_cannot_be_one_is_not_sent(office: Desk, spoilt: str) -> None:
+    old = office.person_makes()
+    office.secrets = {key: spoilt.format(value) for key, value in office.secrets.items()}
+
+    for call in calls(office.open(), old.handle, Order(NAME, parts_of(old), old.handle)).values():
+        with pytest.raises(errors.Stalled) as caught:
+            call()
+        assert caught.value.reason in {Reason.CREDENTIAL_MISSING, Reason.INVALID_SPEC}
+        assert office.vendor.admin not in str(caught.value) + caught.value.hint
+    assert office.server.requests == []
+
+
+def test_no_value_stands_in_an_address(office: Desk) -> None:
+    old = office.person_makes()
+
+    for call in calls(office.open(), old.handle, Order(NAME, parts_of(old), old.handle)).values():
+        call()
+    for value in (*office.secrets.values(), *old.parts.values()):
+        assert not [each.target for each in office.server.requests if str(value) in each.target]
