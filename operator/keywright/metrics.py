@@ -125,6 +125,12 @@ AUDIT_SINK_DELIVERIES = Counter(
     ["sink", "outcome"],
     registry=REGISTRY,
 )
+RESTARTS = Counter(
+    "keywright_restarts_total",
+    "Workloads that were to be restarted because a Secret has changed, by what came of it.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(
     "keywright_watch_last_event_timestamp_seconds",

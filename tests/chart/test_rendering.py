@@ -98,6 +98,10 @@ SETS: dict[str, tuple[Json, str]] = {
         {"actions": {"policy": {"enabled": False}}},
         "-ValidatingAdmissionPolicy -ValidatingAdmissionPolicyBinding",
     ),
+    "restarts": (
+        {"rollout": {"enabled": True}, "serviceAccount": {"name": "mine"}, "fullnameOverride": "keys"},
+        "+ValidatingAdmissionPolicy +ValidatingAdmissionPolicyBinding",
+    ),
     "CRDs that go": ({"crds": {"keep": False}}, ""),
     "own roles": (
         {"rbac": {"create": False, "aggregateClusterRoles": False, "auditRoles": False}},
@@ -287,6 +291,7 @@ def test_the_operator_understands_its_arguments_and_its_environment(name: str, t
     assert chosen.watch_namespaces == tuple(values.get("watchNamespaces", ()))
     assert [str(each) for each in chosen.store_networks] == values.get("storeNetworks", [])
     assert chosen.cluster_stores == values.get("clusterStores", {}).get("enabled", True)
+    assert chosen.rollouts == values.get("rollout", {}).get("enabled", False)
     assert chosen.file_store_root == (str(tmp_path) if "files" in mounted else None)
     checks = values.get("checks", {})
     assert (chosen.probes, chosen.condemn_seconds) == (checks.get("probes", True), checks.get("condemnSeconds", 600))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import rolling
 from build import api_key_secret, cluster_key_store, entry, key_action, key_store
 from chart.release import Release
 from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, LoseAnswer, OpenBao
@@ -102,6 +103,27 @@ class Everything:
         wanted = entry("OPENAI_API_KEY", "llm/openai", "api_key")
         world.apply(api_key_secret("adopted", wanted, target={"adopt": "IfEqual"}))
         world.is_ready("adopted")
+
+    def restart(self) -> None:
+        """Restart one workload of each kind; whether it gets ready does not matter."""
+        world, wanted = self.world, entry("OPENAI_API_KEY", "llm/rolled", "api_key")
+        world.put("llm/rolled", api_key="sk-one")
+        world.apply(api_key_secret("rolled", wanted, rollout={"restart": "Auto", "batch": 3, "timeout": "1s"}))
+        world.is_ready("rolled")
+        for kind, plural in rolling.PLURALS.items():
+            made = rolling.template(f"{kind.lower()}-w", {"envFrom": [{"secretRef": {"name": "rolled"}}]})
+            spec: Json = {"selector": {"matchLabels": made["metadata"]["labels"]}, "template": made}
+            spec |= {"serviceName": "w"} if kind == "StatefulSet" else {}
+            path = f"{rolling.APPS}/{world.namespace}/{plural}"
+            owner = world.must("POST", path, {"metadata": {"name": f"{kind.lower()}-w"}, "spec": spec})["metadata"]
+            # Nothing here need make pods of workloads: one of each is made by hand.
+            of = {"apiVersion": "apps/v1", "kind": kind, "name": owner["name"], "uid": owner["uid"], "controller": True}
+            meta = {"name": f"{kind.lower()}-by-hand", "ownerReferences": [of]}
+            world.must("POST", f"/api/v1/namespaces/{world.namespace}/pods", {"metadata": meta, "spec": made["spec"]})
+        world.put("llm/rolled", api_key="sk-two")
+        world.annotate("rolled", refresh="rolled-1")
+        over = ("RolloutTimedOut", "RolledOut")
+        world.until(lambda: world.condition("rolled", type_="RolledOut").get("reason") in over, "they are restarted")
 
     def act(self) -> None:
         """Carry out a KeyAction of somebody whose name may be proven, while somebody else changes it."""
@@ -214,6 +236,8 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
             everything.sync()
             everything.act()
             everything.record()
+            if values.get("rollout", {}).get("enabled"):
+                everything.restart()
             everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
             if values.get("clusterStores", {}).get("enabled", True):
                 everything.share()
@@ -237,7 +261,7 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
 
 WITHOUT = {"clusterStores": {"enabled": False}, "extraArgs": ["--ghost-check-seconds=1"]}
 MODES: dict[str, Json] = {
-    "with everything": {"audit": {"sinks": ["https://siem.invalid/keywright"]}},
+    "with everything": {"audit": {"sinks": ["https://siem.invalid/keywright"]}, "rollout": {"enabled": True}},
     "without ClusterKeyStores": WITHOUT,
     "without tokens": {"serviceAccountTokens": {"enabled": False}},
 }

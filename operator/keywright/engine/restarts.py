@@ -12,7 +12,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 
-from .. import cluster, errors, events
+from .. import cluster, errors, events, metrics
 from ..decide import consumers, report, rollout
 from ..decide.consumers import Census, Ref, Workload
 from ..decide.rollout import Progress, State
@@ -26,6 +26,8 @@ from .restart_records import Restart, RestartRecords
 MANAGER = "keywright-rollout"
 #: Seconds between two looks at a workload, and at all pods: the first, and the longest.
 WORKLOAD_LOOKS, POD_LOOKS = (0.25, 3.0), (1.0, 15.0)
+#: Seconds for which it is believed who has old values: others may restart workloads meanwhile.
+KNOWN_FOR = 60.0
 #: Times that a workload may be changed by others while it is restarted.
 ROUNDS = 4
 
@@ -105,13 +107,16 @@ class Restarts:
             return 0
         await self._say(work, events.EventReason.RESTART_STARTED, f"{_named([*begun, *due])}: being restarted")
         batches = [*([begun] if begun else []), *(due[at : at + size] for at in range(0, len(due), size))]
+        clock = asyncio.get_running_loop().time
+        looked = clock()
         for number, batch in enumerate(batches):
             if number:
                 await tell(total, ready)
                 await asyncio.sleep(work.spec.pause_seconds)
-            for each in batch:
-                if each.mark != work.mark:
-                    await self._restart(work, each)
+            if clock() - looked > KNOWN_FOR:
+                found, looked = await self.look(work), clock()
+            for each in rollout.due(batch, found, work.mark):
+                await self._restart(work, each)
             await self._are_ready(work, batch)
             ready += len(batch)
         await self._say(work, events.EventReason.RESTARTED, f"{_named([*begun, *due])}: restarted, and ready")
@@ -130,8 +135,12 @@ class Restarts:
         try:
             code = await self._annotate(work, workload)
         except errors.Error as error:
-            self._records.end(restart, str(error.reason))
+            self._ended(restart, str(error.reason))
             raise
+        self._ended(restart, code)
+
+    def _ended(self, restart: Restart, code: str) -> None:
+        metrics.RESTARTS.labels(code).inc()
         self._records.end(restart, code)
 
     async def _annotate(self, work: Work, workload: Workload) -> str:
