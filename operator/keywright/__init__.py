@@ -13,8 +13,8 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``issuers``: whose keys they are, what they look like and whether they are alive, one file each.
 * ``issuing``: how a new one is made and an old one revoked, one file each.
 * ``keyfile``: the encrypted file: its format, its keys, its place.
-* ``schema``, ``hvac_adapter``, ``botocore_adapter``, ``placeholders``: the vocabulary of the API types; hvac and botocore,
-  made safe for values; texts with places for values.
+* ``schema``, ``hvac_adapter``, ``botocore_adapter``, ``placeholders``: the vocabulary of the API types; hvac and
+  botocore, made safe for values; texts with places for values.
 * ``canonical``: JSON in the one form that is signed and compared.
 * ``timetable``: the times that a cron expression names.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
