@@ -8,7 +8,7 @@ import pytest
 
 from audit.trails import Kept
 from cli.terminal import call
-from controlplane import FaultProxy, KillAfter, KillBefore
+from controlplane import Answer, FaultProxy, KillAfter, KillBefore, LoseAnswer
 from rolling import BY_FILE, MERGE, Rolling
 from running import Operator
 from world import World
@@ -289,3 +289,29 @@ def shown(world: World) -> None:
     table = call(world, "consumers", "llm").out
     assert "5 of 7 pods have what is in it." in table
     assert "Deployment/files" in table and "volume /keys" in table
+
+
+def test_lost_answers_conflicts_and_trouble_do_not_make_two_restarts_of_one(
+    api_proxy: FaultProxy, world: World, rolling: Rolling
+) -> None:
+    world.start("--rollouts", server=api_proxy.url, ca_file=api_proxy.ca_file)
+    world.has_key(rollout={"restart": "Auto"})
+    world.is_ready()
+    rolling.has("api")
+    faults = {
+        "the answer to the restart": (LoseAnswer(), "PATCH", "/deployments/api"),
+        "a restart that loses": (Answer(409), "PATCH", "/deployments/api"),
+        "who uses it": (Answer(500), "GET", "/pods"),
+        "the end": (Answer(409), "PATCH", "/apikeysecrets/llm/status"),
+    }
+    for number, (what, (fault, method, path)) in enumerate(faults.items(), 1):
+        with api_proxy.fault(fault, method=method, path=path, times=1) as troubled:
+            rolling.changes(f"sk-{number}", f"try-{number}")
+            troubled.wait()
+
+        told = rolling.rollout("Done")
+        assert (rolling.mark("api"), rolling.restarts("api")) == (told["fingerprint"], number), what
+    trail = Kept(world)
+    # Outcomes are written within a second: nobody waits for them.
+    codes = ["Restarted"] * len(faults)
+    world.until(lambda: [each["code"] for each in trail.records("restart.outcome")] == codes, "all are recorded")

@@ -55,7 +55,7 @@ class Outcome:
         suspended: nothing was done because the object says so.
         rechecked: its credentials, where nothing but these was looked at.
         removed: names of Secrets that no longer are the target, and were removed.
-        holds: fingerprint of the values that the target has.
+        holds: fingerprint of the values that the target has, where the object asks for restarts.
     """
 
     acts: tuple[tuple[EventReason, str], ...] = ()
@@ -148,7 +148,7 @@ class Reconciler:
         prints = {
             name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
         }
-        holds = self._keys.of_entries(str(record.key), gathered.entries)
+        holds = self._keys.of_entries(str(record.key), gathered.entries) if spec.rollout else ""
         return Outcome(tuple(acts), gathered, prints, removed=tuple(removed), holds=holds)
 
     async def _rechecked(self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target) -> Outcome | None:
