@@ -7,7 +7,6 @@ Does not belong here: what is logged where; images of the process's memory (``du
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import sys
@@ -15,9 +14,12 @@ import threading
 import traceback
 import warnings
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import errors, metrics
+from . import errors
+
+if TYPE_CHECKING:
+    import asyncio
 
 #: What is ours, and at which level a library may speak where nothing else is said.
 OURS = "keywright"
@@ -74,6 +76,8 @@ class _Plain(logging.Formatter):
         # Before they are made visible: a sign that is spelled out could hide where a key begins.
         clean = _redacted(lines)
         if clean != lines:
+            from . import metrics  # noqa: PLC0415 - takes a tenth of a second to load, which no command should
+
             metrics.REDACTIONS.inc()
         return "\n".join(_EVIDENCE.sub(r"\g<0> ", visible(line)) for line in clean)
 

@@ -184,6 +184,10 @@ def test_labels_of_ours_that_select_or_tell_whose_it_is_stay_ours() -> None:
     assert spec["template"]["metadata"]["labels"] == selector | {"app.kubernetes.io/part-of": "pods", "team": "b"}
 
 
+#: It would read all schemas of a version anew for each manifest, which takes longer than to look at that.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+
+
 @functools.cache
 def fits(manifest: str, version: str) -> None:
     """See that a manifest fits the schemas of a version. Most are the same in every set."""
