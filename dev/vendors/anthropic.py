@@ -5,17 +5,34 @@ Does not belong here: other vendors.
 
 from __future__ import annotations
 
+import datetime
+import json
+import urllib.parse
 from collections.abc import Mapping
+from typing import Any
 
-from .base import ALNUM, Request, Response, Vendor, word
+from .base import ALNUM, Made, Request, Response, Vendor, word
 
 _WORDS = ALNUM + "-_"
+_EMPTY: Mapping[str, Any] = {"data": [], "first_id": None, "has_more": False, "last_id": None}
 
 
 class Anthropic(Vendor):
-    """Knows keys by their text."""
+    """Knows keys by their text.
+
+    Attributes:
+        page: how many keys it lists at once.
+        full: whether there are as many active keys as there may be.
+    """
 
     name = "anthropic"
+    page, full = 2, False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.admin = self.samples()["admin key"]["apiKey"]
+        self.knows({"apiKey": self.admin})
+        self._archived: dict[str, Made] = {}
 
     def samples(self) -> Mapping[str, Mapping[str, str]]:
         """Make a key of each kind."""
@@ -31,19 +48,65 @@ class Anthropic(Vendor):
     def answer(self, request: Request) -> Response:
         """Answer the lists of models and of API keys: the latter to admin keys, the former to the others."""
         key = request.headers.get("x-api-key", "")
-        if request.path not in ("/v1/models", "/v1/organizations/api_keys"):
+        is_admins = request.path.startswith("/v1/organizations/api_keys")
+        if request.path != "/v1/models" and not is_admins:
             return Response(404, _error("not_found_error", "Not found"))
         if "anthropic-version" not in request.headers:
             return Response(400, _error("invalid_request_error", "anthropic-version: header is required"))
-        if key.startswith("sk-ant-admin01-") != (request.path == "/v1/organizations/api_keys"):
+        if key.startswith("sk-ant-admin01-") != is_admins:
             return Response(401, _error("authentication_error", "invalid x-api-key"))
-        match self.state(key):
-            case "valid":
-                return Response(200, {"data": [], "first_id": None, "has_more": False, "last_id": None})
-            case "limited":
-                told = "Your API key does not have permission to use the specified resource."
-                return Response(403, _error("permission_error", told))
+        state = "limited" if is_admins and self.denies else self.state(key)
+        if state == "valid":
+            return self._administer(request) if is_admins else Response(200, _EMPTY)
+        if state == "limited":
+            told = "Your API key does not have permission to use the specified resource."
+            return Response(403, _error("permission_error", told))
         return Response(401, _error("authentication_error", "invalid x-api-key"))
+
+    def end(self, handle: str) -> bool:
+        """Archive a key: it is listed on."""
+        if handle not in self.made:
+            return False
+        self._archived[handle] = self.made[handle]
+        return super().end(handle)
+
+    def _administer(self, request: Request) -> Response:
+        handle = request.path.removeprefix("/v1/organizations/api_keys").strip("/")
+        if not handle:
+            return self._list(dict(urllib.parse.parse_qsl(request.target.partition("?")[2])))
+        made = self.made.get(handle) or self._archived.get(handle)
+        if made is None:
+            return Response(404, _error("not_found_error", f"API key {handle} not found"))
+        status = json.loads(request.body)["status"]
+        if handle in self._archived and status != "archived":
+            return Response(400, _error("invalid_request_error", "An archived API key cannot be changed"))
+        if status == "active" and self.full:
+            return Response(400, _error("invalid_request_error", "OrgAPIKeyLimitExceeded"))
+        if status == "archived":
+            self.end(handle)
+        else:
+            self.switch(handle, off=status == "inactive")
+        return Response(200, self._shown(made))
+
+    def _list(self, asked: Mapping[str, str]) -> Response:
+        every = [self._shown(each) for each in (*self._archived.values(), *self.made.values())]
+        at = next((n + 1 for n, each in enumerate(every) if each["id"] == asked.get("after_id")), 0)
+        page = every[at : at + min(self.page, int(asked["limit"]))]
+        ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
+        return Response(200, {"data": page, "has_more": every[-1:] != page[-1:], **ends})
+
+    def _shown(self, made: Made) -> dict[str, Any]:
+        key = made.parts["apiKey"]
+        status = "archived" if made.handle in self._archived else "inactive" if made.off else "active"
+        return {
+            "id": made.handle,
+            "type": "api_key",
+            "name": made.name,
+            "status": status,
+            "created_at": datetime.datetime.fromtimestamp(made.at, datetime.UTC).isoformat(),
+            "partial_key_hint": f"{key[:16]}...{key[-4:]}",
+            "workspace_id": None,
+        }
 
 
 def _error(kind: str, message: str) -> dict[str, object]:

@@ -110,6 +110,11 @@ class Vendor(abc.ABC):
         """Return how a credential is."""
         return self.states.get(mark, "invalid")
 
+    @property
+    def rights(self) -> Mapping[str, str]:
+        """What who may have keys made has to show, by what it is called."""
+        return {"admin": self.admin}
+
     def make(self, handle: str, name: str, kind: str) -> Made:
         """Make a key of a kind."""
         made = self.made[handle] = Made(handle, name, self.samples()[kind])

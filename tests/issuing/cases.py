@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from iam import Iam
 from issuers.issuing import asking, secret
 from keywright.issuers import ISSUERS, table
 from keywright.issuers.base import Finding, Recognition
@@ -32,7 +33,8 @@ class Case:
         vendor: whose server it is.
         config: its fields, by where the server listens.
         kind: of the keys that are made, as the vendor calls it.
-        gone: fields by which it asks for what is not there: another account.
+        gone: fields by which it asks for what is not there: another account; none where it is that of the admin.
+        never: a name for a key that there never was.
         creates: whether a request is one for a new key.
         minds_off: whether the vendor's server refuses a key that is switched off.
         shows_off: whether it lists which one is.
@@ -43,6 +45,7 @@ class Case:
     kind: str
     gone: Json
     creates: Callable[[Request], bool]
+    never: str = "never-was"
     minds_off: bool = True
     shows_off: bool = True
 
@@ -52,12 +55,15 @@ class Desk:
 
     def __init__(self, name: str, case: Case, vendor: Any, server: MoodyServer) -> None:
         self.name, self.case, self.vendor, self.server = name, case, vendor, server
-        self.secrets: dict[tuple[str, str], bytes | str] = {("right", "admin"): vendor.admin}
+        self.secrets: dict[tuple[str, str], bytes | str] = {
+            ("right", name): text for name, text in vendor.rights.items()
+        }
 
     def open(self, seconds: float = 5.0, **fields: Any) -> Issuing:
         """Open it."""
         kind = ISSUING[self.name]
-        config = kind.Config.model_validate(self.case.config(self.server.url) | fields)
+        own = {"user": self.vendor.user} if isinstance(self.vendor, Iam) else {}
+        config = kind.Config.model_validate(self.case.config(self.server.url) | own | fields)
         return kind(config, HeldCredentials(self.secrets), seconds)
 
     def person_makes(self, name: str = "by-hand") -> Made:
@@ -139,8 +145,46 @@ _NOWHERE = {
     "enable": {"path": "/v2/keys/{handle}/on"},
 }
 
+
+def aws_iam(url: str) -> Json:
+    """Return what it takes to make keys in an account of moto's; the user is put in by its desk."""
+    return {"endpoint": url, "accessKeyIdRef": {"name": "right", "key": "id"}, "secretAccessKeyRef": _RIGHT}
+
+
+def _is_create(request: Request) -> bool:
+    return b"Action=CreateAccessKey" in request.body
+
+
 CASES: Mapping[str, Case] = {
+    "awsIam": Case(Iam, aws_iam, "", {"user": "nobody"}, _is_create, minds_off=False),
     "webhook": Case(_vendor("custom"), webhook, "credential", _NOWHERE, posts("/keys"), shows_off=False),
+}
+
+
+CASES = {
+    **CASES,
+    "openai": Case(
+        _vendor("openai"),
+        lambda url: {"endpoint": url, "project": "proj_abc", "serviceAccount": "user-abc", "adminKeyRef": _RIGHT},
+        "service account key",
+        {"project": "proj_other"},
+        posts("/api_keys"),
+    ),
+    "gitlab": Case(
+        _vendor("gitlab"),
+        lambda url: {"endpoint": url, "project": "team/app", "scopes": ["read_api"], "tokenRef": _RIGHT},
+        "access token",
+        {"project": "team/other"},
+        posts("/access_tokens"),
+        never="7",
+    ),
+    "anthropic": Case(
+        _vendor("anthropic"),
+        lambda url: {"endpoint": url, "adminKeyRef": _RIGHT},
+        "API key",
+        {},
+        lambda _: False,
+    ),
 }
 
 
@@ -154,6 +198,8 @@ def desk(name: str) -> Iterator[Desk]:
         yield Desk(name, case, vendor, server)
     finally:
         server.close()
+        if isinstance(vendor, Iam):
+            vendor.close()
 
 
 def parts_of(made: Made) -> SecretMap:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from issuing.cases import CASES, Desk, desk, parts_of
-from keywright import crd, errors
+from keywright import crd, errors, logs
 from keywright.errors import Reason
 from keywright.issuers import ISSUERS
 from keywright.issuers.base import Recognised, Verdict
@@ -111,7 +111,7 @@ def test_what_is_revoked_is_dead_and_can_be_revoked_again(office: Desk) -> None:
         return
     old, new = office.person_makes("one"), office.person_makes("two")
 
-    for handle in (old.handle, old.handle, "never-was"):
+    for handle in (old.handle, old.handle, office.case.never):
         office.revoke(handle, parts_of(new))
 
     assert office.handles() == {new.handle}
@@ -133,7 +133,7 @@ def test_a_key_that_is_switched_off_can_be_switched_on_again(office: Desk) -> No
         assert not office.listed(Order(NAME))[old.handle].disabled
         assert office.probed(parts_of(old)).verdict is Verdict.VALID
     with pytest.raises(errors.Stalled):
-        own.disable("never-was")
+        own.disable(office.case.never)
 
 
 def test_who_is_denied_is_told_so_and_nothing_is_done(office: Desk) -> None:
@@ -151,6 +151,8 @@ def test_who_is_denied_is_told_so_and_nothing_is_done(office: Desk) -> None:
 
 
 def test_another_account_is_no_key_that_is_gone(office: Desk) -> None:
+    if not office.case.gone:
+        return
     old = office.person_makes()
     own, before = office.open(**office.case.gone), office.handles()
 
@@ -168,6 +170,8 @@ def test_an_answer_that_is_none_leaves_open_what_was_done_and_nothing_of_it_is_t
     leaves_open = (office.name, mood) != ("webhook", "echo")
     stream, handler = io.StringIO(), logging.StreamHandler()
     handler.setStream(stream)
+    # As the operator does: SDKs print what they send and get.
+    handler.addFilter(lambda record: record.levelno >= logs.CAPPED.get(record.name.partition(".")[0], 0))
     office.server.mood = mood
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)

@@ -202,6 +202,11 @@ def token(credentials: Credentials, ref: SecretKeyRef) -> SecretValue:
     raise errors.Stalled(Reason.CREDENTIAL_MISSING, said, "Write it without a line break at its end")
 
 
+def shown(header: str, credentials: Credentials, ref: SecretKeyRef) -> dict[str, str]:
+    """Return the header that shows an admin credential."""
+    return {header: token(credentials, ref).reveal().decode("ascii")}
+
+
 def shows(hint: object, value: SecretValue) -> bool:
     """Whether a hint of an issuer shows the beginning and the end of a value: ``sk-ant-api03-R2D...igAA``."""
     found = _HINT.fullmatch(hint) if isinstance(hint, str) else None

@@ -1,0 +1,179 @@
+"""What single vendors have of their own when they make, list and revoke keys."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from issuing.cases import CASES, Desk, desk, parts_of
+from keywright import errors
+from keywright.errors import Reason
+from keywright.issuers.base import Verdict
+from keywright.issuing import ISSUING
+from keywright.issuing.base import Order, Way
+from stores.contract import HeldCredentials
+from vendors.base import Response
+from vendors.server import MoodyServer
+
+NAME = "kw-0123abcd-1"
+
+
+def refused(name: str, status: int, body: Any, **headers: str) -> errors.Error:
+    """Return what comes of an answer when keys are listed."""
+    server = MoodyServer(lambda _: Response(status, body, headers))
+    try:
+        kind = ISSUING[name]
+        own = kind(kind.Config.model_validate(CASES[name].config(server.url)), _held(), 5.0)
+        assert own.keys
+        with pytest.raises(errors.Error) as caught:
+            own.keys(Order(NAME))
+        return caught.value
+    finally:
+        server.close()
+
+
+def _held() -> HeldCredentials:
+    return HeldCredentials({("right", "admin"): "shown"})
+
+
+def _openai(code: str | None, **more: Any) -> Mapping[str, Any]:
+    return {"error": {"message": "of theirs", "type": "invalid_request_error", "code": code, "param": None, **more}}
+
+
+DENIED, REFUSED, INVALID = Reason.ISSUER_DENIED, Reason.ISSUER_REFUSED, Reason.ISSUER_ANSWER_INVALID
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body", "reason", "said"),
+    [
+        ("openai", 401, _openai("invalid_api_key"), DENIED, "answered 401 (invalid_api_key) for the list of keys"),
+        ("openai", 403, _openai(None), DENIED, "answered 403 (invalid_request_error) for the list of keys"),
+        ("openai", 404, _openai("something_new", type="new"), REFUSED, "answered 404 for the list of keys"),
+        ("openai", 404, {"error": {"message": "no route"}}, INVALID, "and not in the form of its answers"),
+        ("openai", 200, {"data": [{"name": "no id"}]}, INVALID, "and not in the form of its answers"),
+        ("openai", 200, {"data": {}}, INVALID, "and not in the form of its answers"),
+        ("openai", 200, {"data": [], "has_more": True}, INVALID, "and not in the form of its answers"),
+        ("gitlab", 401, {"message": "401 Unauthorized"}, DENIED, "answered 401 for the list of keys"),
+        ("gitlab", 401, {"message": "Unauthorized"}, INVALID, "and not in the form of its answers"),
+        (
+            "gitlab",
+            403,
+            {"error": "insufficient_scope", "error_description": "of theirs"},
+            DENIED,
+            "answered 403 (insufficient_scope) for the list of keys",
+        ),
+        ("gitlab", 400, {"error": "scopes is missing"}, REFUSED, "answered 400 for the list of keys"),
+        ("gitlab", 200, {"message": "no list"}, INVALID, "and not in the form of its answers"),
+        (
+            "anthropic",
+            403,
+            {"type": "error", "error": {"type": "permission_error", "message": "of theirs"}},
+            DENIED,
+            "answered 403 (permission_error) for the list of keys",
+        ),
+        ("anthropic", 404, {"type": "error", "error": {"type": "new_error"}}, INVALID, "not in the form"),
+        ("anthropic", 200, {"data": [7]}, INVALID, "and not in the form of its answers"),
+    ],
+)
+def test_only_the_vendors_own_words_refuse(name: str, status: int, body: Any, reason: Reason, said: str) -> None:
+    error = refused(name, status, body)
+
+    assert error.reason is reason
+    assert said in error.message
+    assert isinstance(error, errors.Stalled) == (reason is not INVALID)
+    assert "of theirs" not in error.message + error.hint
+
+
+def test_a_list_without_an_end_is_given_up() -> None:
+    endless = {"data": [], "has_more": True, "last_id": "again"}
+
+    assert refused("openai", 200, endless).reason is INVALID
+    assert refused("anthropic", 200, endless).reason is INVALID
+    assert refused("gitlab", 200, [], **{"X-Next-Page": "2"}).reason is INVALID
+
+
+def _all(office: Desk) -> list[str]:
+    made = [office.person_makes(f"n{number}").handle for number in range(5)]
+    assert list(office.listed(Order(NAME))) == made
+    return made
+
+
+def test_every_page_is_read() -> None:
+    for name in ("openai", "gitlab", "anthropic"):
+        with desk(name) as office:
+            _all(office)
+            lists = [each for each in office.server.requests if each.method == "GET"]
+            assert len(lists) >= 3, name
+
+
+def test_a_key_of_openai_has_its_scopes_and_its_end_and_tells_when_it_was_used() -> None:
+    with desk("openai") as office:
+        issued = office.open(scopes=["model.request"], lifetime="30d").issue(Order(NAME))
+
+        assert json.loads(office.server.requests[-1].body) == {
+            "name": NAME,
+            "scopes": ["model.request"],
+            "expires_in_seconds": 30 * 86_400,
+        }
+        assert issued.handle
+        assert issued.expires_at
+        office.vendor.made[issued.handle].used = now = time.time()
+        assert office.listed(Order(NAME))[issued.handle].used_at == int(now)
+
+
+def test_a_token_of_gitlab_has_an_end_and_more_days_than_allowed_are_refused() -> None:
+    with desk("gitlab") as office:
+        issued = office.open(lifetime="30d", accessLevel=20).issue(Order(NAME))
+
+        said = json.loads(office.server.requests[-1].body)
+        assert (said["access_level"], said["scopes"]) == (20, ["read_api"])
+        assert issued.expires_at == f"{said['expires_at']}T00:00:00Z"
+        with pytest.raises(errors.Stalled) as caught:
+            office.open(lifetime="400d").issue(Order(NAME))
+        assert caught.value.reason is REFUSED
+        assert "rotate" not in " ".join(each.target for each in office.server.requests)
+
+
+@pytest.mark.parametrize("fields", [{"group": "team"}, {"project": None}, {"lifetime": "23h"}])
+def test_what_gitlab_cannot_be_asked_for_is_refused_at_once(fields: Mapping[str, Any]) -> None:
+    with desk("gitlab") as office, pytest.raises(errors.Stalled) as caught:
+        office.open(**fields)
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_a_key_whose_handle_nobody_knows_is_known_by_how_it_begins_and_ends(name: str) -> None:
+    with desk(name) as office:
+        _all(office)
+        old = office.person_makes("mine")
+        listed = office.listed(Order(NAME, parts_of(old)))
+        assert [handle for handle, each in listed.items() if each.is_old] == [old.handle]
+
+        twin = office.person_makes("twin")
+        twin.parts = old.parts
+        listed = office.listed(Order(NAME, parts_of(old)))
+        assert not any(each.is_old for each in listed.values())
+
+
+def test_anthropic_makes_no_key_and_may_refuse_to_switch_one_on() -> None:
+    with desk("anthropic") as office:
+        own, old = office.open(), office.person_makes()
+        assert (own.way, own.names) == (Way.MANUAL, False)
+        assert own.disable
+        assert own.enable
+        own.disable(old.handle)
+        office.vendor.full = True
+
+        with pytest.raises(errors.Stalled) as caught:
+            own.enable(old.handle)
+
+        assert caught.value.reason is REFUSED
+        assert "OrgAPIKeyLimitExceeded" not in caught.value.message
+        office.revoke(old.handle, {})
+        assert office.probed(parts_of(old)).verdict is Verdict.INVALID
+        with pytest.raises(errors.Stalled):
+            own.enable(old.handle)
