@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import requests
 import yaml
 
 from keywright.decide import consumers
-from rolling import BY_ENV, Rolling, template
+from rolling import BY_ENV, MERGE, Rolling, template
 from world import Json, World
 
 NOTE = consumers.annotation("team-a/llm")
@@ -55,7 +56,7 @@ def operator_of(world: World) -> requests.Session:
     session = requests.Session()
     session.trust_env, session.verify = False, str(world.plane.ca_file)
     session.headers["Authorization"] = f"Bearer {config['users'][0]['user']['token']}"
-    session.headers["Content-Type"] = "application/merge-patch+json"
+    session.headers["Content-Type"] = MERGE
     return session
 
 
@@ -78,7 +79,10 @@ def test_the_operator_may_change_its_one_annotation_and_nothing_else(world: Worl
     with operator_of(world) as operator:
         # Policies are heard of a moment after they are made.
         at = f"{world.plane.url}{path}/w"
-        world.until(lambda: operator.patch(at, json=noted(other="x")).status_code == 403, "the policy is in force")
+        # A change each time: what changes nothing is refused to nobody.
+        tries = itertools.count()
+        world.until(lambda: operator.patch(at, json=noted(tries=str(next(tries)))).status_code == 403, "it is in force")
+        world.must("PATCH", f"{path}/w", noted(tries=None), MERGE)
         for what, (body, about) in REFUSED.items():
             answer = operator.patch(at, json=body)
             wrong = (kind, what, answer.json().get("message"))
@@ -93,4 +97,4 @@ def test_the_operator_may_change_its_one_annotation_and_nothing_else(world: Worl
         after["spec"]["template"]["metadata"]["annotations"] = {"theirs": "1"}
         assert after["spec"] == before["spec"]
     # Nobody else is held.
-    world.must("PATCH", f"{path}/w", noted(theirs="2", **{NOTE: "x"}), "application/merge-patch+json")
+    world.must("PATCH", f"{path}/w", noted(theirs="2", **{NOTE: "x"}), MERGE)
