@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,7 +77,8 @@ def _crds(folder: str) -> dict[str, str]:
     return {f"{folder}/{kind.plural}.yaml": _HEAD + crd.to_yaml([crd.manifest(kind)]) for kind in KINDS.values()}
 
 
-def outputs() -> dict[str, str]:
+@functools.cache
+def outputs() -> Mapping[str, str]:
     """Return every generated text by its path from the root."""
     return {path: text for output in OUTPUTS for path, text in output().items()}
 
