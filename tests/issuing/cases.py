@@ -178,6 +178,22 @@ CASES = {
         posts("/access_tokens"),
         never="7",
     ),
+    "azureOpenai": Case(
+        _vendor("azureOpenai"),
+        lambda url: {
+            "endpoint": url,
+            "loginEndpoint": url,
+            "clientSecretRef": _RIGHT,
+            "resourceGroup": "llm",
+            "subscription": "00000000-0000-0000-0000-000000000001",
+            "account": "acme",
+            "tenant": "11111111-2222-3333-4444-555555555555",
+            "clientId": "99999999-2222-3333-4444-555555555555",
+        },
+        "key",
+        {"account": "other"},
+        posts("/regenerateKey"),
+    ),
     "anthropic": Case(
         _vendor("anthropic"),
         lambda url: {"endpoint": url, "adminKeyRef": _RIGHT},
