@@ -65,6 +65,6 @@ def test_unix_times_are_told_as_others_and_back() -> None:
     assert of_unix(1_795_341_600) == "2026-11-22T10:00:00Z"
     assert of_unix(0) == "1970-01-01T00:00:00Z"
     assert unix("2026-11-22T11:00:00.5+01:00") == 1_795_341_600.0
-    for untrue in (None, True, -1, 1e300, float("nan"), float("inf"), "1795341600", []):
-        assert of_unix(untrue) is None
+    untrue: list[object] = [None, True, -1, 1e300, float("nan"), float("inf"), "1795341600", []]
+    assert [each for each in untrue if of_unix(each) is not None] == []
     assert unix("soon") is None
