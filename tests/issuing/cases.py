@@ -194,6 +194,18 @@ CASES = {
         {"account": "other"},
         posts("/regenerateKey"),
     ),
+    "gcpServiceAccount": Case(
+        _vendor("gcpServiceAccount"),
+        lambda url: {
+            "endpoint": url,
+            "loginEndpoint": url,
+            "adminKeyRef": _RIGHT,
+            "serviceAccount": "ci@acme.iam.gserviceaccount.com",
+        },
+        "service account key",
+        {"serviceAccount": "other@acme.iam.gserviceaccount.com"},
+        posts("/keys"),
+    ),
     "anthropic": Case(
         _vendor("anthropic"),
         lambda url: {"endpoint": url, "adminKeyRef": _RIGHT},
@@ -210,6 +222,7 @@ def desk(name: str) -> Iterator[Desk]:
     case = CASES[name]
     vendor = case.vendor()
     server = MoodyServer(vendor.answer)
+    server.forgets = case.creates
     try:
         yield Desk(name, case, vendor, server)
     finally:
