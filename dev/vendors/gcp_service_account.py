@@ -1,4 +1,6 @@
-"""Google's token endpoint, after its documents and RFC 7523: signatures and times of requests are really checked.
+"""Google's token endpoint and keys of service accounts, after its documents and RFC 7523.
+
+Signatures and times of requests are really checked.
 
 Does not belong here: what access tokens are good for.
 """
@@ -17,15 +19,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .base import Request, Response, Vendor, word
+from .base import Made, Request, Response, Vendor, word
 
 _TOKEN = "https://oauth2.googleapis.com/token"
 
 
 class GcpServiceAccount(Vendor):
-    """Knows keys by their ids."""
+    """Knows keys by their ids.
+
+    Attributes:
+        account: the service account whose keys it makes, ten at most.
+    """
 
     name = "gcpServiceAccount"
+    account = "ci@acme.iam.gserviceaccount.com"
     limits = False
 
     def __init__(self) -> None:
@@ -35,6 +42,9 @@ class GcpServiceAccount(Vendor):
         #: Seconds by which its clock is ahead; ids of keys whose account is switched off.
         self.ahead = 0.0
         self.disabled: set[str] = set()
+        self.admin = key_file()
+        self._tokens: set[str] = set()
+        self.knows({"key": self.admin})
 
     def samples(self) -> Mapping[str, Mapping[str, str]]:
         """Make a key."""
@@ -47,7 +57,9 @@ class GcpServiceAccount(Vendor):
         return str(fields["private_key_id"])
 
     def answer(self, request: Request) -> Response:
-        """Answer a request for an access token."""
+        """Answer a request for an access token, and what admins ask."""
+        if request.path.startswith("/v1/projects/"):
+            return self._administer(request)
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
         if request.path != "/token" or form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
             return _error(400, "unsupported_grant_type", "Invalid grant_type")
@@ -71,8 +83,52 @@ class GcpServiceAccount(Vendor):
             return _error(400, "invalid_grant", "Invalid JWT: Failed audience check.")
         if not claims.get("scope"):
             return _error(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-        token = {"access_token": f"ya29.{word(180)}", "expires_in": 3599, "token_type": "Bearer"}
-        return Response(200, token)
+        token = f"ya29.{word(180)}"
+        if claims["scope"] == "https://www.googleapis.com/auth/cloud-platform":
+            self._tokens.add(token)
+        return Response(200, {"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
+
+    def make(self, handle: str, name: str, kind: str) -> Made:
+        """Make a key; what it is called Google says."""
+        handle = word(40, "0123456789abcdef")
+        made = self.made[handle] = Made(handle, "", {"key": key_file(private_key_id=handle, client_email=self.account)})
+        self.knows(made.parts)
+        return made
+
+    def _administer(self, request: Request) -> Response:
+        if request.bearer not in self._tokens:
+            return _status(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+        if self.denies:
+            return _status(403, "PERMISSION_DENIED", "Permission 'iam.serviceAccountKeys.create' denied.")
+        account, _, rest = urllib.parse.unquote(request.path).rpartition("/serviceAccounts/")[2].partition("/keys")
+        if account != self.account:
+            return _status(404, "NOT_FOUND", f"Service account {account} does not exist.")
+        if not rest:
+            return self._list() if request.method == "GET" else self._issue()
+        handle, _, switch = rest.strip("/").partition(":")
+        if handle not in self.made:
+            return _status(404, "NOT_FOUND", f"Service account key {handle} does not exist.")
+        if switch:
+            self.switch(handle, off=switch == "disable")
+        else:
+            self.end(handle)
+        return Response(200, {})
+
+    def _list(self) -> Response:
+        return Response(200, {"keys": list(map(self._shown, self.made.values()))} if self.made else {})
+
+    def _issue(self) -> Response:
+        if len(self.made) >= 10:
+            return _status(400, "FAILED_PRECONDITION", "Precondition check failed.")
+        made = self.make("", "", "")
+        file = base64.b64encode(made.parts["key"].encode()).decode()
+        return Response(200, {**self._shown(made), "privateKeyData": file})
+
+    def _shown(self, made: Made) -> dict[str, Any]:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made.at))
+        name = f"projects/acme/serviceAccounts/{self.account}/keys/{made.handle}"
+        told = {"name": name, "validAfterTime": when, "validBeforeTime": "9999-12-31T23:59:59Z"}
+        return told | ({"disabled": True} if made.off else {})
 
 
 @functools.cache
@@ -123,3 +179,7 @@ def _is_signed(private_key: str, signed: str, signature: bytes) -> bool:
 
 def _error(status: int, error: str, description: str) -> Response:
     return Response(status, {"error": error, "error_description": description})
+
+
+def _status(code: int, status: str, message: str) -> Response:
+    return Response(code, {"error": {"code": code, "message": message, "status": status}})

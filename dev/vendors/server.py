@@ -44,12 +44,14 @@ class MoodyServer:
         requests: what it was asked, oldest first.
         mood: how it treats requests from now on.
         pause: for how many seconds "slow down" asks to wait, and "slow" waits.
+        forgets: which requests are done without an answer by one that "forgets"; the others are answered.
     """
 
     def __init__(self, answer: Callable[[Request], Response | None], context: ssl.SSLContext | None = None) -> None:
         self._answer = answer
         self.mood: Mood = "documented"
         self.pause = 1
+        self.forgets: Callable[[Request], bool] = lambda _: True
         self.requests: list[Request] = []
         self._closed = threading.Event()
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -73,7 +75,7 @@ class MoodyServer:
         self.requests.append(request)
         if self.mood == "slow":
             self._closed.wait(self.pause)
-        if self.mood in ("documented", "slow"):
+        if self.mood in ("documented", "slow") or (self.mood == "forgets" and not self.forgets(request)):
             return self._answer(request)
         if self.mood == "forgets":
             self._answer(request)

@@ -178,6 +178,34 @@ CASES = {
         posts("/access_tokens"),
         never="7",
     ),
+    "azureOpenai": Case(
+        _vendor("azureOpenai"),
+        lambda url: {
+            "endpoint": url,
+            "loginEndpoint": url,
+            "clientSecretRef": _RIGHT,
+            "resourceGroup": "llm",
+            "subscription": "00000000-0000-0000-0000-000000000001",
+            "account": "acme",
+            "tenant": "11111111-2222-3333-4444-555555555555",
+            "clientId": "99999999-2222-3333-4444-555555555555",
+        },
+        "key",
+        {"account": "other"},
+        posts("/regenerateKey"),
+    ),
+    "gcpServiceAccount": Case(
+        _vendor("gcpServiceAccount"),
+        lambda url: {
+            "endpoint": url,
+            "loginEndpoint": url,
+            "adminKeyRef": _RIGHT,
+            "serviceAccount": "ci@acme.iam.gserviceaccount.com",
+        },
+        "service account key",
+        {"serviceAccount": "other@acme.iam.gserviceaccount.com"},
+        posts("/keys"),
+    ),
     "anthropic": Case(
         _vendor("anthropic"),
         lambda url: {"endpoint": url, "adminKeyRef": _RIGHT},
@@ -194,6 +222,7 @@ def desk(name: str) -> Iterator[Desk]:
     case = CASES[name]
     vendor = case.vendor()
     server = MoodyServer(vendor.answer)
+    server.forgets = case.creates
     try:
         yield Desk(name, case, vendor, server)
     finally:

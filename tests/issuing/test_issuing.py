@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import logging
@@ -20,9 +21,10 @@ from keywright.issuers import ISSUERS
 from keywright.issuers.base import Recognised, Verdict
 from keywright.issuing import ISSUING
 from keywright.issuing.base import Issuing, Order, Way
+from vendors.server import Mood
 
 NAME = "kw-0123abcd-1"
-MOODS = ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"]
+MOODS: list[Mood] = ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"]
 ISSUES = sorted(name for name in CASES if ISSUING[name].way is Way.ISSUE)
 
 
@@ -50,7 +52,8 @@ def calls(own: Issuing, handle: str, order: Order) -> dict[str, Callable[[], Any
         if switch:
             found[name] = functools.partial(switch, handle)
     if own.revoke:
-        found["revoke"] = functools.partial(own.revoke, handle, order.old)
+        # Of two places the one that is not in use: the other is refused.
+        found["revoke"] = functools.partial(own.revoke, "Key2" if own.way is Way.SLOTS else handle, order.old)
     return found
 
 
@@ -163,31 +166,37 @@ def test_another_account_is_no_key_that_is_gone(office: Desk) -> None:
     assert office.handles() == before
 
 
-@pytest.mark.parametrize("mood", MOODS)
-def test_an_answer_that_is_none_leaves_open_what_was_done_and_nothing_of_it_is_told(office: Desk, mood: Any) -> None:
-    own, old = office.open(), office.person_makes()
-    # Whoever declares calls declares that all JSON is the issuer's.
-    leaves_open = (office.name, mood) != ("webhook", "echo")
-    stream, handler = io.StringIO(), logging.StreamHandler()
-    handler.setStream(stream)
-    # As the operator does: SDKs print what they send and get.
+def test_an_answer_that_is_none_leaves_open_what_was_done_and_nothing_of_it_is_told(office: Desk) -> None:
+    old = office.person_makes()
+    order = Order(NAME, parts_of(old), old.handle)
+    for mood in MOODS:
+        office.server.mood = mood
+        for name in calls(office.open(), old.handle, order):
+            before = len(office.server.requests)
+            with told() as stream, pytest.raises(errors.Error) as caught:
+                calls(office.open(), old.handle, order)[name]()
+            assert len(office.server.requests) == before + 1, (mood, name)
+            assert caught.value.__context__ is None
+            # Whoever declares calls declares that all JSON is the issuer's.
+            if (office.name, mood) != ("webhook", "echo"):
+                assert isinstance(caught.value, errors.Retry), (mood, name)
+                assert caught.value.reason in {Reason.ISSUER_UNAVAILABLE, Reason.ISSUER_ANSWER_INVALID}, (mood, name)
+                assert (caught.value.after == 1) == (mood == "slow down"), (mood, name)
+            text = "".join(traceback.format_exception(caught.value)) + caught.value.hint + stream.getvalue()
+            for value in (*office.secrets.values(), *old.parts.values()):
+                assert str(value) not in text, (mood, name)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[io.StringIO]:
+    """Take down what is logged, as far as the operator lets it be: SDKs print what they send and get."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
     handler.addFilter(lambda record: record.levelno >= logs.CAPPED.get(record.name.partition(".")[0], 0))
-    office.server.mood = mood
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)
     try:
-        for name, call in calls(own, old.handle, Order(NAME, parts_of(old), old.handle)).items():
-            before = len(office.server.requests)
-            with pytest.raises(errors.Retry if leaves_open else errors.Stalled) as caught:
-                call()
-            told = "".join(traceback.format_exception(caught.value)) + caught.value.hint
-            known = {Reason.ISSUER_UNAVAILABLE, Reason.ISSUER_ANSWER_INVALID}
-            assert caught.value.reason in (known if leaves_open else {Reason.ISSUER_DENIED}), name
-            assert (getattr(caught.value, "after", None) == 1) == (mood == "slow down")
-            assert caught.value.__context__ is None
-            assert len(office.server.requests) == before + 1, name
-            for value in (*office.secrets.values(), *old.parts.values()):
-                assert str(value) not in told + stream.getvalue()
+        yield stream
     finally:
         logging.getLogger().removeHandler(handler)
         logging.getLogger().setLevel(logging.WARNING)
@@ -205,6 +214,8 @@ def test_an_answer_that_does_not_come_is_not_waited_for(office: Desk) -> None:
 
 @pytest.mark.parametrize("spoilt", ["{}\n", "{}é", ""])
 def test_an_admin_credential_that_cannot_be_one_is_not_sent(office: Desk, spoilt: str) -> None:
+    if office.name == "gcpServiceAccount" and spoilt.isascii() and spoilt:
+        return  # It is JSON, which may end with a newline.
     old = office.person_makes()
     office.secrets = {key: spoilt.format(value) for key, value in office.secrets.items()}
 

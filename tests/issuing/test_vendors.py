@@ -177,3 +177,40 @@ def test_anthropic_makes_no_key_and_may_refuse_to_switch_one_on() -> None:
         assert office.probed(parts_of(old)).verdict is Verdict.INVALID
         with pytest.raises(errors.Stalled):
             own.enable(old.handle)
+
+
+def test_google_makes_no_eleventh_key_and_knows_the_old_one_by_its_file() -> None:
+    with desk("gcpServiceAccount") as office:
+        old = _ten(office)
+
+        with pytest.raises(errors.Stalled) as caught:
+            office.open().issue(Order(NAME))
+
+        assert office.open().slots == 10
+        assert caught.value.message == "answered 400 (FAILED_PRECONDITION) for a new key"
+        listed = office.listed(Order(NAME, parts_of(old), before=frozenset(office.handles()), asked_at=time.time()))
+        assert [handle for handle, each in listed.items() if each.is_old] == [old.handle]
+        assert not any(each.ours for each in listed.values())
+        old.parts = {"key": "no JSON"}
+        assert not any(each.is_old for each in office.listed(Order(NAME, parts_of(old))).values())
+
+
+def _ten(office: Desk) -> Any:
+    assert office.listed(Order(NAME)) == {}
+    return [office.person_makes() for _ in range(10)][3]
+
+
+def test_who_may_not_log_in_at_google_is_denied_and_a_file_that_is_no_key_is_not_sent() -> None:
+    with desk("gcpServiceAccount") as office:
+        office.vendor.states.clear()
+        with pytest.raises(errors.Stalled) as caught:
+            office.open().issue(Order(NAME))
+        assert caught.value.reason is DENIED
+        assert caught.value.message == "answered 400 (invalid_grant) for a new key, at the login"
+
+        asked = len(office.server.requests)
+        office.secrets = {("right", "admin"): '{"type": "authorized_user"}'}
+        with pytest.raises(errors.Stalled) as caught:
+            office.open().issue(Order(NAME))
+        assert caught.value.reason is Reason.CREDENTIAL_MISSING
+        assert len(office.server.requests) == asked

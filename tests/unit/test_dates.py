@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.dates import midnight, moment
+from keywright.dates import midnight, moment, of_unix, unix
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,12 @@ def test_what_is_no_day_is_left_out(written: object) -> None:
 
 def test_a_day_begins_at_midnight() -> None:
     assert midnight("2026-11-22") == "2026-11-22T00:00:00Z"
+
+
+def test_unix_times_are_told_as_others_and_back() -> None:
+    assert of_unix(1_795_341_600) == "2026-11-22T10:00:00Z"
+    assert of_unix(0) == "1970-01-01T00:00:00Z"
+    assert unix("2026-11-22T11:00:00.5+01:00") == 1_795_341_600.0
+    untrue: list[object] = [None, True, -1, 1e300, float("nan"), float("inf"), "1795341600", []]
+    assert [each for each in untrue if of_unix(each) is not None] == []
+    assert unix("soon") is None

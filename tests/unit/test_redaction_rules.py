@@ -62,6 +62,8 @@ MAY_REVEAL = {
     # What makes them, and shows the right to.
     "issuing/_admin.py": 3,
     "issuing/aws_iam.py": 3,
+    "issuing/azure_openai.py": 1,
+    "issuing/gcp_service_account.py": 2,
     "issuing/generated.py": 1,
     # What puts them where a request that was declared wants them.
     "placeholders.py": 3,

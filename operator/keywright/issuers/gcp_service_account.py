@@ -50,7 +50,7 @@ _CODES = _REFUSED | {"invalid_grant", "unauthorized_client", "access_denied", "i
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Account:
+class Account:
     """What such a file says."""
 
     email: str
@@ -68,22 +68,22 @@ class GcpServiceAccount(Issuer, name="gcpServiceAccount", title="Google Cloud se
 
     def examine(self, kind: str, part: str, text: str) -> Malformed | Recognised:
         """Look at each field, and whether the private key can be used."""
-        found = _read(text)
+        found = read(text)
         if isinstance(found, str):
             return Malformed(part, found)
-        if _loaded(found.private_key) is None:
+        if loaded(found.private_key) is None:
             return Malformed(part, "has a private_key that is no RSA key of 2048 to 4096 bits in PEM")
         return Recognised(kind)
 
     def probe(self, parts: SecretMap, ask: Ask) -> Finding:
         """Ask for an access token of the least rights there are, and throw it away."""
-        account = _read(parts["key"].reveal().decode())
-        key = None if isinstance(account, str) else _loaded(account.private_key)
+        account = read(parts["key"].reveal().decode())
+        key = None if isinstance(account, str) else loaded(account.private_key)
         if isinstance(account, str) or key is None:
             return Finding(Verdict.NOT_CHECKED, "is not asked about a file that is not such a key")
         if account.token_uri not in _TOKENS:
             return Finding(Verdict.NOT_CHECKED, "is not asked about keys of another cloud, by their token_uri")
-        assertion = _tried(lambda: _jwt(account, key))
+        assertion = _tried(lambda: assertion_of(account, key, _SCOPE))
         if assertion is None:
             return Finding(Verdict.NOT_CHECKED, "is not asked about a private_key that cannot sign")
         said = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
@@ -91,7 +91,7 @@ class GcpServiceAccount(Issuer, name="gcpServiceAccount", title="Google Cloud se
         return _judged(ask("POST", "/token", headers=headers, body=urllib.parse.urlencode(said).encode()))
 
 
-def _read(text: str) -> _Account | str:
+def read(text: str) -> Account | str:
     """Return what the file says, or what is wrong with it as a clause."""
     fields = json.loads(text)
     if fields.get("type") != "service_account":
@@ -104,10 +104,10 @@ def _read(text: str) -> _Account | str:
             return f"has a {name} that cannot be one"
     if "\\n" in fields["private_key"]:
         return "has a private_key with backslashes in it: it was escaped twice"
-    return _Account(*(fields[name] for name in _FIELDS))
+    return Account(*(fields[name] for name in _FIELDS))
 
 
-#: Fields that are needed, in the order of ``_Account``.
+#: Fields that are needed, in the order of ``Account``.
 _FIELDS = {
     "client_email": r"[!-?A-~]{1,128}@[a-z0-9.-]{3,253}",
     "private_key_id": "[!-~]{1,128}",
@@ -116,7 +116,7 @@ _FIELDS = {
 }
 
 
-def _loaded(pem: str) -> Any:
+def loaded(pem: str) -> Any:
     """Return the private key; None if it is none that can be used.
 
     Whether its numbers are primes is not asked: that takes long. What they make is.
@@ -150,14 +150,14 @@ def _key(pem: str) -> Any:
     return key
 
 
-def _jwt(account: _Account, key: Any) -> str:
+def assertion_of(account: Account, key: Any, scope: str) -> str:
     """Return the request for an access token (RFC 7523), signed with RS256."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
     now = int(time.time())
     header = {"alg": "RS256", "typ": "JWT", "kid": account.key_id}
-    claims = {"iss": account.email, "scope": _SCOPE, "aud": _TOKEN, "iat": now, "exp": now + _LIFE}
+    claims = {"iss": account.email, "scope": scope, "aud": _TOKEN, "iat": now, "exp": now + _LIFE}
     signed = ".".join(_base64(json.dumps(each).encode()) for each in (header, claims))
     return f"{signed}.{_base64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 

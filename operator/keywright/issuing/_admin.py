@@ -13,6 +13,7 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import errors
@@ -129,14 +130,18 @@ class Asking:
         body: Mapping[str, Any] | None = None,
         *,
         means: Collection[int] = (),
+        shown: Mapping[str, str] = MappingProxyType({}),
     ) -> wire.Answer:
         """Send a request with JSON; return an answer of 2xx, or one of the issuer's own whose status means something.
+
+        Args:
+            shown: what shows the right to ask, where that is not the same for every call.
 
         Raises:
             errors.Stalled: the issuer refuses.
             errors.Outage: there is no answer, or none that tells.
         """
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = dict(shown) if body is None else {**shown, "Content-Type": "application/json"}
         sent = b"" if body is None else json.dumps(body).encode()
         answer = self._admin.send(self, method, target, headers, sent)
         if 200 <= answer.status < 300 or (answer.status in means and self._admin.is_own(answer)):

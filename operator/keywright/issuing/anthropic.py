@@ -92,7 +92,9 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
             found += asking.items(page.get("data"))
             if page.get("has_more") is not True:
                 return [each for each in found if each.get("status") not in _OVER]
-            after = f"&after_id={_admin.quoted(asking.handle(page.get('last_id')))}"
+            before, after = after, f"&after_id={_admin.quoted(asking.handle(page.get('last_id')))}"
+            if after == before:
+                break
         return asking.strange()
 
     def revoke(self, handle: str, staying: SecretMap) -> None:

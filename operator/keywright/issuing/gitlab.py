@@ -114,10 +114,10 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
         for _ in range(_admin.MAX_PAGES):
             answer = asking("GET", f"{self._tokens}?per_page=100&page={page}")
             found += asking.items(answer.array())
-            page = answer.headers.get("X-Next-Page", "")
+            before, page = page, answer.headers.get("X-Next-Page", "")
             if not page:
                 return [each for each in found if each.get("revoked") is not True and each.get("active") is not False]
-            if not (page.isascii() and page.isdigit()):
+            if not (page.isascii() and page.isdigit()) or page == before:
                 break
         return asking.strange()
 

@@ -100,7 +100,9 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
             found += asking.items(page.get("data"))
             if page.get("has_more") is not True:
                 return [each for each in found if _owner(asking, each) == self._config.service_account]
-            after = f"{target}&after={_admin.quoted(asking.handle(page.get('last_id')))}"
+            before, after = after, f"{target}&after={_admin.quoted(asking.handle(page.get('last_id')))}"
+            if after == before:
+                break
         return asking.strange()
 
     def revoke(self, handle: str, staying: SecretMap) -> None:
