@@ -85,6 +85,8 @@ def serve(asking: socket.socket) -> bool:
         if not (pid := os.fork()):
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # Ignored in whatever a shell has started in the background, as tests may be; a call at a terminal takes it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             for each in (woken, waking, told, asking.detach(), *running.values()):
                 os.close(each)
             become(json.loads(message), streams)
