@@ -50,7 +50,7 @@ class Admin:
 
     Args:
         address: scheme, host, perhaps a port and a path.
-        ca: certificates that the server's must chain to; None: the usual public ones.
+        ca: certificates that the server's must chain to, read once; None: the usual public ones.
         word: how it calls a refusal.
         headers: what shows the right to ask; called for each request.
         timeout: seconds that one call may take, however many requests it takes.
