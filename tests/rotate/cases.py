@@ -16,10 +16,11 @@ from keywright.issuing.base import Way
 
 NOW = 1_000_000.0
 OLD, NEW = Half("old", "k0"), Half("new", "k1")
-GOOD = Trial(Verdict.VALID, 3, 10.0, Verdict.VALID, 3)
-ONCE = Trial(Verdict.VALID, 1, 0.0, Verdict.VALID, 1)
-BAD = Trial(Verdict.INVALID, 0, 600.0, Verdict.INVALID, 9)
-REFUSED = Trial(Verdict.UNKNOWN, 0, 0.0, Verdict.INVALID, 9)
+GOOD = Trial(Verdict.VALID, 3, 10.0, Verdict.VALID, 3, NOW)
+ONCE = Trial(Verdict.VALID, 1, 0.0, Verdict.VALID, 1, NOW)
+BAD = Trial(Verdict.INVALID, 0, 600.0, Verdict.INVALID, 9, NOW)
+OLDER = dataclasses.replace(GOOD, at=NOW - 901)
+REFUSED = Trial(Verdict.UNKNOWN, 0, 0.0, Verdict.INVALID, 9, NOW)
 SILENT = Trial(Verdict.UNKNOWN, tries=9)
 RULES, SLOTS, LOCAL, MANUAL = Rules(), Rules(way=Way.SLOTS), Rules(way=Way.LOCAL, tests=False), Rules(way=Way.MANUAL)
 KEYS = Keys(frozenset({"k0"}))
@@ -30,8 +31,9 @@ BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=
 LONG = 10 * 86400.0
 
 
-def at(step: Step, *, since: float = 0.0, **more: object) -> Journal:
-    """Return a journal at a step, so many seconds after it was reached."""
+def at(step: Step, *, since: float | None = None, **more: object) -> Journal:
+    """Return a journal at a step, so many seconds after it was reached; on the way back, long enough by default."""
+    since = (100.0 if step is Step.ROLLING_BACK else 0.0) if since is None else since
     reached = step if step not in (Step.ROLLING_BACK, Step.ROLLED_BACK) else Step.WRITTEN
     fields: dict[str, object] = {"old": OLD, "before": frozenset({"k0"}), "reached": reached}
     if step not in (Step.ISSUING, Step.IDLE):
@@ -74,6 +76,12 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("two of two slots are taken", Rules(slots=2), at(Step.ISSUING), seen(BEFORE, keys=Keys(frozenset({"k0", "theirs"}))), "RollingBack SlotsFull"),
     ("one of them is owed", Rules(slots=2), at(Step.ISSUING, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(BEFORE, keys=Keys(frozenset({"k0", "kd"}))), "revoke kd"),
     ("the other slot is made anew", SLOTS, at(Step.ISSUING, asked_at=NOW), BEFORE, "issue"),
+    ("no slot is known to be free", SLOTS, at(Step.ISSUING, old=Half("old")), BEFORE, "wait SlotUnknown!"),
+    ("a slot is kept for somebody", SLOTS, at(Step.ISSUING, debts=(Debt(Owed.KEEP, "k1", "kept", 0.0),)), BEFORE, "wait SlotUnknown!"),
+    ("a lost answer that cannot be found", Rules(lists=False), at(Step.ISSUING, asked_at=NOW), BEFORE, "RollingBack IssueUnclear"),
+    ("asked for tomorrow: the clock was put back", RULES, at(Step.ISSUING, asked_at=NOW + 1), BEFORE, "Issuing"),
+    ("another issuer", Rules(issuer="b"), at(Step.ISSUING, issuer="a"), BEFORE, "wait IssuerChanged!"),
+    ("one of them is owed and in use", Rules(slots=2), at(Step.ISSUING, debts=(Debt(Owed.REVOKE, "k0", "old", 0.0),)), seen(BEFORE, keys=Keys(frozenset({"k0", "kx"}))), "RollingBack SlotsFull"),
     ("it is made here", LOCAL, at(Step.ISSUING), seen(BEFORE, keys=None), "issue"),
     ("a person has to make it", MANUAL, at(Step.ISSUING, since=LONG), BEFORE, "wait WaitsForNewKey!"),
     ("a person has made it", MANUAL, at(Step.ISSUING), seen(BEFORE, store=Holds.OTHER, held=NEW), "Held"),
@@ -87,7 +95,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("it is refused at first", RULES, at(Step.HELD, since=800), seen(new=REFUSED), "wait"),
     ("it is refused for long", RULES, at(Step.HELD, since=901), seen(new=REFUSED), "RollingBack TestFailed"),
     ("nobody says for long", RULES, at(Step.HELD, since=901), seen(new=SILENT), "RollingBack TestUnclear"),
-    ("we were away for long", RULES, at(Step.HELD, since=LONG), seen(new=ONCE), "wait"),
+    ("nobody has tried yet", RULES, at(Step.HELD, since=LONG), seen(new=ONCE), "wait TestUnclear!"),
     ("nobody can be asked", LOCAL, at(Step.HELD), seen(new=None), "Tested"),
     ("nobody can be asked, only a test was", LOCAL, at(Step.HELD, test_only=True), seen(new=None), "RollingBack TestOnly"),
     # Tested.
@@ -96,6 +104,9 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("the store has a third", RULES, at(Step.TESTED), seen(store=Holds.OTHER), "RollingBack StoreChanged"),
     ("the store is silent for a while", RULES, at(Step.TESTED), seen(store=None), "wait"),
     ("the store is silent for long", RULES, at(Step.TESTED, since=3601), seen(store=None), "RollingBack StoreSilent"),
+    ("nobody says now that it works", RULES, at(Step.TESTED), seen(store=Holds.OLD, new=SILENT), "wait"),
+    ("nobody does for long", RULES, at(Step.TESTED, since=901), seen(store=Holds.OLD, new=OLDER), "RollingBack TestUnclear"),
+    ("it is condemned", RULES, at(Step.TESTED), seen(store=Holds.OLD, new=dataclasses.replace(BAD, last=Verdict.UNKNOWN)), "Held"),
     ("it is refused after all", RULES, at(Step.TESTED), seen(store=Holds.OLD, new=REFUSED), "Held"),
     # Stored.
     ("a Secret has the old one", RULES, at(Step.STORED), seen(targets=Targets(old=1, new=1)), "wait"),
@@ -125,14 +136,25 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=Half("old", "k0", disabled=True)), seen(), "revoke k0"),
     ("not while the new one is not confirmed", RULES, at(Step.GRACE), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
     ("not while a Secret has it", RULES, at(Step.GRACE), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
-    ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait"),
-    ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait"),
+    ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait StoreSilent"),
+    ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait StoreSilent"),
     ("not while somebody is late", RULES, at(Step.GRACE), seen(users=Users(3, 1)), "wait NotAdopted!"),
     ("not while the issuer sees it used", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 1)), "wait OldKeyStillUsed!"),
     ("used before that is nothing", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 200)), "revoke k0"),
     ("nobody waits for who is late", RULES, at(Step.GRACE, urgent=True), seen(users=Users(3, 1)), "revoke k0"),
-    ("a person revokes", MANUAL, at(Step.GRACE), seen(), "wait WaitsForRevocation!"),
-    ("a person has revoked", MANUAL, at(Step.GRACE), seen(old=BAD), "Revoked"),
+    ("a person revokes", Rules(revokes=False), at(Step.GRACE), seen(), "wait WaitsForRevocation!"),
+    ("a person has revoked", Rules(revokes=False), at(Step.GRACE), seen(old=BAD), "Revoked"),
+    ("what a person has made can be ended by us", MANUAL, at(Step.GRACE), seen(), "revoke k0"),
+    ("one name for both: nothing is revoked", RULES, at(Step.GRACE, new=Half("new", "k0")), seen(), "wait WaitsForRevocation!"),
+    ("an orphan that turned up late", RULES, at(Step.GRACE), seen(keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke kx"),
+    ("the list is not seen", RULES, at(Step.GRACE), seen(keys=None), "wait IssueUnclear"),
+    ("revoked, and a backup was restored", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(store=Holds.OLD), "Tested"),
+    ("a backup again and again", RULES, at(Step.GRACE, restored=2), seen(store=Holds.OLD), "wait StoreChanged!"),
+    ("a backup where a person makes keys", MANUAL, at(Step.GRACE), seen(store=Holds.OLD), "RollingBack StoreChanged"),
+    ("used a while ago", RULES, at(Step.GRACE, since=LONG), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 3601)), "revoke k0"),
+    ("a test of long ago", RULES, at(Step.GRACE), seen(new=OLDER), "wait NewKeyUnconfirmed!"),
+    ("no way back once it is asked for", RULES, at(Step.GRACE, old=Half("old", "k0", ending=True)), seen(wish=Wish(back=True)), "revoke k0"),
+    ("a grace of a wrong clock", RULES, at(Step.GRACE, until=NOW + 99 * LONG), seen(), "wait"),
     ("nobody knows which it is", RULES, at(Step.GRACE, old=Half("old")), seen(), "wait WaitsForRevocation!"),
     ("there was none", RULES, at(Step.GRACE, old=None), seen(), "Revoked"),
     ("there is nobody to tell", LOCAL, at(Step.GRACE, old=Half("old")), seen(new=None), "Revoked"),
@@ -152,9 +174,15 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("the store is silent, back", RULES, at(Step.ROLLING_BACK), seen(store=None), "wait StoreSilent"),
     ("a Secret still has it", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten"),
     ("somebody still uses it", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1)), "wait NotAdopted"),
-    ("a dead key is not waited for", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1), new=BAD), "revoke k1"),
+    ("nor a dead one: it may come to life", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1), new=BAD), "wait NotAdopted"),
+    ("nobody can look any more", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(), users=Users(0, 0), wish=Wish(gone=True)), "RolledBack"),
+    ("the old one may be dead", RULES, at(Step.ROLLING_BACK, old=Half("old", "k0", ending=True)), seen(), "Stored"),
+    ("an orphan before the new one", RULES, at(Step.ROLLING_BACK), seen(BACK, keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke kx"),
+    ("not tried again at once", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + 9), seen(), "wait"),
+    ("a person is asked after three times", RULES, at(Step.ROLLING_BACK, tries=3, again=NOW + 9), seen(), "wait !"),
+    ("the clock of a try was wrong", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + LONG), seen(), "wait"),
     ("the new one is revoked", RULES, at(Step.ROLLING_BACK), seen(BACK), "revoke k1"),
-    ("a late write may arrive", RULES, at(Step.ROLLING_BACK, reached=Step.TESTED), seen(BACK), "wait"),
+    ("a late write may arrive", RULES, at(Step.ROLLING_BACK, since=59), seen(BACK), "wait"),
     ("it is revoked", RULES, at(Step.ROLLING_BACK, new=Half("new", "k1", revoked=True)), seen(BACK), "RolledBack"),
     ("the same key stays", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(BACK), "RolledBack"),
     ("a person's key stays", MANUAL, at(Step.ROLLING_BACK, why=Why.TEST_FAILED), seen(), "RolledBack TestFailed"),
@@ -174,6 +202,11 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("what is owed is tried", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(), "revoke kd"),
     ("not if the store has it again", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "k1", "new", 0.0),)), seen(), "wait !"),
     ("not if that is not seen", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(store=None), "wait !"),
+    ("not while somebody uses it", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(users=Users(3, 1)), "wait !"),
+    ("not at another issuer", Rules(issuer="b"), at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0, issuer="a"),)), seen(), "wait !"),
+    ("not a place that was filled anew", SLOTS, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "k1", "older", 0.0),)), seen(), "wait !"),
+    ("not by another key's fingerprint", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "id2:x", 0.0),)), seen(), "wait !"),
+    ("what may live on is for a person", RULES, at(Step.IDLE, debts=(Debt(Owed.DIE, "kd", "", 0.0),)), seen(), "wait !"),
     ("not too soon", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0, due=NOW + 1),)), seen(), "wait !"),
     ("what a person has to find", RULES, at(Step.IDLE, debts=(Debt(Owed.FIND, "", "", 0.0),)), seen(), "wait !"),
 ]  # fmt: skip

@@ -84,7 +84,7 @@ class World:
         assert self.journal
         seen = self.look(self.journal)
         at = Situation(self.rules, self.journal, seen, self.now)
-        move = machine.decide(self.rules, self.journal, seen, self.now)
+        move = machine.decide(at)
         self.tell(f"{self.journal.step}: {_short(move)}")
         declared(self.journal.step, move)
         if isinstance(move, End):
@@ -159,7 +159,7 @@ class World:
 
     def look(self, journal: Journal) -> Seen:
         """Look at what the step wants to see; now and then something does not answer."""
-        places = [each for each in sight.LOOKS[journal.step] if not self.chosen(self.faults)]
+        places = [each for each in sight.looks(self.rules, journal) if not self.chosen(self.faults)]
         found: dict[str, object] = {}
         for place in places:
             found |= getattr(self, f"_see_{place.value}")(journal)
@@ -213,7 +213,7 @@ class World:
             self.passed.add(half.fingerprint)
         dead = last is Verdict.INVALID and len(log) >= CONDEMNS and over >= 600
         verdict = Verdict.INVALID if dead else Verdict.VALID if last is Verdict.VALID else Verdict.UNKNOWN
-        return Trial(verdict, passes, over, last, self.tries[half.fingerprint])
+        return Trial(verdict, passes, over, last, self.tries[half.fingerprint], log[-1][0])
 
     # Everybody else.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keywright.decide import due
 from keywright.decide.due import Known, Next, Policy, Window
-from keywright.decide.rotate.journal import Cause, Journal, Step
+from keywright.decide.rotate.journal import Cause, Journal, Step, Why
 from keywright.timetable import Timetable
 
 DAY = 86400.0
@@ -35,11 +35,15 @@ CASES: list[tuple[str, Policy, Known, Next | None]] = [
     ("the earliest counts", dataclasses.replace(MONTHLY, before_expiry=DAY), Known(NOW, NOW, NOW + 5 * DAY), Next(NOW + 4 * DAY, Cause.EXPIRING)),
     ("refused", Policy(reissue=True), Known(NOW, condemned=True), Next(NOW, Cause.INVALID)),
     ("refused, and that is no matter", Policy(), Known(NOW, condemned=True), None),
-    ("refused again", Policy(reissue=True), Known(NOW, condemned=True, reissued=NOW - 3600), Next(NOW + 5 * 3600, Cause.INVALID)),
+    ("refused again", Policy(reissue=True), Known(NOW, condemned=True, journal=IDLE.but(reissued=NOW - 3600)), Next(NOW + 5 * 3600, Cause.INVALID)),
     ("refused in a window's time", Policy(reissue=True, windows=(SUNDAYS,)), Known(NOW, condemned=True), Next(NOW, Cause.INVALID)),
     ("a window is waited for", Policy(every=DAY, windows=(SUNDAYS,)), Known(NOW - DAY, NOW - DAY), Next(NOW + 6 * DAY + 7200, Cause.DUE, held=True)),
     ("unless it would end before", Policy(every=DAY, windows=(SUNDAYS,)), Known(NOW - DAY, NOW - DAY, NOW + DAY), Next(NOW, Cause.EXPIRING)),
     ("after a failure", Policy(every=DAY), Known(NOW - DAY, NOW - DAY, journal=IDLE.but(not_before=NOW + 60)), Next(NOW + 60, Cause.DUE, held=True)),
+    ("a short life", Policy(before_expiry=7 * DAY), Known(NOW, NOW, NOW + DAY), Next(NOW + DAY / 2, Cause.EXPIRING)),
+    ("dead and overdue", Policy(every=DAY, reissue=True, windows=(SUNDAYS,)), Known(NOW - 9 * DAY, condemned=True), Next(NOW, Cause.INVALID)),
+    ("dead after somebody turned back", Policy(reissue=True), Known(NOW, condemned=True, journal=IDLE.but(not_before=NOW + DAY, why=Why.ASKED)), Next(NOW, Cause.INVALID)),
+    ("a wrong clock", Policy(every=DAY), Known(NOW - DAY, NOW - DAY, journal=IDLE.but(not_before=NOW + 999 * DAY)), Next(NOW + DAY, Cause.DUE, held=True)),
     ("pinned", Policy(every=DAY, reissue=True), Known(NOW, NOW - 9 * DAY, condemned=True, journal=IDLE.but(pinned=True)), None),
     ("one is under way", MONTHLY, Known(NOW, NOW - 99 * DAY, journal=IDLE.but(step=Step.GRACE)), None),
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from keywright.decide.rotate import machine, outcomes, picture
@@ -16,7 +18,7 @@ from .cases import CASES, NEW, NOW, OLD, RULES, WELL, at, short
     ("rules", "journal", "looked", "said"), [each[1:] for each in CASES], ids=[x[0] for x in CASES]
 )
 def test_the_first_reason_counts(rules: Rules, journal: Journal, looked: Seen, said: str) -> None:
-    assert short(machine.decide(rules, journal, looked, NOW)) == said
+    assert short(machine.decide(Situation(rules, journal, looked, NOW))) == said
 
 
 def test_every_word_for_a_delay_has_a_case() -> None:
@@ -45,9 +47,11 @@ def test_a_new_key_is_remembered_before_anything_else_is_done() -> None:
     ],
 )
 def test_what_is_refused_turns_back(step: Step, effect: Effect, why: Why) -> None:
-    refused = after(at(step, asked_at=NOW), effect, Came.REFUSED)
+    once, again = (after(at(step, asked_at=NOW, asks=count), effect, Came.REFUSED) for count in (1, 2))
 
-    assert (refused.step, refused.why, refused.asked_at) == (Step.ROLLING_BACK, why, NOW)
+    assert (once.step, once.why) == (again.step, again.why) == (Step.ROLLING_BACK, why)
+    # What an earlier answer did not tell is looked for still.
+    assert again.asked_at == NOW
 
 
 @pytest.mark.parametrize("effect", [each for each in Effect if each is not Effect.REVOKE])
@@ -64,6 +68,41 @@ def test_a_key_that_was_switched_off_is_watched_for_a_while() -> None:
     assert (off.old, off.until) == (Half("old", "k0", disabled=True), NOW + RULES.observe)
     assert on.old == OLD
     assert after(at(Step.GRACE), Effect.DISABLE, Came.REFUSED, "k0").straight
+    assert after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.REFUSED, "k0").old == dataclasses.replace(
+        OLD, disabled=True, ending=True
+    )
+
+
+def test_whatever_is_done_outside_is_journaled_before_and_seldom_again() -> None:
+    journal, pauses = at(Step.GRACE), []
+    for _ in range(20):
+        move = machine.decide(Situation(RULES, journal.but(again=0.0), WELL, NOW))
+        assert isinstance(move, Do)
+        assert move.first is not None
+        assert move.first.old == dataclasses.replace(OLD, ending=True)
+        journal = move.first
+        pauses.append(journal.again - NOW)
+    assert pauses[:3] == [5.0, 10.0, 20.0]
+    assert pauses[-1] == machine.LONGEST_AGAIN
+    assert after(journal, Effect.REVOKE, Came.DONE, "k0").tries == 0
+
+
+def test_a_place_that_is_filled_anew_is_owed_no_more() -> None:
+    debts = (Debt(Owed.REVOKE, "k1", "older", 0.0), Debt(Owed.REVOKE, "k7", "other", 0.0))
+
+    assert after(at(Step.ISSUING, debts=debts), Effect.ISSUE, Came.DONE, issued=NEW).debts == debts[1:]
+
+
+def test_what_was_reached_is_remembered_on_the_way_back_and_forth() -> None:
+    restored = at(Step.WRITTEN).at(Step.TESTED, NOW).at(Step.HELD, NOW).at(Step.ROLLING_BACK, NOW)
+
+    assert restored.reached is Step.WRITTEN
+    assert restored.got(Step.STORED)
+
+
+def test_no_second_rotation_is_begun_over_one_that_is_under_way() -> None:
+    with pytest.raises(ValueError, match="under way"):
+        machine.begin(at(Step.GRACE), "r2", Cause.DUE, NEW, NOW)
 
 
 def test_what_is_not_revoked_is_owed_once_and_tried_ever_more_seldom() -> None:
@@ -97,7 +136,7 @@ def test_a_rotation_begins_with_what_the_one_before_has_left() -> None:
 
 def test_who_fails_again_waits_longer_and_who_asked_is_left_in_peace() -> None:
     def pause(why: Why, failures: int) -> float:
-        move = machine.decide(RULES, at(Step.ROLLED_BACK, why=why, failures=failures), WELL, NOW)
+        move = machine.decide(Situation(RULES, at(Step.ROLLED_BACK, why=why, failures=failures), WELL, NOW))
         assert isinstance(move, Go)
         return max(0.0, move.journal.not_before - NOW)
 

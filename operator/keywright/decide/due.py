@@ -13,10 +13,12 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from .rotate.journal import Cause, Journal, Step
+from .rotate.journal import Cause, Journal, Step, Why
 
 #: Share of ``every`` by which keys of the same age are spread, and the longest time for that (seconds).
 SPREAD, LONGEST_SPREAD = 0.1, 86400.0
+#: Longest time for which a failure holds up the next rotation (seconds).
+LONGEST_REST = 86400.0
 #: Seconds between two rotations that begin because an issuer does not accept a key.
 BETWEEN_REISSUES = 6 * 3600.0
 
@@ -76,7 +78,6 @@ class Known:
         seen: when it was first seen by us.
         expires: when it ends, where that is known.
         condemned: whether its issuer does not accept it any more.
-        reissued: when it was last rotated because of that.
         phase: of this key among all, from 0 up to 1; never changes.
         journal: of the rotation before, where something is remembered of it.
     """
@@ -85,7 +86,6 @@ class Known:
     born: float | None = None
     expires: float | None = None
     condemned: bool = False
-    reissued: float | None = None
     phase: float = 0.0
     journal: Journal | None = None
 
@@ -131,14 +131,18 @@ def by_expiry(policy: Policy, known: Known, now: float) -> Next | None:
     """Begin a while before it ends."""
     if policy.before_expiry is None or known.expires is None:
         return None
-    return Next(known.expires - policy.before_expiry, Cause.EXPIRING)
+    at = known.expires - policy.before_expiry
+    # One that lives for less than that is not rotated as soon as it is made.
+    half = (known.expires + known.born) / 2 if known.born is not None else at
+    return Next(max(at, half), Cause.EXPIRING)
 
 
 def by_refusal(policy: Policy, known: Known, now: float) -> Next | None:
     """Begin when its issuer does not accept it any more; but not again and again."""
     if not policy.reissue or not known.condemned:
         return None
-    return Next(now if known.reissued is None else max(now, known.reissued + BETWEEN_REISSUES), Cause.INVALID)
+    last = known.journal.reissued if known.journal else None
+    return Next(now if last is None else max(now, last + BETWEEN_REISSUES), Cause.INVALID)
 
 
 REASONS: tuple[Reason, ...] = (by_refusal, by_expiry, by_schedule, by_age)
@@ -154,22 +158,24 @@ def due(policy: Policy, known: Known, now: float) -> Next | None:
     if journal and (journal.pinned or journal.step is not Step.IDLE):
         return None
     found = [each for reason in REASONS if (each := reason(policy, known, now))]
-    if not found:
-        return None
-    first = min(found, key=lambda each: each.at)
-    rested = _rested(first, journal)
-    return rested if first.cause is Cause.INVALID else _in_window(policy, known, rested, now)
+    allowed = [_in_window(policy, known, _rested(each, journal, now), now) for each in found]
+    # Of two that are due, the one that waits for nobody.
+    return min(allowed, key=lambda each: (max(each.at, now), each.cause is not Cause.INVALID), default=None)
 
 
-def _rested(first: Next, journal: Journal | None) -> Next:
-    """Wait after a failure."""
-    if journal is None or journal.not_before <= first.at:
+def _rested(first: Next, journal: Journal | None, now: float) -> Next:
+    """Wait after a failure; a key that is dead does not wait because somebody has turned a rotation back."""
+    if journal is None or (first.cause is Cause.INVALID and journal.why is Why.ASKED):
         return first
-    return Next(journal.not_before, first.cause, held=True)
+    # Not by a clock that was wrong.
+    rested = min(journal.not_before, now + LONGEST_REST)
+    return first if rested <= first.at else Next(rested, first.cause, held=True)
 
 
 def _in_window(policy: Policy, known: Known, first: Next, now: float) -> Next:
     """Wait for a window, unless the key would end before that."""
+    if first.cause is Cause.INVALID:
+        return first
     moment = max(first.at, now)
     if not policy.windows or any(each.open_at(moment) for each in policy.windows):
         return first

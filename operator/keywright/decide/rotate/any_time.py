@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .journal import Owed, Step, Why
-from .moves import Go, Move, Situation
+from .journal import Debt, Half, Owed, Step, Why
+from .moves import Do, Effect, Go, Move, Situation
 from .sight import Holds, Trial
 
+#: How often the new key is written over an old one that somebody has put back.
+RESTORED = 2
 #: Seconds after which a look is worth while: at what answers in a moment, at what people or Pods do, at a key in grace.
 SOON, LATER, NOW_AND_THEN = 5.0, 30.0, 900.0
 
@@ -23,20 +25,59 @@ def orphans(at: Situation) -> list[str]:
     return sorted(at.seen.keys.ours - known - {each.handle for each in at.journal.debts})
 
 
+def orphan(at: Situation) -> Move | None:
+    """Revoke a key that was made for us and whose value nobody has: its answer was lost."""
+    lost = orphans(at)
+    return Do(Effect.REVOKE, lost[0]) if lost else None
+
+
+def payable(at: Situation) -> list[Debt]:
+    """Return what is owed and can be paid now: never a key that the store has, or may have, or that somebody uses."""
+    users = at.seen.users
+    return [
+        each
+        for each in at.journal.debts
+        if each.owed is Owed.REVOKE
+        and at.rules.ends(Half(each.fingerprint, each.handle))
+        and each.issuer == at.rules.issuer
+        and each.due <= at.now
+        and not _may_be_held(at, each)
+        and not (each.fingerprint and at.journal.step is Step.IDLE and (users is None or users.late))
+    ]
+
+
+def _may_be_held(at: Situation, debt: Debt) -> bool:
+    if at.seen.store is Holds.NOTHING:
+        return False
+    held = at.seen.held
+    if at.seen.store is None or held is None:
+        return True
+    same = held.fingerprint == debt.fingerprint or (held.handle is not None and held.handle == debt.handle)
+    # Fingerprints of two keys of the install cannot be compared.
+    return same or (bool(debt.fingerprint) and _key_id(held.fingerprint) != _key_id(debt.fingerprint))
+
+
+def _key_id(fingerprint: str) -> str:
+    return fingerprint.rpartition(":")[0]
+
+
 def condemned(trial: Trial | None) -> bool:
     """Whether an issuer is known not to accept a key."""
     return trial is not None and trial.verdict is Verdict.INVALID
 
 
-def alive(trial: Trial | None) -> bool:
-    """Whether an issuer is known to accept a key, and did so the last time it said anything."""
-    return trial is not None and trial.verdict.is_alive and trial.last is not Verdict.INVALID
+def alive(at: Situation, trial: Trial | None) -> bool:
+    """Whether an issuer is known to accept a key: it did so the last time it said anything, and a short while ago."""
+    if trial is None or trial.at < at.now - at.rules.fresh:
+        return False
+    return trial.verdict.is_alive and trial.last is not Verdict.INVALID
 
 
 def asked_back(at: Situation) -> Move | None:
-    """Turn back because somebody asked, unless the old key is dead by now."""
+    """Turn back because somebody asked, unless the old key is dead by now, or may be."""
     old = at.journal.old
-    return at.back(Why.ASKED) if at.seen.wish.back and not (old and old.revoked) else None
+    dead = at.journal.one_way or (old and (old.revoked or old.ending))
+    return at.back(Why.ASKED) if at.seen.wish.back and not dead else None
 
 
 def gone_early(at: Situation) -> Move | None:
@@ -47,9 +88,11 @@ def gone_early(at: Situation) -> Move | None:
 def gone_late(at: Situation) -> Move | None:
     """Leave both keys alive: the new one is in use, and a deletion revokes nothing."""
     old = at.journal.old
-    if not at.seen.wish.gone:
+    if not at.seen.wish.gone or at.seen.store is None:
         return None
-    if old is None or old.revoked:
+    if at.seen.store is not Holds.NEW or condemned(at.seen.new):
+        return at.back(Why.OBJECT_GONE)
+    if old is None or old.revoked or at.rules.way is Way.LOCAL:
         return at.go(Step.REVOKED)
     return Go(at.journal.owing(Owed.KEEP, old, at.now).rest(at.now))
 
@@ -65,5 +108,13 @@ def store_changed(at: Situation) -> Move | None:
 
 
 def store_restored(at: Situation) -> Move | None:
-    """Write the new key once more: the store has the old one again, from a backup perhaps."""
-    return at.go(Step.TESTED) if at.seen.store is Holds.OLD else None
+    """Write the new key once more: the store has the old one again, from a backup perhaps. Where it comes again and
+    again, or a person has put it back who makes the keys, that counts.
+    """
+    if at.seen.store is not Holds.OLD:
+        return None
+    if at.rules.way is Way.MANUAL:
+        return at.back(Why.STORE_CHANGED)
+    if at.journal.restored >= RESTORED:
+        return at.wait(LATER, Why.STORE_CHANGED, asks=True)
+    return at.go(Step.TESTED, restored=at.journal.restored + 1)

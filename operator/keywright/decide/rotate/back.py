@@ -7,9 +7,11 @@ Does not belong here: why a rotation turns back (``making``, ``spreading``, ``en
 
 from __future__ import annotations
 
+import dataclasses
+
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, condemned, orphans
-from .journal import Owed, Step, Why
+from .any_time import LATER, SOON, alive, condemned, orphan
+from .journal import Journal, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -23,7 +25,8 @@ def leave_to_people(at: Situation) -> Move | None:
 def enable(at: Situation) -> Move | None:
     """Switch the old key on again."""
     old = at.journal.old
-    return Do(Effect.ENABLE, old.handle) if old and old.handle and old.disabled and not old.revoked else None
+    off = old and old.handle and old.disabled and not (old.revoked or old.ending)
+    return Do(Effect.ENABLE, old.handle or "") if old and off else None
 
 
 def store_unseen(at: Situation) -> Move | None:
@@ -42,9 +45,10 @@ def put_back(at: Situation) -> Move | None:
     """Write the old key over the new one, if it works; else go on, or have a person see to it."""
     if at.seen.store is not Holds.NEW:
         return None
-    if at.journal.old and at.journal.old.revoked:
+    old = at.journal.old
+    if old and (old.revoked or old.ending):
         return _no_way_back(at)
-    if not at.rules.tests or alive(at.seen.old):
+    if not at.rules.tests or alive(at, at.seen.old):
         return Do(Effect.STORE_OLD)
     if condemned(at.seen.old):
         return _no_way_back(at)
@@ -53,20 +57,36 @@ def put_back(at: Situation) -> Move | None:
 
 def _no_way_back(at: Situation) -> Move:
     """Go on where that was, with a key that works; with two that do not, a person has to make one."""
-    if alive(at.seen.new):
-        return at.go(Step.STORED, why=None)
+    if alive(at, at.seen.new) or not at.rules.tests:
+        return at.go(Step.STORED, why=None, one_way=True)
     return at.wait(LATER, Why.OLD_DEAD, asks=True)
 
 
 def late_write(at: Situation) -> Move | None:
     """Let a write whose answer was lost arrive, so that it cannot do so after the new key is dead."""
-    written = at.journal.reached is Step.TESTED and at.journal.new is not None
+    written = at.journal.got(Step.TESTED) and at.journal.new is not None
     return at.wait(SOON) if written and at.lasts() < at.rules.settle else None
 
 
+def nobody_looks(at: Situation) -> Move | None:
+    """Keep the new key where its object is gone: what has it cannot be seen any more."""
+    new = at.journal.new
+    if not (at.seen.wish.gone and new and at.journal.got(Step.TESTED)) or at.rules.way is Way.LOCAL:
+        return None
+    return Go(_left(at).owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
+
+
+def _left(at: Situation) -> Journal:
+    """Return the journal with what is owed for an old key that nobody has any more."""
+    old, journal = at.journal.old, at.journal
+    lives = old and not old.revoked and at.rules.way in (Way.ISSUE, Way.SLOTS)
+    gone = at.seen.store in (Holds.OTHER, Holds.NOTHING)
+    return journal.owing(Owed.KEEP, old, at.now) if lives and gone else journal
+
+
 def targets_hold_it(at: Situation) -> Move | None:
-    """Wait until no Secret has the new key, unless it is dead anyway."""
-    if not at.journal.got(Step.TESTED) or condemned(at.seen.new):
+    """Wait until no Secret has the new key."""
+    if not at.journal.got(Step.TESTED):
         return None
     if at.seen.targets is None:
         return at.wait(SOON)
@@ -75,8 +95,8 @@ def targets_hold_it(at: Situation) -> Move | None:
 
 
 def users_hold_it(at: Situation) -> Move | None:
-    """Wait until nobody uses the new key, unless it is dead anyway."""
-    if not at.journal.got(Step.TESTED) or condemned(at.seen.new):
+    """Wait until nobody uses the new key."""
+    if not at.journal.got(Step.TESTED):
         return None
     if at.seen.users is None:
         return at.wait(SOON)
@@ -90,12 +110,14 @@ def nothing_to_revoke(at: Situation) -> Move | None:
     ours = at.rules.way in (Way.ISSUE, Way.SLOTS) and not (at.rules.way is Way.SLOTS and new is None)
     same = new and old and (new.fingerprint == old.fingerprint or (new.handle is not None and new.handle == old.handle))
     asked = new is not None or at.journal.asked_at is not None
-    return None if ours and asked and not same else at.go(Step.ROLLED_BACK)
+    return None if ours and asked and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
 
 
 def revoked(at: Situation) -> Move | None:
     """End: the issuer has said that the new key is revoked."""
-    return at.go(Step.ROLLED_BACK) if at.journal.new and at.journal.new.revoked else None
+    if at.journal.new and at.journal.new.revoked:
+        return Go(_left(at).at(Step.ROLLED_BACK, at.now))
+    return None
 
 
 def revoke_new(at: Situation) -> Move | None:
@@ -104,8 +126,8 @@ def revoke_new(at: Situation) -> Move | None:
     if new is None:
         return None
     if not new.handle or not at.rules.revokes:
-        return Go(at.journal.owing(Owed.REVOKE, new, at.now).at(Step.ROLLED_BACK, at.now))
-    return Do(Effect.REVOKE, new.handle)
+        return Go(_left(at).owing(Owed.REVOKE, new, at.now).at(Step.ROLLED_BACK, at.now))
+    return Do(Effect.REVOKE, new.handle, at.journal.but(new=dataclasses.replace(new, ending=True)))
 
 
 def keys_unknown(at: Situation) -> Move | None:
@@ -115,18 +137,14 @@ def keys_unknown(at: Situation) -> Move | None:
     return at.wait(LATER, asks=at.lasts() > at.rules.write_within) if at.seen.keys is None else None
 
 
-def revoke_orphan(at: Situation) -> Move | None:
-    """Revoke a key that was made for us and whose value nobody has."""
-    lost = orphans(at)
-    return Do(Effect.REVOKE, lost[0]) if lost else None
-
-
 def answer_lost(at: Situation) -> Move | None:
     """See that a key which was asked for is found, if it was made; then end."""
-    settled = (at.journal.asked_at or 0.0) + at.rules.settle
-    if (at.journal.asked_at or 0.0) <= at.now < settled:
-        return at.wait(min(SOON, settled - at.now))
-    return at.go(Step.ROLLED_BACK)
+    asked = at.journal.asked_at or 0.0
+    if asked > at.now:
+        # The clock was put back.
+        return Go(at.journal.but(asked_at=at.now))
+    settled = asked + at.rules.settle
+    return at.wait(min(SOON, settled - at.now)) if at.now < settled else at.go(Step.ROLLED_BACK)
 
 
 _END = (Step.ROLLED_BACK,)
@@ -138,12 +156,13 @@ ROLLING_BACK = (
     Row(first_one, _END),
     Row(put_back, (Step.STORED,), (Effect.STORE_OLD,)),
     Row(late_write),
+    Row(nobody_looks, _END),
     Row(targets_hold_it),
     Row(users_hold_it),
     Row(nothing_to_revoke, _END),
+    Row(orphan, does=(Effect.REVOKE,)),
     Row(revoked, _END),
     Row(revoke_new, _END, (Effect.REVOKE,)),
     Row(keys_unknown, _END),
-    Row(revoke_orphan, does=(Effect.REVOKE,)),
     Row(answer_lost, _END),
 )

@@ -7,6 +7,8 @@ Does not belong here: writing anything to the store (``spreading``, ``back``).
 
 from __future__ import annotations
 
+import dataclasses
+
 from ...issuers.base import Verdict
 from ...issuing.base import Way
 from .any_time import (
@@ -17,6 +19,7 @@ from .any_time import (
     condemned,
     gone_late,
     new_invalid,
+    orphan,
     store_changed,
     store_restored,
 )
@@ -40,9 +43,10 @@ def is_revoked(at: Situation) -> Move | None:
     old = at.journal.old
     if old is None or not old.revoked:
         return None
-    if not at.rules.tests or (at.seen.old and at.seen.old.last is Verdict.INVALID):
+    trial = at.seen.old
+    if not at.rules.tests or (trial and trial.last is Verdict.INVALID and trial.at >= at.journal.since):
         return at.go(Step.REVOKED)
-    if at.lasts() > at.rules.die_within:
+    if at.lasts() > at.rules.die_within and trial is not None:
         return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))
     return at.wait(LATER)
 
@@ -56,17 +60,18 @@ def wished_now(at: Situation) -> Move | None:
 
 def in_grace(at: Situation) -> Move | None:
     """Wait for the end of the grace."""
-    left = at.journal.until - at.now
+    # A clock that was wrong when it began must not make it longer.
+    left = min(at.journal.until - at.now, max(at.rules.overlap, at.rules.observe))
     return at.wait(min(left, NOW_AND_THEN)) if left > 0 else None
 
 
 def new_unconfirmed(at: Situation) -> Move | None:
     """Keep the old key until the new one is known to work, to be in the store and in every Secret."""
     targets = at.seen.targets
-    if at.rules.tests and not alive(at.seen.new):
+    if at.rules.tests and not alive(at, at.seen.new):
         return at.wait(LATER, Why.NOT_ALIVE, asks=True)
     if at.seen.store is not Holds.NEW or targets is None:
-        return at.wait(LATER)
+        return at.wait(LATER, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
     return at.wait(LATER, Why.NOT_WRITTEN, asks=True) if targets.old or targets.other else None
 
 
@@ -76,8 +81,11 @@ def still_late(at: Situation) -> Move | None:
         return None
     if at.seen.users is None or at.seen.users.late:
         return at.wait(LATER, Why.NOT_ADOPTED, asks=True)
-    used = at.seen.keys.used_at if at.seen.keys else None
-    return at.wait(LATER, Why.STILL_USED, asks=True) if used and used > at.journal.since else None
+    if at.seen.keys is None:
+        return at.wait(LATER, Why.ISSUE_UNCLEAR, asks=at.lasts() > at.rules.write_within) if at.rules.lists else None
+    used = at.seen.keys.used_at
+    late = used is not None and used > max(at.journal.since, at.now - at.rules.quiet)
+    return at.wait(LATER, Why.STILL_USED, asks=True) if late else None
 
 
 def nothing_to_revoke(at: Situation) -> Move | None:
@@ -86,9 +94,12 @@ def nothing_to_revoke(at: Situation) -> Move | None:
 
 
 def person_revokes(at: Situation) -> Move | None:
-    """Have a person revoke a key that we cannot, and see that it is dead."""
-    old = at.journal.old
-    if old is None or (old.handle and at.rules.revokes and at.rules.way is not Way.MANUAL):
+    """Have a person revoke a key that we cannot, and see that it is dead. So it is where both have one name: the
+    issuer has changed the key in its place.
+    """
+    old, new = at.journal.old, at.journal.new
+    same = old and new and old.handle is not None and old.handle == new.handle
+    if at.rules.ends(old) and not same:
         return None
     if condemned(at.seen.old):
         return at.go(Step.REVOKED)
@@ -99,43 +110,32 @@ def disable(at: Situation) -> Move | None:
     """Switch the old key off first, which can be undone."""
     old = at.journal.old
     wanted = at.rules.disables and not at.journal.straight
-    return Do(Effect.DISABLE, old.handle) if wanted and old and old.handle and not old.disabled else None
+    if not (wanted and old and old.handle) or old.disabled:
+        return None
+    # Known before it is done: what was switched off without an answer has to be switched on on the way back.
+    return Do(Effect.DISABLE, old.handle, at.journal.but(old=dataclasses.replace(old, disabled=True)))
 
 
 def revoke(at: Situation) -> Move | None:
-    """Revoke the old key."""
+    """Revoke the old key; from the moment that this is asked for there is no way back."""
     old = at.journal.old
-    return Do(Effect.REVOKE, old.handle) if old and old.handle else None
+    if not (old and old.handle):
+        return None
+    return Do(Effect.REVOKE, old.handle, at.journal.but(old=dataclasses.replace(old, ending=True)))
 
 
 _BACK = (Step.ROLLING_BACK,)
 
 ADOPTED = (Row(begin_grace, (Step.GRACE,)),)
 GRACE = (
-    Row(gone_late, (Step.IDLE, Step.REVOKED)),
+    Row(gone_late, (Step.IDLE, Step.REVOKED, *_BACK)),
+    Row(store_changed, _BACK),
+    Row(store_restored, (Step.TESTED, *_BACK)),
     Row(nothing_old, (Step.REVOKED,)),
     Row(is_revoked, (Step.REVOKED,)),
     Row(asked_back, _BACK),
-    Row(store_changed, _BACK),
-    Row(store_restored, (Step.TESTED,)),
     Row(new_invalid, _BACK),
-    Row(wished_now),
-    Row(in_grace),
-    Row(new_unconfirmed),
-    Row(still_late),
-    Row(nothing_to_revoke, (Step.REVOKED,)),
-    Row(person_revokes, (Step.REVOKED,)),
-    Row(disable, does=(Effect.DISABLE,)),
-    Row(revoke, does=(Effect.REVOKE,)),
-)
-GRACE = (
-    Row(gone_late, (Step.IDLE, Step.REVOKED)),
-    Row(nothing_old, (Step.REVOKED,)),
-    Row(is_revoked, (Step.REVOKED,)),
-    Row(asked_back, _BACK),
-    Row(store_changed, _BACK),
-    Row(store_restored, (Step.TESTED,)),
-    Row(new_invalid, _BACK),
+    Row(orphan, does=(Effect.REVOKE,)),
     Row(wished_now),
     Row(in_grace),
     Row(new_unconfirmed),

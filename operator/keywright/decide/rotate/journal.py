@@ -79,6 +79,10 @@ class Why(enum.StrEnum):
     """The issuer does not make a key."""
     ISSUE_UNCLEAR = "IssueUnclear"
     """The issuer did not say in time whether it made one."""
+    SLOT_UNKNOWN = "SlotUnknown"
+    """It is not known which of the two places is in use, so that neither is filled anew."""
+    ISSUER_CHANGED = "IssuerChanged"
+    """The object names another issuer than the one that made the keys: there, their names mean nothing."""
     SLOTS_FULL = "SlotsFull"
     """There are as many keys as there may be, and none of them is ours to remove."""
     TEST_FAILED = "TestFailed"
@@ -141,6 +145,7 @@ class Debt:
     Attributes:
         handle: the issuer's name for the key; empty where it is not known.
         fingerprint: keyed, of its values; empty where they are not known: then nobody can use it.
+        issuer: who made it, as ``Rules`` names it.
         since: Unix time.
         tries: how often it was tried.
         due: Unix time of the next try.
@@ -154,6 +159,7 @@ class Debt:
     since: float
     tries: int = 0
     due: float = 0.0
+    issuer: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -164,6 +170,7 @@ class Half:
         fingerprint: keyed, of its values.
         handle: the issuer's name for it; None where it has none, or it is not known.
         disabled: whether it was switched off, so that it can be switched on again.
+        ending: whether it was asked to be revoked: from then on it may be dead at any time.
         revoked: whether the issuer has said that it is.
     """
 
@@ -172,6 +179,7 @@ class Half:
     fingerprint: str
     handle: str | None = None
     disabled: bool = False
+    ending: bool = False
     revoked: bool = False
 
 
@@ -185,7 +193,8 @@ class Journal:
         old: what is to be replaced; None where there is nothing yet.
         new: what replaces it, once it is there.
         before: handles of the keys that there were before a new one was asked for; None until that was looked at.
-        asked_at: Unix time at which a key was last asked for; None if none was.
+        asked_at: Unix time at which a key was last asked for; None if none was, or none was made.
+        asks: how often one was asked for.
         reached: the furthest step on the way there, also when it is on the way back.
         until: Unix time up to which the old key is left alive in ``Grace``.
         urgent: whether the old key does more harm than good: nobody is waited for.
@@ -193,6 +202,12 @@ class Journal:
         why: why it turns back.
         debts: what is owed, of this rotation and of those before.
         straight: whether the issuer refused to switch the old key off, so that it is revoked without that.
+        one_way: whether there is no way back, as the old key is dead.
+        restored: how often the store had the old key again.
+        tries: how often in a row something was done outside that came to nothing.
+        again: Unix time before which it is not tried again.
+        issuer: who makes the keys, as ``Rules`` names it.
+        reissued: Unix time of the last rotation that began because the key was not accepted; None if none did.
         failures: rotations in a row that turned back.
         not_before: Unix time before which none begins by itself.
         pinned: whether none may begin by itself.
@@ -208,6 +223,7 @@ class Journal:
     new: Half | None = None
     before: frozenset[str] | None = None
     asked_at: float | None = None
+    asks: int = 0
     reached: Step = Step.IDLE
     until: float = 0.0
     urgent: bool = False
@@ -215,6 +231,12 @@ class Journal:
     why: Why | None = None
     debts: tuple[Debt, ...] = ()
     straight: bool = False
+    one_way: bool = False
+    restored: int = 0
+    tries: int = 0
+    again: float = 0.0
+    issuer: str = ""
+    reissued: float | None = None
     failures: int = 0
     not_before: float = 0.0
     pinned: bool = False
@@ -225,21 +247,28 @@ class Journal:
 
     def at(self, step: Step, now: float, **changes: object) -> Journal:
         """Return it at another step."""
-        reached = step if step in FORWARD else self.reached
-        return self.but(step=step, since=now, reached=reached, **changes)
+        further = step in FORWARD and (self.reached not in FORWARD or _ORDER[step] > _ORDER[self.reached])
+        reached = step if further else self.reached
+        return self.but(**{"step": step, "since": now, "reached": reached, "tries": 0, "again": 0.0, **changes})
 
     def rest(self, now: float, **changes: object) -> Journal:
         """Return it between rotations: only what outlasts one is kept."""
-        kept = {"debts": self.debts, "failures": self.failures, "not_before": self.not_before, "pinned": self.pinned}
-        return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})  # type: ignore[arg-type]
+        kept = {
+            name: getattr(self, name) for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer")
+        }
+        return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})
 
     def owing(self, owed: Owed, half: Half | None, now: float) -> Journal:
         """Return it with one debt more; what is owed already is not owed twice."""
-        debt = Debt(owed, (half.handle if half else None) or "", half.fingerprint if half else "", now)
-        if any((each.owed, each.handle) == (debt.owed, debt.handle) for each in self.debts):
+        handle, fingerprint = (half.handle or "", half.fingerprint) if half else ("", "")
+        debt = Debt(owed, handle, fingerprint, now, issuer=self.issuer)
+        if any((each.owed, each.handle, each.fingerprint) == (owed, handle, fingerprint) for each in self.debts):
             return self
         return self.but(debts=(*self.debts, debt))
 
     def got(self, step: Step) -> bool:
         """Whether a step on the way there was reached."""
-        return self.reached in FORWARD and FORWARD.index(self.reached) >= FORWARD.index(step)
+        return self.reached in FORWARD and _ORDER[self.reached] >= _ORDER[step]
+
+
+_ORDER = {step: place for place, step in enumerate(FORWARD)}

@@ -8,16 +8,20 @@ looking and acting (``engine``).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from . import back, ending, making, spreading
-from .any_time import LATER, NOW_AND_THEN
-from .journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from .any_time import LATER, NOW_AND_THEN, payable
+from .journal import Cause, Half, Journal, Step, Why
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
-from .sight import Rules, Seen
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
 FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
+#: Failures in a row, of rotations and of one effect, after which a person is asked.
+TOO_OFTEN = 3
+#: Seconds until something outside is done again that came to nothing: first and longest.
+FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 
 
 # Between rotations.
@@ -40,30 +44,25 @@ def succeeded(at: Situation) -> Move | None:
 
 
 def pay(at: Situation) -> Move | None:
-    """Try what is owed and can be done by us; never to a key that the store has, or may have."""
-    for debt in at.journal.debts:
-        ours = debt.owed in (Owed.REVOKE, Owed.DIE) and debt.handle and at.rules.revokes
-        if ours and debt.due <= at.now and not _in_use(at, debt):
-            return Do(Effect.REVOKE, debt.handle)
-    return None
-
-
-def _in_use(at: Situation, debt: Debt) -> bool:
-    held = at.seen.held
-    return at.seen.store is None or (held is not None and held.fingerprint == debt.fingerprint)
+    """Revoke what is owed, unless somebody has or uses it."""
+    owed = payable(at)
+    return Do(Effect.REVOKE, owed[0].handle) if owed else None
 
 
 def forget(at: Situation) -> Move | None:
     """Forget the journal: nothing is owed, and there is nothing to remember."""
     if at.journal.debts or at.journal.pinned:
         return None
-    remembers = at.now < at.journal.not_before or (at.journal.failures and at.lasts() < 2 * LONGEST_PAUSE)
+    last = at.journal.reissued or 0.0
+    remembers = at.now < min(at.journal.not_before, at.now + LONGEST_PAUSE) or at.now < last + LONGEST_PAUSE
+    remembers = remembers or (bool(at.journal.failures) and at.lasts() < 2 * LONGEST_PAUSE)
     return End() if at.seen.wish.gone or not remembers else None
 
 
 def rest(at: Situation) -> Move | None:
-    """Wait; a person is asked where something is owed."""
-    return at.wait(LATER if at.journal.debts else NOW_AND_THEN, asks=bool(at.journal.debts))
+    """Wait; a person is asked where something is owed, or it fails again and again."""
+    asks = bool(at.journal.debts) or at.journal.failures >= TOO_OFTEN
+    return at.wait(LATER if at.journal.debts else NOW_AND_THEN, asks=asks)
 
 
 #: Of each step, what may be done; the first that applies counts.
@@ -91,6 +90,7 @@ def begin(
     *,
     urgent: bool = False,
     test_only: bool = False,
+    issuer: str = "",
 ) -> Journal:
     """Return the journal that a rotation begins with.
 
@@ -98,17 +98,35 @@ def begin(
         last: the journal of the one before, where something is remembered of it.
         name: id of the new one.
         old: what is to be replaced; None where there is nothing yet.
+        issuer: who makes the new one, as ``Rules`` names it.
+
+    Raises:
+        ValueError: one is under way.
     """
+    if last and last.step is not Step.IDLE:
+        raise ValueError("a rotation of this key is under way")
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
-    fresh = kept.but(id=name, cause=cause, old=old, urgent=urgent, test_only=test_only, why=None, reached=Step.IDLE)
-    return fresh.at(Step.ISSUING, now)
+    begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
+    reissued = now if cause is Cause.INVALID else kept.reissued
+    return kept.but(**begun, why=None, reissued=reissued).at(Step.ISSUING, now)
 
 
-def decide(rules: Rules, journal: Journal, seen: Seen, now: float) -> Move:
-    """Return what to do next, after a look at what ``sight.LOOKS`` says of the step.
+def decide(at: Situation) -> Move:
+    """Return what to do next, after a look at what ``sight.looks`` says.
 
-    Args:
-        now: Unix time.
+    Whatever is done outside is written to the journal before: of two who believe to lead, one can.
     """
-    at = Situation(rules, journal, seen, now)
-    return first(STEPS[journal.step], at) or at.wait(LATER)
+    journal = at.journal
+    if journal.step is not Step.IDLE and journal.issuer != at.rules.issuer:
+        return at.wait(LATER, Why.ISSUER_CHANGED, asks=True)
+    move = first(STEPS[journal.step], at) or at.wait(LATER)
+    if not isinstance(move, Do) or journal.step is Step.IDLE:
+        return move
+    asks = journal.tries >= TOO_OFTEN
+    # Not by a clock that was wrong.
+    left = min(journal.again - at.now, LONGEST_AGAIN)
+    if left > 0:
+        return at.wait(left, journal.why, asks=asks)
+    pause = min(LONGEST_AGAIN, FIRST_AGAIN * 2 ** min(journal.tries, 16))
+    first_ = (move.first or journal).but(tries=journal.tries + 1, again=at.now + pause)
+    return dataclasses.replace(move, first=first_)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, asked_back, gone_early, orphans
+from .any_time import LATER, SOON, alive, asked_back, gone_early, orphan, payable
 from .journal import Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
@@ -57,20 +57,28 @@ def before_unknown(at: Situation) -> Move | None:
     return Go(at.journal.but(before=at.seen.keys.handles if at.seen.keys else frozenset()))
 
 
-def orphan(at: Situation) -> Move | None:
-    """Revoke a key that was made for us and whose value nobody has: its answer was lost."""
-    lost = orphans(at)
-    return Do(Effect.REVOKE, lost[0]) if lost else None
-
-
 def answer_lost(at: Situation) -> Move | None:
     """See that a key which was asked for is found if it was made, before another one is asked for."""
     if at.journal.asked_at is None or at.rules.way is not Way.ISSUE:
         return None
     if not at.rules.lists:
-        return Go(at.journal.owing(Owed.FIND, None, at.now).but(asked_at=None))
+        owing = at.journal.owing(Owed.FIND, None, at.now).but(asked_at=None)
+        return Go(owing.at(Step.ROLLING_BACK, at.now, why=Why.ISSUE_UNCLEAR))
+    if at.journal.asked_at > at.now:
+        # The clock was put back.
+        return Go(at.journal.but(asked_at=at.now))
     settled = at.journal.asked_at + at.rules.settle
-    return at.wait(min(SOON, settled - at.now)) if at.journal.asked_at <= at.now < settled else None
+    return at.wait(min(SOON, settled - at.now)) if at.now < settled else None
+
+
+def slot_unknown(at: Situation) -> Move | None:
+    """Fill no place of two of which it is not known that nobody uses it."""
+    if at.rules.way is not Way.SLOTS:
+        return None
+    old = at.journal.old
+    kept = any(each.owed is Owed.KEEP and old and each.handle != old.handle for each in at.journal.debts)
+    known = old is not None and old.handle is not None and not kept
+    return None if known else at.wait(LATER, Why.SLOT_UNKNOWN, asks=True)
 
 
 def slots_full(at: Situation) -> Move | None:
@@ -79,9 +87,7 @@ def slots_full(at: Situation) -> Move | None:
         return None
     if len(at.seen.keys.handles) < at.rules.slots:
         return None
-    old = at.journal.old.handle if at.journal.old else None
-    owed = [each.handle for each in at.journal.debts if each.owed is Owed.REVOKE and each.handle != old]
-    ours = [each for each in owed if each in at.seen.keys.handles]
+    ours = [each.handle for each in payable(at) if each.handle in at.seen.keys.handles]
     return Do(Effect.REVOKE, ours[0]) if ours else at.back(Why.SLOTS_FULL)
 
 
@@ -92,7 +98,8 @@ def store_unknown(at: Situation) -> Move | None:
 
 def issue(at: Situation) -> Move | None:
     """Have a key made."""
-    return Do(Effect.ISSUE, first=at.journal.but(asked_at=at.now))
+    before = at.seen.keys.handles if at.seen.keys else at.journal.before
+    return Do(Effect.ISSUE, first=at.journal.but(asked_at=at.now, asks=at.journal.asks + 1, before=before))
 
 
 # Testing.
@@ -114,16 +121,18 @@ def nothing_to_test(at: Situation) -> Move | None:
 def passed(at: Situation) -> Move | None:
     """Go on with a key that was accepted often enough in a row."""
     trial = at.seen.new
-    if trial is None or not alive(trial) or trial.passes < at.rules.passes or trial.over < at.rules.apart:
+    if trial is None or not alive(at, trial) or trial.passes < at.rules.passes or trial.over < at.rules.apart:
         return None
     return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
 
 
 def failed(at: Situation) -> Move | None:
     """Turn back because the key was not accepted in time: a new one may take a while to be known everywhere."""
-    # Who was away for a while has not tried yet.
-    if at.lasts() <= at.rules.test_within or at.seen.new is None or at.seen.new.tries <= at.rules.passes:
+    if at.lasts() <= at.rules.test_within:
         return None
+    if at.seen.new is None or at.seen.new.tries <= at.rules.passes:
+        # Nobody has tried: that is no failure of the key.
+        return at.wait(SOON, Why.TEST_UNCLEAR, asks=True)
     refused = at.seen.new.last is Verdict.INVALID
     return at.back(Why.TEST_FAILED if refused else Why.TEST_UNCLEAR)
 
@@ -146,9 +155,10 @@ ISSUING = (
     Row(keys_unknown),
     Row(before_unknown),
     Row(orphan, does=(Effect.REVOKE,)),
-    Row(answer_lost),
-    Row(slots_full, _BACK, (Effect.REVOKE,)),
+    Row(answer_lost, _BACK),
     Row(store_unknown),
+    Row(slot_unknown),
+    Row(slots_full, _BACK, (Effect.REVOKE,)),
     Row(issue, does=(Effect.ISSUE,)),
 )
 HELD = (

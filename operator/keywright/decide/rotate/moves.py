@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable, Sequence
 
 from .journal import Journal, Step, Why
@@ -85,16 +86,22 @@ Move = Do | Go | Wait | End
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision rests on. ``now`` is Unix time."""
+    """All that a decision rests on.
+
+    Attributes:
+        now: Unix time.
+        awake: seconds for which we have been looking: what was not done while nobody was there is not late.
+    """
 
     rules: Rules
     journal: Journal
     seen: Seen
     now: float
+    awake: float = math.inf
 
     def lasts(self) -> float:
         """Seconds for which the step lasts already; a clock that was put back makes it none."""
-        return max(0.0, self.now - self.journal.since)
+        return min(max(0.0, self.now - self.journal.since), self.awake)
 
     def go(self, step: Step, **changes: object) -> Go:
         """Go to a step."""

@@ -27,7 +27,8 @@ def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None) -> 
         # Looked at again; what is owed waits, as nobody else would.
         return _tried(at.journal, done.handle, at.now) if at.journal.step is Step.IDLE else at.journal
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
-    return outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
+    came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
+    return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,17 +47,22 @@ class _After:
     def is_new(self) -> bool:
         return bool(self.journal.new and self.journal.new.handle == self.handle)
 
-    def old(self, *, disabled: bool = False, revoked: bool = False) -> Half | None:
+    def old(self, **changes: bool) -> Half | None:
         old = self.journal.old
-        return dataclasses.replace(old, disabled=disabled, revoked=revoked) if old else None
+        return dataclasses.replace(old, **changes) if old else None  # type: ignore[arg-type]
 
 
 def _issued(after: _After) -> Journal:
-    return after.journal.at(Step.HELD, after.now, new=after.issued)
+    journal, new = after.journal, after.issued
+    # A place that is filled anew is what was owed for it before.
+    debts = tuple(each for each in journal.debts if not new or each.handle != new.handle)
+    return journal.at(Step.HELD, after.now, new=new, debts=debts)
 
 
 def _not_issued(after: _After) -> Journal:
-    return after.journal.at(Step.ROLLING_BACK, after.now, why=Why.ISSUE_REFUSED)
+    # Nothing was made now; what an earlier answer did not tell is looked for still.
+    asked_at = after.journal.asked_at if after.journal.asks > 1 else None
+    return after.journal.at(Step.ROLLING_BACK, after.now, why=Why.ISSUE_REFUSED, asked_at=asked_at)
 
 
 def _disabled(after: _After) -> Journal:
@@ -75,7 +81,8 @@ def _revoked(after: _After) -> Journal:
 def _not_revoked(after: _After) -> Journal:
     journal, now = after.journal, after.now
     if journal.step is Step.GRACE and after.is_old:
-        return journal.owing(Owed.REVOKE, journal.old, now).at(Step.REVOKED, now)
+        kept = journal.but(old=after.old(ending=False))
+        return kept.owing(Owed.REVOKE, journal.old, now).at(Step.REVOKED, now)
     if journal.step is Step.ROLLING_BACK and after.is_new:
         return journal.owing(Owed.REVOKE, journal.new, now).at(Step.ROLLED_BACK, now)
     if any(each.handle == after.handle for each in journal.debts):
@@ -112,8 +119,8 @@ _REFUSED: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.STORE_NEW: lambda after: after.journal.at(Step.ROLLING_BACK, after.now, why=Why.STORE_REFUSED),
     # Somebody else was faster: the next look tells.
     Effect.STORE_OLD: lambda after: after.journal,
-    Effect.DISABLE: lambda after: after.journal.but(straight=True),
-    # Its test tells whether there is a way back.
-    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
+    Effect.DISABLE: lambda after: after.journal.but(straight=True, old=after.old(disabled=False)),
+    # There is no way back to a key that stays switched off.
+    Effect.ENABLE: lambda after: after.journal.but(old=after.old(ending=True)),
     Effect.REVOKE: _not_revoked,
 }

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .journal import Half, Step
+from .journal import Half, Journal, Step
 
 
 class Place(enum.StrEnum):
@@ -33,9 +33,9 @@ class Place(enum.StrEnum):
     """Whether it accepts the old one."""
 
 
-#: What is looked at, at each step.
+#: What is looked at, at each step; see ``looks``.
 LOOKS: Mapping[Step, frozenset[Place]] = {
-    Step.IDLE: frozenset({Place.KEYS, Place.STORE}),
+    Step.IDLE: frozenset({Place.STORE, Place.USERS}),
     Step.ISSUING: frozenset({Place.KEYS, Place.STORE}),
     Step.HELD: frozenset({Place.NEW}),
     Step.TESTED: frozenset({Place.STORE, Place.NEW}),
@@ -65,7 +65,8 @@ class Keys:
 
     Attributes:
         handles: of all keys that count against its limit.
-        ours: of those that this rotation had made: they bear its name, or appeared when it asked for one.
+        ours: of those that this rotation had made: they bear its name; or, where keys have no names, they were not
+            there before, and were made when it asked for one, and neither sooner nor later.
         used_at: Unix time at which the old key was last used, where the issuer tells.
     """
 
@@ -106,6 +107,7 @@ class Trial:
         over: seconds from the first of them to the last.
         last: what the last test said.
         tries: tests since we have been looking.
+        at: Unix time of the last one that told something.
     """
 
     verdict: Verdict
@@ -113,6 +115,7 @@ class Trial:
     over: float = 0.0
     last: Verdict = Verdict.UNKNOWN
     tries: int = 0
+    at: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Rules:
     """What an issuer can do, and what its users have declared. Times are seconds.
 
     Attributes:
+        issuer: who makes the keys: its object and its account; another one knows nothing of the keys of this.
         slots: how many keys there may be; None: any number.
         lists: whether the issuer lists its keys.
         names: whether a key can be given the name of its rotation.
@@ -167,6 +171,8 @@ class Rules:
         issue_within: after which an issuer that does not answer is given up.
         test_within: after which a key that is not accepted is given up.
         write_within: after which a store or a Secret that is not written is given up.
+        fresh: for which a test counts.
+        quiet: for which the old key must not have been used before it ends, where the issuer tells.
         adopt_within: after which a person is told that not everybody uses the new key.
         overlap: from adoption to the end of the old key.
         observe: from switching the old key off to revoking it.
@@ -175,6 +181,7 @@ class Rules:
     """
 
     way: Way = Way.ISSUE
+    issuer: str = ""
     slots: int | None = None
     lists: bool = True
     names: bool = True
@@ -187,8 +194,25 @@ class Rules:
     issue_within: float = 900.0
     test_within: float = 900.0
     write_within: float = 3600.0
+    fresh: float = 900.0
+    quiet: float = 3600.0
     adopt_within: float = 86400.0
     overlap: float = 86400.0
     observe: float = 300.0
     die_within: float = 3600.0
     needs_users: bool = True
+
+    def ends(self, half: Half | None) -> bool:
+        """Whether we can end a key; else a person has to."""
+        return bool(half and half.handle) and self.revokes
+
+
+def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
+    """Return what is looked at before the next move.
+
+    The old key is tested only where something follows from that: a test is a use as well, and an issuer may tell so.
+    """
+    places, old = LOOKS[journal.step], journal.old
+    if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
+        places -= {Place.OLD}
+    return places

@@ -8,7 +8,18 @@ Does not belong here: the end of the old key (``ending``).
 from __future__ import annotations
 
 from ...issuers.base import Verdict
-from .any_time import LATER, SOON, asked_back, gone_early, gone_late, new_invalid, store_changed, store_restored
+from .any_time import (
+    LATER,
+    SOON,
+    alive,
+    asked_back,
+    condemned,
+    gone_early,
+    gone_late,
+    new_invalid,
+    store_changed,
+    store_restored,
+)
 from .journal import Step, Why
 from .moves import Do, Effect, Move, Row, Situation
 from .sight import Holds
@@ -17,7 +28,14 @@ from .sight import Holds
 def died_before(at: Situation) -> Move | None:
     """Test a key anew that is refused after it had passed."""
     refused = at.seen.new is not None and at.seen.new.last is Verdict.INVALID
-    return at.go(Step.HELD) if refused else None
+    return at.go(Step.HELD) if refused or condemned(at.seen.new) else None
+
+
+def untested(at: Situation) -> Move | None:
+    """Write only what is known to work now, whenever it passed."""
+    if not at.rules.tests or alive(at, at.seen.new):
+        return None
+    return at.back(Why.TEST_UNCLEAR) if at.lasts() > at.rules.test_within else at.wait(SOON)
 
 
 def is_stored(at: Situation) -> Move | None:
@@ -48,7 +66,7 @@ def not_written(at: Situation) -> Move | None:
     """Turn back if no Secret could be written; if some were, a person has to see why the others were not."""
     if at.lasts() <= at.rules.write_within:
         return at.wait(SOON)
-    if at.seen.targets and not at.seen.targets.new:
+    if at.seen.targets and not at.seen.targets.new and not at.journal.one_way:
         return at.back(Why.NOT_WRITTEN)
     return at.wait(LATER, Why.NOT_WRITTEN, asks=True)
 
@@ -85,6 +103,7 @@ TESTED = (
     Row(asked_back, _BACK),
     Row(died_before, (Step.HELD,)),
     Row(store_silent, _BACK),
+    Row(untested, _BACK),
     Row(store_new, does=(Effect.STORE_NEW,)),
     Row(store_changed, _BACK),
 )
