@@ -97,6 +97,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("nobody says for long", RULES, at(Step.HELD, since=901), seen(new=SILENT), "RollingBack TestUnclear"),
     ("nobody has tried yet", RULES, at(Step.HELD, since=LONG), seen(new=ONCE), "wait TestUnclear!"),
     ("nobody can be asked", LOCAL, at(Step.HELD), seen(new=None), "Tested"),
+    ("nobody can be asked, and it is new", Rules(tests=False), at(Step.HELD, since=59), seen(new=None), "wait"),
+    ("nobody can be asked, and it is known by now", Rules(tests=False), at(Step.HELD, since=60), seen(new=None), "Tested"),
     ("nobody can be asked, only a test was", LOCAL, at(Step.HELD, test_only=True), seen(new=None), "RollingBack TestOnly"),
     # Tested.
     ("the store gets it", RULES, at(Step.TESTED), seen(store=Holds.OLD), "storeNew"),

@@ -8,6 +8,7 @@ Does not belong here: what must hold in it (``test_world.py``).
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 
 from keywright.decide.rotate import machine, outcomes, sight
@@ -17,6 +18,8 @@ from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Tri
 from keywright.issuers.base import Verdict
 from keywright.issuing.base import Way
 
+#: Words in a row that no rotation writes to its journal.
+CYCLE = 12
 #: Refusals in a row that condemn a key.
 CONDEMNS = 3
 
@@ -28,6 +31,7 @@ class Key:
     value: str
     named: str = ""
     accepted_from: float = 0.0
+    dies_at: float = math.inf
     disabled: bool = False
 
 
@@ -41,6 +45,8 @@ class World:
     now: float = 1_000_000.0
     #: The issuer's keys by handle.
     keys: dict[str, Key] = dataclasses.field(default_factory=dict)
+    #: Keys that are revoked, and still accepted for a while.
+    dying: list[Key] = dataclasses.field(default_factory=list)
     #: Names of keys that people have made or killed by themselves.
     theirs: set[str] = dataclasses.field(default_factory=set)
     store: str | None = "v0"
@@ -65,8 +71,8 @@ class World:
 
     def accepted(self, value: str | None) -> bool:
         """Whether the issuer accepts a value now."""
-        alive = (key for key in self.keys.values() if not key.disabled and key.accepted_from <= self.now)
-        return any(key.value == value for key in alive)
+        known = (key for key in [*self.keys.values(), *self.dying] if not key.disabled)
+        return any(key.value == value and key.accepted_from <= self.now < key.dies_at for key in known)
 
     def handle(self, value: str | None) -> str | None:
         """Return the issuer's name for a value."""
@@ -99,8 +105,8 @@ class World:
     def act(self, at: Situation, do: Do) -> None:
         """Do something outside; perhaps its answer is lost, or we are killed right after."""
         if self.chosen(self.faults) and self.chosen(0.5):
-            # Not done, and nobody knows.
-            self.journal = outcomes.came(at, do, Came.UNCLEAR)
+            # Not done, and nobody knows; nor perhaps that it was to be done.
+            self.journal = outcomes.came(at, do, Came.UNCLEAR) if self.chosen(0.5) else self.journal
             return
         refused = self.chosen(self.faults) and self.chosen(0.3)
         came, issued = (Came.REFUSED, None) if refused else self._done(at.journal, do)
@@ -152,8 +158,9 @@ class World:
         if self.rules.way is Way.SLOTS and handle in self.keys:
             self.made += 1
             self.keys[handle] = Key(f"v{self.made}")
-        else:
-            self.keys.pop(handle, None)
+        elif gone := self.keys.pop(handle, None):
+            gone.dies_at = self.now + self.chance.choice((0.0, 0.0, 120.0))
+            self.dying.append(gone)
 
     # What it sees.
 
@@ -223,15 +230,31 @@ class World:
         taken = next((each for each in self.targets if each), None)
         self.users = [taken or each for each in self.users]
 
+    def backup(self) -> None:
+        """Put the old key back into the store, as long as nobody is about to end it."""
+        journal = self.journal
+        if journal and journal.step in (Step.STORED, Step.WRITTEN) and journal.old and self.chosen(0.2):
+            self.tell("  a backup is restored")
+            self.store = journal.old.fingerprint
+
+    def person(self) -> None:
+        """Make a key and write it to the store, as a person does who is asked to."""
+        self.made += 1
+        self.keys[f"k{self.made}"] = Key(f"v{self.made}", accepted_from=self.now)
+        self.store = f"v{self.made}"
+        self.passed.add(self.store)
+
     def somebody(self) -> None:
         """Let somebody else do something, or time pass."""
-        happening = self.chance.choice(("sync", "sync", "restart", "restart", "time", "time", "long"))
+        happening = self.chance.choice(("sync", "sync", "restart", "restart", "time", "time", "long", "backup"))
         index = self.chance.randrange(6)
         if happening == "sync":
             index %= len(self.targets)
             self.targets[index] = self.store if self.targets[index] else None
         elif happening == "restart":
             self.users[index % len(self.users)] = self.targets[index % len(self.targets)] or self.store
+        elif happening == "backup":
+            self.backup()
         else:
             self.now += self.chance.choice((1.0, 10.0, 60.0) if happening == "time" else (1000.0, 5000.0))
 
@@ -265,15 +288,21 @@ def begun(world: World, *, test_only: bool = False) -> World:
 
 def ends(world: World, turns: int = 400) -> Move | None:
     """Let the rotation end with nothing going wrong any more; return the last move."""
-    world.faults, move = 0.0, None
+    world.faults, move, going = 0.0, None, 0
     for _ in range(turns):
         if world.journal is None or world.journal.step is Step.IDLE:
             return move
         move = world.turn()
+        going = going + 1 if isinstance(move, Go) else 0
+        assert going < CYCLE, "it goes round in a circle"
         world.settle()
+        if isinstance(move, Wait) and move.why is Why.NOT_MADE:
+            world.person()
         if isinstance(move, Wait):
             if move.why is Why.TO_REVOKE and world.journal.old:
                 # A person does.
                 world.keys.pop(world.handle(world.journal.old.fingerprint) or "", None)
             world.now = max(world.now + 1.0, move.until)
+    assert isinstance(move, Wait), "it neither ends nor waits"
+    assert move.asks, "it waits for ever and asks nobody"
     return move

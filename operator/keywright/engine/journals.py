@@ -87,7 +87,7 @@ class Journals:
         self._api, self._namespace = api, namespace
 
     async def claim(self, kept: Kept) -> Kept:
-        """Make the journal of a key; one that is there already and is of the same object is taken up as it is.
+        """Make the journal of a key; one of the same object is taken up as it is, of one that was made anew as well.
 
         Raises:
             Elsewhere: it is of another object.
@@ -105,7 +105,7 @@ class Journals:
         if (there.namespace, there.name) != (ours.namespace, ours.name):
             said = f"the key is rotated by ApiKeySecret {there.namespace}/{there.name}"
             raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one object rotate it; all others read it")
-        return found
+        return found if there == ours else await self.write(dataclasses.replace(found, about=ours))
 
     async def find(self, key: str) -> Kept | None:
         """Return the journal of a key, None if there is none."""
@@ -165,7 +165,8 @@ class Journals:
         encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
         for prefix, values in ((_OLD, kept.old), (_NEW, kept.new)):
             encoded |= {f"{prefix}{part}": base64.b64encode(each.reveal()).decode() for part, each in values.items()}
-        if sum(map(len, encoded.values())) > MAX:
+        # A new key that had no room would be known of when it is made already.
+        if sum(map(len, encoded.values())) + (0 if kept.new else _length(kept.old)) > MAX:
             said = f"a key and the one that replaces it take more than {MAX // 1024} KiB together"
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Such a key cannot be rotated by us")
         meta = {"name": name_of(kept.about.key), "namespace": self._namespace, "labels": LABEL}
@@ -188,6 +189,10 @@ class Journals:
             raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
         old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
         return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"])
+
+
+def _length(values: SecretMap) -> int:
+    return sum(4 * (len(each.reveal()) + 2) // 3 for each in values.values())
 
 
 def _values(data: dict[str, bytes], prefix: str) -> dict[str, SecretValue]:

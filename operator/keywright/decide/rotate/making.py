@@ -112,9 +112,11 @@ def same_key(at: Situation) -> Move | None:
 
 
 def nothing_to_test(at: Situation) -> Move | None:
-    """Go on with a key that nobody can be asked about."""
+    """Go on with a key that nobody can be asked about, once its issuer has surely heard of it everywhere."""
     if at.rules.tests:
         return None
+    if at.rules.way is not Way.LOCAL and at.lasts() < at.rules.settle:
+        return at.wait(SOON)
     return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
 
 
