@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import signal
+import time
 
 import requests
 
@@ -18,6 +20,11 @@ def stands_by(operator: Operator) -> bool:
     except requests.RequestException:
         return False
     return ready and operator.metric("keywright_leader") == 0
+
+
+def has_logged(operator: Operator, words: str) -> bool:
+    """Whether an operator has logged something."""
+    return words in operator.log.read_text()
 
 
 def has_standby(world: World, *flags: str) -> Operator:
@@ -155,3 +162,15 @@ def test_lost_install_keys_cost_a_new_baseline_and_no_secret_is_rewritten(world:
     assert world.writes(second, mark) == {}
     assert world.object()["status"]["versions"][0]["fingerprint"] != old["versions"][0]["fingerprint"]
     world.has_events("Created")
+
+
+def test_whenever_an_operator_is_told_to_end_while_it_starts_it_ends_well(world: World) -> None:
+    """Who rolls a Deployment back at once must not see an operator that has failed."""
+    for moment in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5):
+        operator = world.launch()
+        world.until(functools.partial(has_logged, operator, "leading"), "it leads")
+        time.sleep(moment)
+
+        code, said = operator.stop(), operator.log.read_text()
+
+        assert (code, "ending unexpectedly" in said) == (0, False), f"{moment} s after it led: {said}"

@@ -276,6 +276,9 @@ async def _lead(
         # Kopf takes the signals at its start; they are ours.
         _on_signals(stop)
         ended = await _first(stopping, working, keeping, listening)
+        if ended is listening and not listening.cancelled() and not listening.exception():
+            # It ends without an error when it has been told to: by a signal that came before they were ours.
+            return Exit.FINE
     if ended is stopping or stop.is_set():
         return Exit.FINE
     return _explain(ended, lost=ended is keeping)
