@@ -56,7 +56,7 @@ def asks_who_leads(release: Release) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *container["command"][1:], *container["args"]]
     config = release.plane.kubeconfig_for(release.namespace, "keywright")
     environment = os.environ | {"KUBECONFIG": str(config), "KEYWRIGHT_NAMESPACE": release.namespace}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=200)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=600)
 
 
 def test_what_is_installed_works_and_goes_on_through_an_upgrade(world: World, release: Release) -> None:

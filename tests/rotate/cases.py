@@ -209,6 +209,10 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("not a place that was filled anew", SLOTS, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "k1", "older", 0.0),)), seen(), "wait !"),
     ("not by another key's fingerprint", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "id2:x", 0.0),)), seen(), "wait !"),
     ("what may live on is for a person", RULES, at(Step.IDLE, debts=(Debt(Owed.DIE, "kd", "", 0.0),)), seen(), "wait !"),
+    ("not if it is not known what the store has", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.OTHER, held=None), "wait !"),
+    ("nothing is in the store", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None), "revoke kd"),
+    ("who fails again and again", RULES, at(Step.IDLE, failures=3, not_before=NOW + 10), seen(), "wait !"),
+    ("who was reissued a while ago", RULES, at(Step.IDLE, reissued=NOW - 3600), seen(), "wait"),
     ("not too soon", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0, due=NOW + 1),)), seen(), "wait !"),
     ("what a person has to find", RULES, at(Step.IDLE, debts=(Debt(Owed.FIND, "", "", 0.0),)), seen(), "wait !"),
 ]  # fmt: skip
