@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keywright.decide import due
@@ -62,6 +62,7 @@ def test_a_window_is_open_from_its_first_second_and_no_longer_than_it_lasts() ->
     assert [SUNDAYS.open_at(moment) for moment in moments] == [False, True, True, False]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 400 * DAY), st.floats(0, 1, exclude_max=True), st.floats(DAY, 365 * DAY))
 def test_a_cluster_that_is_made_anew_begins_nothing_early(age: float, phase: float, every: float) -> None:
     before = Known(NOW - age, NOW - age, phase=phase)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keywright import errors
@@ -41,6 +41,7 @@ JOURNALS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(JOURNALS)
 def test_it_is_read_as_it_was_written(journal: Journal) -> None:
     assert written.read(written.text(journal), "it") == journal
