@@ -102,7 +102,7 @@ def test_an_address_that_is_none_is_refused_in_words(url: str) -> None:
     assert not fits(URL, url)
 
 
-@given(st.characters())
+@given(st.characters(codec="utf-8"))
 def test_printable_text_is_text_without_control_characters(character: str) -> None:
     control = ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or character in "\u2028\u2029"
 
