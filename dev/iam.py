@@ -17,9 +17,8 @@ import botocore.session
 from moto.server import ThreadedMotoServer
 
 from vendors.base import Made, Request, Response, word
+from vendors.server import handed_on
 
-#: Headers that are a connection's own.
-_HOPS = {"connection", "content-length", "transfer-encoding", "keep-alive"}
 _ALL = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 
 
@@ -88,13 +87,7 @@ class Iam:
 
     def answer(self, request: Request) -> Response:
         """Hand a request on, so that what stands in front may misbehave."""
-        connection = http.client.HTTPConnection(*self._place, timeout=30)
-        try:
-            connection.request(request.method, request.target, request.body or None, _without_hops(request.headers))
-            answer = connection.getresponse()
-            return Response(answer.status, answer.read(), _without_hops(dict(answer.getheaders())))
-        finally:
-            connection.close()
+        return handed_on(self._place, request)
 
     def _allow(self, name: str) -> None:
         self._client.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=_ALL)
@@ -116,7 +109,3 @@ class Iam:
             connection.getresponse().read()
         finally:
             connection.close()
-
-
-def _without_hops(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _HOPS}

@@ -8,19 +8,16 @@ Does not belong here: how they misbehave (``vendors/server``).
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
 from moto.server import ThreadedMotoServer
 
 from vendors.base import Request, Response
-
-#: Headers that are a connection's own.
-_HOPS = {"connection", "content-length", "transfer-encoding", "keep-alive"}
+from vendors.server import handed_on
 
 
 class Collector:
@@ -86,17 +83,7 @@ class Buckets:
 
     def answer(self, request: Request) -> Response:
         """Hand a request on, so that what stands in front may misbehave."""
-        connection = http.client.HTTPConnection(*self._place, timeout=30)
-        try:
-            connection.request(request.method, request.target, request.body or None, _without_hops(request.headers))
-            answer = connection.getresponse()
-            return Response(answer.status, answer.read(), _without_hops(dict(answer.getheaders())))
-        finally:
-            connection.close()
-
-
-def _without_hops(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _HOPS}
+        return handed_on(self._place, request)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ Does not belong here: what a vendor answers when it behaves (its file).
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.server
 import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .base import Request, Response, Vendor
@@ -103,6 +104,25 @@ class VendorServer(MoodyServer):
     def _as_told(self, request: Request) -> Response:
         # Looked up each time: a test may have the vendor answer otherwise.
         return self.vendor.answer(request)
+
+
+#: Headers that are a connection's own.
+_HOPS = {"connection", "content-length", "transfer-encoding", "keep-alive"}
+
+
+def handed_on(place: tuple[str, int], request: Request) -> Response:
+    """Hand a request on to a server at a place, so that what stands in front may misbehave."""
+    connection = http.client.HTTPConnection(*place, timeout=30)
+    try:
+        connection.request(request.method, request.target, request.body or None, _without_hops(request.headers))
+        answer = connection.getresponse()
+        return Response(answer.status, answer.read(), _without_hops(dict(answer.getheaders())))
+    finally:
+        connection.close()
+
+
+def _without_hops(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOPS}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

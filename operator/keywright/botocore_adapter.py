@@ -147,11 +147,16 @@ def sent(request: Any, server: wire.Server, what: str, deadline: float) -> wire.
     """
     parts = urllib.parse.urlsplit(request.url)
     body = request.body.read() if hasattr(request.body, "read") else request.body
+    target, headers = request.url.partition(parts.netloc)[2], headers_of(request)
+    return server.exchange(request.method, target, what, deadline=deadline, headers=headers, body=body or None)
+
+
+def headers_of(request: Any) -> dict[str, str]:
+    """Return the headers that a client has signed, but for those that are the connection's own."""
     headers = {name: _text(value) for name, value in request.headers.items()}
     for name in ("Expect", "Content-Length"):
         headers.pop(name, None)
-    target = request.url.partition(parts.netloc)[2]
-    return server.exchange(request.method, target, what, deadline=deadline, headers=headers, body=body or None)
+    return headers
 
 
 def answered(request: Any, answer: wire.Answer) -> Any:

@@ -232,6 +232,14 @@ Annotations = Annotated[
 ]
 
 _LABEL = "[a-zA-Z0-9_]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9_])?"
+#: Headers that are a connection's own (RFC 9110, 7.6.1 and 7.2).
+_OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"]
+#: What the names of headers are, where somebody sets some.
+HEADER_NAMES = Cel(
+    f"self.all(name, name.matches('^[-_.a-zA-Z0-9]{{1,64}}$') && !(name.lowerAscii() in {_OWN}))",
+    "the name of a header is of letters, digits, -, _ and ., and none that the connection sets itself",
+)
+
 #: A port, 1 to 65535, without leading zeros.
 PORT_PATTERN = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _GROUP = "[0-9a-fA-F]{1,4}"

@@ -17,7 +17,7 @@ from .model import Key, World, begun, ends
 RULES = {
     "issue": Rules(),
     "issue, cannot list": Rules(lists=False),
-    "two slots, switched off first": Rules(slots=2, disables=True, names=False),
+    "two slots, switched off first": Rules(slots=2, disables=True),
     "dual slot": Rules(way=Way.SLOTS),
     "local": Rules(way=Way.LOCAL, tests=False, lists=False),
     "no revoking": Rules(revokes=False),

@@ -18,7 +18,7 @@ import pydantic
 from .. import errors, placeholders
 from ..errors import Reason
 from ..placeholders import Template
-from ..schema import PORT_PATTERN, Cel, ListMap, Printable, Spec
+from ..schema import HEADER_NAMES, PORT_PATTERN, Cel, ListMap, Printable, Spec
 from ..secret import SecretMap
 from . import _demands
 from ._table import Format, Table
@@ -34,8 +34,6 @@ _URL = (
     rf"^https://[a-zA-Z0-9_][-._a-zA-Z0-9]{{0,252}}(:{PORT_PATTERN})?"
     r"(/[-._~%a-zA-Z0-9/]*)?(\?[-._~%a-zA-Z0-9/?!$&()*+,;=:@]*)?$"
 )
-#: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
-_OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"]
 
 #: No control characters but those that part lines and words: it is sent or read, and never shown.
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -92,10 +90,7 @@ class Probe(Spec):
     headers: Annotated[
         dict[str, TemplateText],
         pydantic.Field(max_length=16),
-        Cel(
-            f"self.all(name, name.matches('^[-_.a-zA-Z0-9]{{1,64}}$') && !(name.lowerAscii() in {_OWN}))",
-            "the name of a header is of letters, digits, -, _ and ., and none that the connection sets itself",
-        ),
+        HEADER_NAMES,
     ] = pydantic.Field(default_factory=dict)
     """Headers, for example `Authorization: Bearer {apiKey}`."""
     body: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096, pattern=_LINES)] | None = None

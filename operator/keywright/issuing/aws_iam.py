@@ -10,12 +10,10 @@ Does not belong here: keys of Bedrock, roles (they have no keys to rotate), the 
 
 from __future__ import annotations
 
-import functools
-import io
 import logging
 import re
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
@@ -139,10 +137,12 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
         import botocore.config
         import botocore.session
 
+        from .. import botocore_adapter
+
         # It would log what it signs.
         logging.getLogger("botocore.auth").disabled = True
         session = botocore.session.Session()
-        session.register_component("data_loader", _loader())
+        session.register_component("data_loader", botocore_adapter.loader())
         key, secret = (
             _admin.token(self._credentials, ref)
             for ref in (self._config.access_key_id_ref, self._config.secret_access_key_ref)
@@ -195,11 +195,10 @@ class _Iam:
 
     def _send(self, request: Any, **_: object) -> Any:
         """Send what the SDK has signed, within our deadline."""
-        from botocore.awsrequest import AWSResponse
+        from .. import botocore_adapter
 
-        headers = {name: _text(value) for name, value in request.headers.items()}
-        for name in ("User-Agent", "Expect", "Content-Length"):
-            headers.pop(name, None)
+        headers = botocore_adapter.headers_of(request)
+        headers.pop("User-Agent", None)
         target = request.url.partition(urllib.parse.urlsplit(request.url).netloc)[2]
         below = urllib.parse.urlsplit(self._client.meta.endpoint_url).path.rstrip("/")
         try:
@@ -211,7 +210,7 @@ class _Iam:
             self._error = error
             raise
         self._answer = answer
-        return AWSResponse(request.url, answer.status, answer.headers, _Raw(answer.data))
+        return botocore_adapter.answered(request, answer)
 
     def _trouble(self, foreign: Exception) -> errors.Error:
         """Say what came of a request that the SDK calls a failure."""
@@ -252,23 +251,3 @@ def _word(answer: Answer) -> str | None:
     found = _REFUSAL.match(answer.data)
     code = found[1].decode() if found else None
     return code if code is None or code in _CODES else ""
-
-
-class _Raw(io.BytesIO):
-    """The body of an answer, as the SDK reads it."""
-
-    def stream(self, **_: object) -> Iterator[bytes]:
-        """Yield all of it."""
-        yield self.read()
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-@functools.cache
-def _loader() -> Any:
-    """Return what knows the SDK's descriptions of services: large, and the same for every call."""
-    import botocore.loaders
-
-    return botocore.loaders.create_loader()

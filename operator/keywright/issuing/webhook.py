@@ -16,7 +16,7 @@ import pydantic
 from .. import dates, errors, placeholders
 from ..errors import Reason
 from ..placeholders import Template
-from ..schema import CaProvider, Cel, ListMap, SecretKeyRef, Spec, Url
+from ..schema import HEADER_NAMES, CaProvider, Cel, ListMap, SecretKeyRef, Spec, Url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ..wire import Answer
 
 _NAME = "[a-z][a-zA-Z0-9]{0,31}"
-#: Headers that are the connection's own (RFC 9110, 7.6.1 and 7.2).
-_OWN = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"]
 #: What stands for the name of a new key, and for the issuer's of one that is there.
 KEY_NAME, KEY_HANDLE = "name", "handle"
 #: Seconds by which clocks may differ.
@@ -50,10 +48,7 @@ Statuses = Annotated[
 Headers = Annotated[
     dict[str, Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1024, pattern="^[ -~]+$")]],
     pydantic.Field(max_length=16),
-    Cel(
-        f"self.all(name, name.matches('^[-_.a-zA-Z0-9]{{1,64}}$') && !(name.lowerAscii() in {_OWN}))",
-        "the name of a header is of letters, digits, -, _ and ., and none that the connection sets itself",
-    ),
+    HEADER_NAMES,
 ]
 
 

@@ -1,6 +1,6 @@
 """The way back: the old key is put back everywhere, then the new one is revoked.
 
-The old key is put back only where it is known to work, and the new one ends only where nobody holds it, or it is dead.
+The old key is put back only where it is known to work, and the new one ends only where nobody is known to hold it.
 
 Does not belong here: why a rotation turns back (``making``, ``spreading``, ``ending``).
 """

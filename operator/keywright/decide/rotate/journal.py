@@ -66,8 +66,6 @@ class Cause(enum.StrEnum):
     """Somebody asked for it."""
     INVALID = "Invalid"
     """The issuer does not accept the key any more."""
-    MADE = "Made"
-    """A person has written a new key to the store."""
 
 
 class Why(enum.StrEnum):

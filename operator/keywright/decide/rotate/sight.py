@@ -161,7 +161,6 @@ class Rules:
         issuer: who makes the keys: its object and its account; another one knows nothing of the keys of this.
         slots: how many keys there may be; None: any number.
         lists: whether the issuer lists its keys.
-        names: whether a key can be given the name of its rotation.
         revokes: whether it revokes; else a person has to.
         disables: whether a key can be switched off and on again.
         tests: whether it can be asked if it accepts a key.
@@ -184,7 +183,6 @@ class Rules:
     issuer: str = ""
     slots: int | None = None
     lists: bool = True
-    names: bool = True
     revokes: bool = True
     disables: bool = False
     tests: bool = True
