@@ -54,6 +54,10 @@ class Operator:
             return self.metric("keywright_leader") == 1 and requests.get(f"{self.url}/readyz", timeout=2).ok
         return False
 
+    def records(self) -> bool:
+        """Whether it has opened its audit trail, and so has made the keys that it lacked."""
+        return "keywright-audit-key " in self.log.read_text()
+
     def metrics(self) -> dict[str, float]:
         """Return its metrics by name and labels."""
         text = requests.get(f"{self.url}/metrics", timeout=5).text

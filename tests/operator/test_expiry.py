@@ -49,8 +49,8 @@ def test_an_end_that_is_near_is_said_once_by_whoever_leads(world: World) -> None
 
     world.is_ready()
     world.until(lambda: "ExpiringSoon" in world.event_reasons(), "it is said")
+    world.until(lambda: world.condition(type_="ExpiringSoon").get("status") == "True", "the status tells it")
 
-    assert world.condition(type_="ExpiringSoon")["status"] == "True"
     assert "TOKEN" in world.condition(type_="ExpiringSoon")["message"]
     assert told(world)["warned"] == SOON
     world.refreshes("once")
