@@ -198,7 +198,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     # Between rotations.
     ("after success", RULES, at(Step.REVOKED), seen(), "Idle"),
     ("after failure", RULES, at(Step.ROLLED_BACK, why=Why.TEST_FAILED), seen(), "Idle TestFailed"),
-    ("nothing to remember", RULES, at(Step.IDLE), seen(), "end"),
+    ("the next one goes on from it", RULES, at(Step.IDLE), seen(), "wait"),
+    ("nothing to remember", RULES, at(Step.IDLE), seen(wish=Wish(gone=True)), "end"),
     ("a failure is remembered", RULES, at(Step.IDLE, failures=1, not_before=NOW + 10), seen(), "wait"),
     ("a pin is remembered", RULES, at(Step.IDLE, pinned=True), seen(), "wait"),
     ("what is owed is tried", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(), "revoke kd"),

@@ -16,6 +16,7 @@ from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
 from .keyaction import KeyAction, KeyActionSpec
 from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
 from .rollout import RolloutSpec
+from .rotation import IssuerRef, RotationSpec
 from .target import TargetSpec
 
 #: Every kind of this version by its name.
@@ -38,6 +39,7 @@ __all__ = [
     "CredentialStatus",
     "DataEntry",
     "DataFrom",
+    "IssuerRef",
     "KeyAction",
     "KeyActionSpec",
     "KeyStore",
@@ -46,6 +48,7 @@ __all__ = [
     "LabelSelector",
     "RemoteRef",
     "RolloutSpec",
+    "RotationSpec",
     "StoreRef",
     "TargetSpec",
 ]

@@ -16,6 +16,7 @@ from .base import AGE, MESSAGE, READY, REASON, Column, Kind, condition
 from .credentials import CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, StoreRef
 from .rollout import RolloutSpec, RolloutStatus
+from .rotation import Rotations
 from .target import TargetSpec
 
 Fingerprint = Annotated[str, pydantic.StringConstraints(max_length=64)]
@@ -146,7 +147,8 @@ class ApiKeySecretStatus(Spec):
     observed_generation: int | None = None
     """Generation of the object that this was said about; -1 until it was first looked at."""
     conditions: Annotated[list[Condition], ListMap("type"), pydantic.Field(max_length=16)] | None = None
-    """`Ready`; `Stalled` when a person must act, `Reconciling` when time will fix it; `Suspended`; `RolledOut`."""
+    """`Ready`; `Stalled` when a person must act, `Reconciling` when time will fix it; `Suspended`; `RolledOut`;
+    `Rotating`."""
     store: Annotated[str, pydantic.StringConstraints(max_length=2048)] | None = None
     """The stores that are read."""
     keys: Annotated[str, pydantic.StringConstraints(max_length=16)] | None = None
@@ -165,6 +167,10 @@ class ApiKeySecretStatus(Spec):
     """The credentials in the Secret: what is known of them, and when they end."""
     rollout: RolloutStatus | None = None
     """How far the present values have come, where `spec.rollout` asks for restarts."""
+    rotations: Rotations | None = None
+    """How far the rotations of its credentials are."""
+    next_rotation: Time | None = None
+    """When the next one begins by itself."""
     history: Annotated[list[Act], pydantic.Field(max_length=10)] | None = None
     """The last ten things that were done for the object, the newest first."""
 
@@ -179,6 +185,7 @@ class ApiKeySecret(
         Column("Store", ".status.store"),
         Column("Keys", ".status.keys"),
         Column("Expires", ".status.expires"),
+        Column("Next Rotation", ".status.nextRotation", "date", wide=True),
         Column("Suspended", condition("Suspended", "status")),
         AGE,
         MESSAGE,

@@ -14,7 +14,8 @@ from pydantic import alias_generators
 from .. import schema
 from ..issuers import ISSUERS
 from ..issuers.base import Issuer, Verdict
-from ..schema import Absent, Cel, DataKey, Duration, ObjectName, Renamed, Spec, Time, Url
+from ..schema import Cel, DataKey, Duration, ObjectName, Renamed, Spec, Time, Url
+from .rotation import IssuerRef, RotationSpec
 
 ModelT = TypeVar("ModelT", bound=Spec)
 
@@ -100,13 +101,11 @@ def _named(issuer: type[Issuer]) -> str:
 class CredentialSpec(Spec):
     """One credential: which entries it consists of, who issued it, and how it is checked."""
 
-    cel: ClassVar[tuple[Cel, ...]] = _rules()
-    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
-        Renamed("provider", "issuer"),
-        Renamed("keys", "parts"),
-        Absent("issuerRef", "name the issuer itself, as in issuer: openai"),
-        Absent("rotation", "rotate keys where they are made; each new one is checked before it is written"),
+    cel: ClassVar[tuple[Cel, ...]] = (
+        *_rules(),
+        Cel("has(self.issuerRef) == has(self.rotation)", "rotation needs issuerRef, and issuerRef is for rotation"),
     )
+    renamed: ClassVar[tuple[Renamed, ...]] = (Renamed("provider", "issuer"), Renamed("keys", "parts"))
 
     name: Annotated[ObjectName, pydantic.StringConstraints(max_length=63)]
     """Name of the credential, for status and messages."""
@@ -119,6 +118,10 @@ class CredentialSpec(Spec):
     `--allow-issuer-endpoint` names."""
     check: Check = pydantic.Field(default_factory=Check)
     """How it is checked."""
+    issuer_ref: IssuerRef | None = None
+    """Who makes new keys, where it is rotated."""
+    rotation: RotationSpec | None = None
+    """When it gets a new key, and how the old one ends. Omitted, it is not rotated."""
     fallback_to_previous: bool = False
     """Whether the store's version before is written while the newest is malformed, or the issuer does not accept it."""
 

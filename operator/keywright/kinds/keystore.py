@@ -142,6 +142,8 @@ class KeyStoreSpec(Spec):
 
     environment: LabelValue | None = None
     """Environment that the keys belong to, for people and policies, for example `production`."""
+    access: Literal["ReadOnly", "ReadWrite"] = "ReadOnly"
+    """Whether new keys may be written to it, where credentials are rotated. Default `ReadOnly`."""
     limits: Limits = pydantic.Field(default_factory=Limits)
     """How hard the store may be used."""
 

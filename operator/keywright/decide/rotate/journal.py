@@ -209,6 +209,7 @@ class Journal:
         failures: rotations in a row that turned back.
         not_before: Unix time before which none begins by itself.
         pinned: whether none may begin by itself.
+        left: the key that the last rotation left in the store: by that the next one knows the issuer's name for it.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -238,6 +239,7 @@ class Journal:
     failures: int = 0
     not_before: float = 0.0
     pinned: bool = False
+    left: Half | None = None
 
     def but(self, **changes: object) -> Journal:
         """Return it with changes."""
@@ -252,7 +254,7 @@ class Journal:
     def rest(self, now: float, **changes: object) -> Journal:
         """Return it between rotations: only what outlasts one is kept."""
         kept = {
-            name: getattr(self, name) for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer")
+            name: getattr(self, name) for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left")
         }
         return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})
 

@@ -30,17 +30,18 @@ FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
     why, failures = at.journal.why, at.journal.failures
+    left = at.journal.old or at.journal.left
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
-        return Go(at.journal.rest(at.now))
+        return Go(at.journal.rest(at.now, left=left))
     if why is Why.ASKED:
-        return Go(at.journal.rest(at.now, not_before=at.now + ASKED_PAUSE))
+        return Go(at.journal.rest(at.now, left=left, not_before=at.now + ASKED_PAUSE))
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 16))
-    return Go(at.journal.rest(at.now, failures=failures + 1, not_before=at.now + pause))
+    return Go(at.journal.rest(at.now, left=left, failures=failures + 1, not_before=at.now + pause))
 
 
 def succeeded(at: Situation) -> Move | None:
     """Forget failures."""
-    return Go(at.journal.rest(at.now, failures=0, not_before=0.0))
+    return Go(at.journal.rest(at.now, left=at.journal.new, failures=0, not_before=0.0))
 
 
 def pay(at: Situation) -> Move | None:
@@ -50,13 +51,8 @@ def pay(at: Situation) -> Move | None:
 
 
 def forget(at: Situation) -> Move | None:
-    """Forget the journal: nothing is owed, and there is nothing to remember."""
-    if at.journal.debts or at.journal.pinned:
-        return None
-    last = at.journal.reissued or 0.0
-    remembers = at.now < min(at.journal.not_before, at.now + LONGEST_PAUSE) or at.now < last + LONGEST_PAUSE
-    remembers = remembers or (bool(at.journal.failures) and at.lasts() < 2 * LONGEST_PAUSE)
-    return End() if at.seen.wish.gone or not remembers else None
+    """Forget the journal: nothing is owed, and its object is gone."""
+    return End() if at.seen.wish.gone and not at.journal.debts else None
 
 
 def rest(at: Situation) -> Move | None:
@@ -106,6 +102,8 @@ def begin(
     if last and last.step is not Step.IDLE:
         raise ValueError("a rotation of this key is under way")
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
+    if old and old.handle is None and kept.left and kept.left.fingerprint == old.fingerprint and kept.issuer == issuer:
+        old = dataclasses.replace(old, handle=kept.left.handle)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
     reissued = now if cause is Cause.INVALID else kept.reissued
     return kept.but(**begun, why=None, reissued=reissued).at(Step.ISSUING, now)

@@ -1,0 +1,168 @@
+"""How a credential is rotated, as a part of an ApiKeySecret's spec and status.
+
+Does not belong here: when that is due (``decide/due.py``), how it goes (``decide/rotate``), who makes the new keys
+(``issuing/``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+
+from .. import schema
+from ..schema import Absent, Cel, Duration, ListMap, ObjectName, Printable, Renamed, Spec, Time
+
+Cron = Annotated[Printable, pydantic.StringConstraints(max_length=128)]
+Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$")]
+
+
+class Window(Spec):
+    """A time in which rotations may begin, again and again."""
+
+    start: Cron
+    """When it opens: five fields as in cron, `0 2 * * SUN`."""
+    duration: Annotated[Duration, Cel("self >= duration('5m') && self <= duration('168h')", "must be 5m to 7d")]
+    """How long it stays open: `4h`."""
+    time_zone: Zone = "UTC"
+    """Time zone of `start`, as the IANA names it: `Europe/Berlin`. Default `UTC`."""
+
+
+class Trial(Spec):
+    """How a new key is tested before anybody gets it."""
+
+    passes: Annotated[int, pydantic.Field(ge=1, le=20)] = 3
+    """How many tests in a row it has to pass. Default 3."""
+    apart: Annotated[Duration, Cel("self <= duration('1h')", "must be at most 1h")] = "10s"
+    """How long the first and the last of them are apart, at least, so that it is known everywhere. Default `10s`."""
+    within: Annotated[
+        Duration, Cel("self >= duration('10s') && self <= duration('24h')", "must be between 10s and 24h")
+    ] = "15m"
+    """After how long a key that is not accepted is given up: it is revoked, and all stays as it was. Default `15m`."""
+
+
+class RotationSpec(Spec):
+    """When a credential gets a new key, and how the old one ends."""
+
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),
+    )
+    renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
+        Renamed("interval", "every"),
+        Renamed("rotationInterval", "every"),
+        Renamed("renewBefore", "beforeExpiry"),
+        Renamed("gracePeriod", "overlap"),
+        Absent("exposePrevious", "who is late uses the old key, which works until the overlap is over"),
+        Absent("onDelete", "a deletion revokes nothing; see `keywright debts`"),
+    )
+
+    every: Annotated[Duration, Cel("self >= duration('10s')", "must be at least 10s")] | None = None
+    """How old a key gets: `30d`. Keys of one age are spread over a tenth of that, at most a day."""
+    schedule: Cron | None = None
+    """When it gets a new one, as in cron: `30 2 1 * *` is the first of each month at 02:30."""
+    time_zone: Zone | None = None
+    """Time zone of `schedule`, as the IANA names it. Default `UTC`."""
+    before_expiry: Duration | None = None
+    """How long before its end it gets a new one, where that is known: `7d`."""
+    windows: Annotated[list[Window], pydantic.Field(max_length=8)] = pydantic.Field(default_factory=list)
+    """When rotations may begin. Without any: always. One that must not wait, as the key ends before, does not."""
+    on_invalid: Literal["Report", "Reissue"] = "Report"
+    """What follows when the issuer does not accept the key any more. `Report`: that is told. `Reissue`: a new one is made
+    at once, without any overlap, at most once in six hours."""
+    overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
+    """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
+    adoption_timeout: Annotated[Duration, Cel("self >= duration('1m')", "must be at least 1m")] = "24h"
+    """After how long a person is told that not everybody uses the new key. The old one is not revoked for that."""
+    consumers: Literal["Required", "Optional"] = "Required"
+    """Whether somebody must be seen to use the new key before the old one ends. `Optional` is for keys whose users
+    Keywright cannot see, as they are outside of the cluster; they have the overlap."""
+    test: Trial = pydantic.Field(default_factory=Trial)
+    """How a new key is tested."""
+
+    def seconds(self, field: str) -> float | None:
+        """Return one of the durations in seconds; None if it is not given."""
+        text = getattr(self, field)
+        return None if text is None else schema.seconds(text)
+
+
+class DebtStatus(Spec):
+    """An outside clean-up that could not be done yet."""
+
+    owed: Literal["Revoke", "Find", "Die", "Keep"]
+    """What: `Revoke`: the key still is to be revoked; `Find`: one may have been made that cannot be found; `Die`: it was
+    revoked, and is still accepted; `Keep`: it was left alive as its object went."""
+    handle: Annotated[str, pydantic.StringConstraints(max_length=512)]
+    """The issuer's name of the key; empty where it is not known."""
+    since: Time
+    """Since when."""
+    tries: int
+    """How often it was tried."""
+
+
+class LastRotation(Spec):
+    """The rotation before."""
+
+    id: Annotated[str, pydantic.StringConstraints(max_length=63)]
+    """Its id; keys bear it as a name at issuers that know names."""
+    outcome: Literal["Rotated", "RolledBack", "Tested"]
+    """What came of it."""
+    at: Time
+    """When."""
+    why: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
+    """Why it turned back."""
+
+
+class RotationStatus(Spec):
+    """How far the rotation of a credential is."""
+
+    credential: Annotated[ObjectName, pydantic.StringConstraints(max_length=63)]
+    """Name of the credential."""
+    step: Literal[
+        "Idle",
+        "Issuing",
+        "Held",
+        "Tested",
+        "Stored",
+        "Written",
+        "Adopted",
+        "Grace",
+        "Revoked",
+        "RollingBack",
+        "RolledBack",
+    ]
+    """The step that it has reached; see the reference of rotations."""
+    since: Time | None = None
+    """When it has reached it."""
+    id: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
+    """Its id; keys bear it as a name at issuers that know names."""
+    cause: Literal["Due", "Expiring", "Asked", "Invalid"] | None = None
+    """Why it began."""
+    why: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
+    """What it waits for, or why it turns back."""
+    waits: Annotated[str, pydantic.StringConstraints(max_length=1024)] | None = None
+    """The same, for a person."""
+    asks: bool | None = None
+    """Whether a person has to do something."""
+    until: Time | None = None
+    """In `Grace`: until when the old key is left alive."""
+    next: Time | None = None
+    """When the next one begins by itself."""
+    pinned: bool | None = None
+    """Whether none begins by itself, as somebody wants it."""
+    last: LastRotation | None = None
+    """The one before."""
+    debts: Annotated[list[DebtStatus], pydantic.Field(max_length=20)] | None = None
+    """What is owed: the first 20."""
+
+
+#: One for each credential.
+Rotations = Annotated[list[RotationStatus], ListMap("credential"), pydantic.Field(max_length=32)]
+
+
+class IssuerRef(Spec):
+    """Names who makes the keys."""
+
+    kind: Literal["KeyIssuer", "ClusterKeyIssuer"] = "KeyIssuer"
+    """Kind of it; a KeyIssuer is in the object's own namespace."""
+    name: ObjectName
+    """Its name."""
