@@ -65,6 +65,15 @@ class Reason(enum.StrEnum):
     RESTART_DENIED = "RestartDenied"
     """The API server denies Keywright to look at workloads or pods, or to restart one."""
 
+    ROTATING = "Rotating"
+    """A credential gets a new key; the message tells how far that is."""
+    ROTATION_WAITS = "RotationWaits"
+    """A rotation, or what one owes, waits for a person; the message says for what."""
+    ROLLED_BACK = "RolledBack"
+    """A rotation turned back: the old key is in place."""
+    NO_ROTATION = "NoRotation"
+    """There is no rotation that a KeyAction could be about: none is declared, or none is under way."""
+
     RUNNING = "Running"
     """The KeyAction has begun."""
     DONE = "Done"
@@ -144,6 +153,9 @@ class Reason(enum.StrEnum):
     """The store takes no writes: its place is read-only or full, or the login may only read."""
     PENDING_HELD_ELSEWHERE = "PendingHeldElsewhere"
     """The store holds a new version of the key that somebody else has put there and that is not current yet."""
+    ROTATION_UNSUPPORTED = "RotationUnsupported"
+    """A credential cannot be rotated as the object says: where its parts lie, what its issuer makes, what its store can
+    do. The message says which."""
     ROTATION_OWNED_ELSEWHERE = "RotationOwnedElsewhere"
     """Somebody else rotates the key: the store itself, another object, another cluster."""
 

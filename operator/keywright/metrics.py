@@ -131,6 +131,17 @@ RESTARTS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+ROTATION_EFFECTS = Counter(
+    "keywright_rotation_effects_total",
+    "What rotations have done at issuers and stores, by effect and what came of it.",
+    ["effect", "came"],
+    registry=REGISTRY,
+)
+ROTATION_STEPS = Counter(
+    "keywright_rotation_steps_total", "Steps that rotations have reached.", ["step"], registry=REGISTRY
+)
+ROTATIONS = Gauge("keywright_rotations", "Rotations by the step that they are at.", ["step"], registry=REGISTRY)
+DEBTS = Gauge("keywright_debts", "Clean-ups at issuers that could not be done yet.", ["owed"], registry=REGISTRY)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(
     "keywright_watch_last_event_timestamp_seconds",

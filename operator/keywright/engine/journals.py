@@ -38,12 +38,14 @@ class About:
     Attributes:
         key: which key rotates, the same whoever asks: its store's identity and its path.
         namespace: of the object that rotates it, and its name and UID.
+        recipe: what is rotated, see ``decide/rotate/recipe.py``: the object may be gone when it has to be known.
     """
 
     key: str
     namespace: str
     name: str
     uid: str
+    recipe: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -135,6 +135,10 @@ class OpenedStore:
         """Read all keys at once, as ``fetch`` reads one."""
         return await self._read(identity, credentials, _snapshot)
 
+    async def write(self, ask: Callable[[Store], T], identity: str, credentials: Callable[[], Credentials]) -> T:
+        """Have the store written, as ``fetch`` reads; ``ask`` calls the store's ``write``, ``claim`` or ``release``."""
+        return await self._read(identity, credentials, ask)
+
     async def _read(self, identity: str, credentials: Callable[[], Credentials], read: Callable[[Store], T]) -> T:
         asked, login = time.monotonic(), self._login_of(identity, credentials)
         await self._renewed(login, asked)

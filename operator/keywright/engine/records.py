@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
-from .. import cluster, events, kinds, schema
+from .. import cluster, events, kinds, pacing, schema
 from ..decide import checks, report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
@@ -55,6 +55,7 @@ class Record:
         remind: it is to be looked at what there is to say of keys that end.
         wished: a KeyAction waits for its refresh.
         rechecked: its credentials, of which there is something to say then.
+        created: Unix time at which it was made.
     """
 
     key: Key
@@ -87,6 +88,7 @@ class Record:
     remind: bool = False
     rechecked: tuple[checks.Checked, ...] = ()
     wished: bool = False
+    created: float = 0.0
 
     @property
     def regarding(self) -> events.Regarding:
@@ -144,6 +146,7 @@ def read(item: dict[str, Any]) -> Record:
         uses=uses(meta["namespace"], spec),
         refreshed=_is_refreshed(spec),
         ready=report.is_ready(status.get("conditions") or []),
+        created=pacing.unix(meta.get("creationTimestamp")) or 0.0,
     )
     record.applied = applied(status)
     return record

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import cluster, errors, pacing
 from ..decide import checks, report, rollout
+from ..decide.rotate.told import ROTATING
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
 from . import statuses
@@ -66,7 +67,7 @@ class Reporter:
         credentials = checks.told(before.get("credentials") or [], outcome.gathered.checked, now)
         endings = await self._endings.told(record, credentials)
         rolling, rolled = self._rollout(record, name, before, outcome.holds)
-        state += endings.conditions + rolled
+        state += endings.conditions + rolled + _rotating(before)
         history = await self._chronicle.in_order(record, outcome, before, credentials)
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
@@ -118,7 +119,7 @@ class Reporter:
         endings = await self._endings.told(record, [] if emptied else before.get("credentials") or [])
         state = report.troubled(error, kept, report.since_when(old, error, now)) + endings.conditions
         rolled = report.find(conditions, rollout.ROLLED_OUT)
-        state += [rolled] if rolled and not emptied else []
+        state += ([rolled] if rolled and not emptied else []) + _rotating(before)
         news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
         # Also what was removed just before a crash is told.
         removed = isinstance(error, Emptied) and (error.removed or bool(before.get("target")))
@@ -249,6 +250,8 @@ class Reporter:
     def _base(record: Record, before: dict[str, Any]) -> dict[str, Any]:
         """Return what every report says."""
         base: dict[str, Any] = {"observedGeneration": record.working}
+        # Of rotations others tell.
+        base |= {name: before[name] for name in ("rotations", "nextRotation") if name in before}
         if record.working_refresh:
             base["lastHandledRefresh"] = record.working_refresh[:256]
         return base
@@ -336,6 +339,12 @@ class Reporter:
 def rfc3339() -> str:
     """Return the time as objects carry it."""
     return pacing.rfc3339(time.time())
+
+
+def _rotating(before: Mapping[str, Any]) -> report.Conditions:
+    """Return what is told of rotations, as it is."""
+    found = report.find(before.get("conditions") or [], ROTATING)
+    return [found] if found else []
 
 
 def _given_up(conditions: report.Conditions, error: errors.Error) -> bool:

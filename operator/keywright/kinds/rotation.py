@@ -27,6 +27,11 @@ class Window(Spec):
     time_zone: Zone = "UTC"
     """Time zone of `start`, as the IANA names it: `Europe/Berlin`. Default `UTC`."""
 
+    @property
+    def seconds(self) -> float:
+        """Seconds for which it stays open."""
+        return schema.seconds(self.duration)
+
 
 class Trial(Spec):
     """How a new key is tested before anybody gets it."""
@@ -39,6 +44,16 @@ class Trial(Spec):
         Duration, Cel("self >= duration('10s') && self <= duration('24h')", "must be between 10s and 24h")
     ] = "15m"
     """After how long a key that is not accepted is given up: it is revoked, and all stays as it was. Default `15m`."""
+
+    @property
+    def apart_seconds(self) -> float:
+        """Seconds from the first test that is passed to the last."""
+        return schema.seconds(self.apart)
+
+    @property
+    def within_seconds(self) -> float:
+        """Seconds after which a key that is not accepted is given up."""
+        return schema.seconds(self.within)
 
 
 class RotationSpec(Spec):

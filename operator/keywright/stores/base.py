@@ -47,6 +47,12 @@ class Fetched:
     expires_at: str | None = None
 
 
+#: Fields of stores that say how they are reached, and not where.
+_NO_PLACE = {
+    *("auth", "ca_provider", "client_certificate", "passphrase_ref", "key_ref"),
+    *("version", "external_id", "sts_endpoint"),
+}
+
 #: What a store held at one moment: the answer for a key, or why there is none.
 Snapshot = Callable[[Ref], Fetched | errors.Error]
 
@@ -146,6 +152,16 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def identity(cls, config: Any, namespace: str) -> str:
         """Name the login that objects of this namespace use. Equal names share one login and its answers."""
+
+    @classmethod
+    def place(cls, config: Any, namespace: str) -> str:
+        """Name where the keys lie: the same for all store objects that lead there, whatever their login.
+
+        Args:
+            namespace: of the object that reads; fills ``{namespace}``.
+        """
+        told = config.model_dump_json(exclude=_NO_PLACE, exclude_defaults=True)
+        return f"{cls.name} {told}".replace("{namespace}", namespace)
 
     @abc.abstractmethod
     def __init__(self, config: Any, credentials: Credentials, timeout: float) -> None:

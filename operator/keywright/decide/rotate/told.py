@@ -1,0 +1,163 @@
+"""How a rotation is told to people: status, condition, Events. Pure; the time is an argument.
+
+Does not belong here: writing them (``engine/rotate/telling.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from ... import errors, pacing
+from ...errors import Reason
+from .. import report
+from .journal import Journal, Step, Why
+
+#: The condition of an object that tells of its rotations.
+ROTATING = "Rotating"
+
+#: What is waited for, or why a rotation turns back, as sentences.
+WORDS: dict[Why, str] = {
+    Why.SAME_KEY: "The issuer gave the old key once more.",
+    Why.ISSUE_REFUSED: "The issuer refuses to make a key.",
+    Why.ISSUE_UNCLEAR: "The issuer does not say what keys there are.",
+    Why.SLOT_UNKNOWN: "It is not known which of the issuer's two places the present key has. Say so in the issuer, "
+    "or write the key of the first place to the store.",
+    Why.ISSUER_CHANGED: "The object names another issuer than the one that made the keys. Name the former one until "
+    "this rotation has ended.",
+    Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that nobody uses.",
+    Why.TEST_FAILED: "The issuer did not accept the new key in time.",
+    Why.TEST_UNCLEAR: "The issuer does not say whether it accepts the new key.",
+    Why.TEST_ONLY: "No more than a test was asked for.",
+    Why.OWNED_ELSEWHERE: "The store says that somebody else rotates this key.",
+    Why.STORE_CHANGED: "Somebody else has written another key to the store; that one counts.",
+    Why.STORE_REFUSED: "The store does not take the new key.",
+    Why.STORE_SILENT: "The store does not answer.",
+    Why.NOT_WRITTEN: "Not every Secret has the new key yet.",
+    Why.NEW_INVALID: "The issuer does not accept the new key any more.",
+    Why.ASKED: "Somebody asked for it.",
+    Why.OBJECT_GONE: "The object is gone.",
+    Why.NOT_MADE: "Have a new key made, and write it to the store.",
+    Why.NOT_ADOPTED: "Not everybody is seen to use the new key; `keywright consumers` says who does not.",
+    Why.NO_USERS: "Nobody is seen to use the Secret, so nobody is seen to use the new key. Where its users are outside "
+    "of the cluster, set rotation.consumers: Optional.",
+    Why.STILL_USED: "The issuer says that the old key is still used.",
+    Why.NOT_ALIVE: "It is not known that the new key works, so the old one stays.",
+    Why.OLD_NOT_ALIVE: "It is not known that the old key works, so it is not put back.",
+    Why.OLD_DEAD: "Neither key works any more. Have one made, and write it to the store.",
+    Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
+}
+_STEPS: dict[Step, str] = {
+    Step.ISSUING: "A new key is being made.",
+    Step.HELD: "The new key is being tested.",
+    Step.TESTED: "The new key is being written to the store.",
+    Step.STORED: "The Secrets are being written.",
+    Step.WRITTEN: "Whoever uses the Secret is taking up the new key.",
+    Step.ADOPTED: "Everybody uses the new key.",
+    Step.GRACE: "Everybody has the new key; the old one still works.",
+    Step.REVOKED: "The old key is dead.",
+    Step.ROLLING_BACK: "The old key is put back, and the new one revoked.",
+    Step.ROLLED_BACK: "All is as it was.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tale:
+    """What there is to tell of the rotation of one credential.
+
+    Attributes:
+        journal: None: none was ever begun.
+        why: what is waited for; None where nothing is.
+        asks: whether a person has to do something.
+        error: what is in the way.
+        next: Unix time at which the next one begins by itself.
+    """
+
+    credential: str
+    journal: Journal | None
+    why: Why | None = None
+    asks: bool = False
+    error: errors.Error | None = None
+    next: float | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether one is under way."""
+        return self.journal is not None and self.journal.step is not Step.IDLE
+
+    def waits(self) -> str:
+        """Return what is waited for, for a person; empty where nothing is."""
+        parts = [WORDS[self.why]] if self.why else []
+        if self.error:
+            hint = f" {self.error.hint}." if self.error.hint else ""
+            parts.append(f"{report.begun(self.error.message)}.{hint}")
+        return " ".join(parts)
+
+    def sentence(self) -> str:
+        """Return how it is, for a person."""
+        begins = _STEPS[self.journal.step] if self.journal and self.runs else ""
+        if self.journal and self.journal.debts and not self.runs:
+            begins = f"{len(self.journal.debts)} keys are still to be cleaned up; `keywright debts` lists them."
+        return f"Credential {self.credential}: {' '.join(part for part in (begins, self.waits()) if part)}"
+
+
+def status(tale: Tale) -> dict[str, Any]:
+    """Return what the status tells of it."""
+    journal = tale.journal
+    facts: dict[str, Any] = {"credential": tale.credential, "step": "Idle", "next": _time(tale.next)}
+    facts |= {"waits": tale.waits()[:1024] or None, "asks": tale.asks or None}
+    if journal is None:
+        return _there(facts)
+    facts |= {"step": str(journal.step), "pinned": journal.pinned or None, "debts": _debts(journal)}
+    if not tale.runs:
+        facts["last"] = last(journal)
+        return _there(facts)
+    why = tale.why or (journal.why if journal.step is Step.ROLLING_BACK else None)
+    grace = journal.until if journal.step is Step.GRACE else None
+    facts |= {"id": journal.id, "cause": str(journal.cause), "why": str(why) if why else None}
+    return _there(facts | {"since": _time(journal.since), "until": _time(grace)})
+
+
+def last(journal: Journal) -> dict[str, Any] | None:
+    """Return what the rotation before came to, as a journal at rest tells it."""
+    if not journal.id:
+        return None
+    outcome = "RolledBack" if journal.why else "Rotated"
+    outcome = "Tested" if journal.why is Why.TEST_ONLY else outcome
+    why = str(journal.why) if journal.why and outcome == "RolledBack" else None
+    return _there({"id": journal.id, "outcome": outcome, "at": _time(journal.since), "why": why})
+
+
+def condition(tales: Sequence[Tale]) -> dict[str, Any] | None:
+    """Return the condition of an object with these rotations; None where there is nothing to tell."""
+    refused = next((each for each in tales if each.error and not each.runs), None)
+    runs = [each for each in tales if each.runs]
+    asks = next((each for each in tales if each.asks), None)
+    message = " ".join(each.sentence() for each in [*([asks] if asks else []), *(r for r in runs if r is not asks)])
+    if runs or asks:
+        reason = Reason.ROTATION_WAITS if asks else Reason.ROTATING
+        return _condition("True" if runs else "False", reason, message)
+    if refused and refused.error:
+        return _condition("False", refused.error.reason, refused.sentence())
+    return None
+
+
+def _condition(status_: str, reason: Reason, message: str) -> dict[str, Any]:
+    return {"type": ROTATING, "status": status_, "reason": str(reason), "message": message[:2048]}
+
+
+def _debts(journal: Journal) -> list[dict[str, Any]] | None:
+    rows = [
+        {"owed": str(each.owed), "handle": each.handle, "since": _time(each.since), "tries": each.tries}
+        for each in journal.debts[:20]
+    ]
+    return rows or None
+
+
+def _time(unix: float | None) -> str | None:
+    return pacing.rfc3339(unix) if unix is not None else None
+
+
+def _there(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,182 @@
+"""What people ask of one rotation, by KeyActions, until it has come to something.
+
+What is asked lives in the KeyAction; whoever leads next is asked again, under the same id.
+
+Does not belong here: KeyActions (``actions``), what follows (``decide/rotate``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+from ... import errors
+from ...decide import act
+from ...decide.rotate import told
+from ...decide.rotate.journal import Cause, Journal, Step
+from ...decide.rotate.sight import Wish
+from ...errors import Reason
+from ..act_on import Asked
+
+#: What begins a rotation; what changes the journal at once.
+BEGINS = frozenset({"Rotate", "Reissue"})
+AT_ONCE = frozenset({"Pin", "Unpin", "RetryDebts", "ForgetDebt"})
+#: Steps at which there is an old key to turn back to, or to end.
+_SPREAD = frozenset({Step.STORED, Step.WRITTEN, Step.ADOPTED, Step.GRACE})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Begin:
+    """A rotation that somebody asks for.
+
+    Attributes:
+        id: of it, the same whoever leads.
+    """
+
+    id: str
+    urgent: bool
+    test_only: bool
+    cause: Cause = Cause.ASKED
+
+
+@dataclasses.dataclass(slots=True)
+class _Order:
+    asked: Asked
+    told: asyncio.Future[act.Ended]
+    #: The rotation that it is about, once that is known.
+    about: str = ""
+
+
+class Orders:
+    """What is asked of one rotation and has come to nothing yet."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, _Order] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._orders)
+
+    def add(self, asked: Asked) -> asyncio.Future[act.Ended]:
+        """Take an order; the future tells what came of it. One that is known already is not taken twice."""
+        known = self._orders.get(asked.uid)
+        if known is None:
+            future: asyncio.Future[act.Ended] = asyncio.get_running_loop().create_future()
+            known = self._orders[asked.uid] = _Order(asked, future)
+        return known.told
+
+    @property
+    def wish(self) -> Wish:
+        """What is asked of the rotation that is under way."""
+        wanted = {each.asked.action for each in self._orders.values() if each.about}
+        return Wish(back="Rollback" in wanted, now="RevokeNow" in wanted)
+
+    @property
+    def needs_journal(self) -> bool:
+        """Whether something is asked that a journal has to remember."""
+        return any(each.asked.action == "Pin" for each in self._orders.values())
+
+    def wanted(self, journal: Journal | None) -> Begin | None:
+        """Return the rotation that is asked for and was not begun yet."""
+        for each in self._orders.values():
+            if each.asked.action in BEGINS and (journal is None or journal.id != _id(each.asked)):
+                return Begin(_id(each.asked), each.asked.action == "Reissue", each.asked.test_only)
+        return None
+
+    def journal(self, journal: Journal, now: float) -> Journal | None:
+        """Return the journal as people want it; None if that is how it is."""
+        wanted = journal
+        for each in self._orders.values():
+            asked = each.asked
+            if asked.action in ("Pin", "Unpin"):
+                wanted = wanted.but(pinned=asked.action == "Pin")
+            elif asked.action == "RetryDebts":
+                due = tuple(dataclasses.replace(debt, due=min(debt.due, now)) for debt in wanted.debts)
+                wanted = wanted.but(debts=due)
+            elif asked.action == "ForgetDebt":
+                wanted = wanted.but(debts=tuple(debt for debt in wanted.debts if debt.handle != asked.debt))
+        return None if wanted == journal else wanted
+
+    def settle(self, journal: Journal | None) -> None:
+        """Tell those whose orders have come to something, as the journal has it."""
+        for uid, order in list(self._orders.items()):
+            if ended := _ended(order, journal):
+                self._tell(uid, ended)
+
+    def settle_refused(self, error: errors.Error) -> None:
+        """Tell those who want a rotation to begin that it cannot, as a person must change something first."""
+        if isinstance(error, errors.Stalled):
+            for uid, order in list(self._orders.items()):
+                if order.asked.action in BEGINS and not order.about:
+                    self._tell(uid, act.failed(error))
+
+    def cancel(self, name: str) -> None:
+        """Tell everybody that nobody rotates the credential any more."""
+        for uid in list(self._orders):
+            self._tell(uid, none(f"Credential {name} is not rotated any more."))
+
+    def _tell(self, uid: str, ended: act.Ended) -> None:
+        order = self._orders.pop(uid)
+        if not order.told.done():
+            order.told.set_result(ended)
+
+
+def none(said: str) -> act.Ended:
+    """Return that there is no rotation that it could be about.
+
+    Args:
+        said: why, as a sentence.
+    """
+    return act.Ended(Reason.NO_ROTATION, said)
+
+
+def _id(asked: Asked) -> str:
+    return f"kw-{asked.uid}"
+
+
+def _ended(order: _Order, journal: Journal | None) -> act.Ended | None:
+    action = order.asked.action
+    if action in AT_ONCE:
+        return act.Ended(Reason.DONE, "It is noted.") if journal else none("Nothing is remembered of a rotation.")
+    if action in BEGINS:
+        return _begun(order, journal)
+    return _turned(order, journal)
+
+
+def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
+    name = _id(order.asked)
+    if journal is None or journal.id != name:
+        if journal and journal.step is not Step.IDLE:
+            return act.Ended(Reason.ROTATING, "Another rotation of this credential is under way.")
+        return none("It was begun, and nothing is remembered of it.") if order.about else None
+    order.about = name
+    if journal.step is Step.GRACE:
+        return act.Ended(Reason.DONE, "The new key is in place; the old one works until the overlap is over.")
+    if journal.step is not Step.IDLE:
+        return None
+    last = told.last(journal) or {}
+    if last.get("outcome") == "RolledBack":
+        why = told.WORDS[journal.why] if journal.why else ""
+        return act.Ended(Reason.ROLLED_BACK, f"The rotation turned back. {why}".strip())
+    tested = "A new key was made, passed its tests, and was revoked." if last.get("outcome") == "Tested" else ""
+    return act.Ended(Reason.DONE, tested or "The new key is in place, and the old one is dead.")
+
+
+def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
+    back = order.asked.action == "Rollback"
+    if journal is None or (not order.about and journal.step is Step.IDLE):
+        return none("No rotation of this credential is under way.")
+    if not order.about:
+        old = journal.old
+        if back and (journal.one_way or (old and (old.revoked or old.ending))):
+            return none("The old key is dead, or may be: there is no way back.")
+        if not back and journal.step not in _SPREAD:
+            return none("The new key is not in the store yet, so the old one cannot end.")
+        order.about = journal.id
+        return None
+    if journal.step is not Step.IDLE:
+        return None
+    turned = journal.why is not None
+    if back:
+        return act.Ended(Reason.DONE, "The old key is in place.") if turned else none("It had ended before.")
+    said = "The old key is dead." if not turned else "The rotation turned back."
+    return act.Ended(Reason.ROLLED_BACK if turned else Reason.DONE, said)

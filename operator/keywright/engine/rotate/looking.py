@@ -1,0 +1,265 @@
+"""What a rotation looks at before each step: the issuer, the store, the Secrets, who uses them, and tests of the keys.
+
+Whatever does not answer was not seen, and the error is kept for people. Nothing is changed here but the owner's mark.
+
+Does not belong here: which of these are looked at, and what follows (``decide/rotate``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from ... import cluster, errors
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Half, Journal, Step
+from ...decide.rotate.recipe import Recipe
+from ...decide.rotate.sight import Holds, Keys, Place as Spot, Rules, Seen, Targets, Trial, Users, Wish, looks
+from ...errors import Reason
+from ...issuing.base import Order
+from ...secret import FingerprintKey, SecretMap
+from ...stores.base import Fetched, Store
+from ..consumers import census, written
+from ..fetch import Fetcher, Question
+from ..issuers import OpenedIssuer
+from ..journals import Kept
+from ..records import Record
+from .place import Place, Places, Reader
+from .trials import Trials
+
+T = TypeVar("T")
+
+#: What says that nothing is there.
+NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
+#: Seconds between two tests of a key: while it is tested, and later.
+OFTEN, NOW_AND_THEN = 2.0, 240.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aim:
+    """What is rotated, and by what.
+
+    Attributes:
+        gone: whether nobody asks for it any more.
+    """
+
+    recipe: Recipe
+    place: Place
+    issuer: OpenedIssuer
+    rules: Rules
+    gone: bool
+
+
+@dataclasses.dataclass(slots=True)
+class Sight:
+    """What was seen.
+
+    Attributes:
+        store: what is in the store, as it answered; None where it did not, or has nothing.
+        values: the credential in it.
+        handle: the issuer's name of the old key, where it was found.
+        trouble: why something was not seen.
+    """
+
+    seen: Seen = dataclasses.field(default_factory=Seen)
+    store: Fetched | None = None
+    values: SecretMap | None = None
+    handle: str | None = None
+    trouble: errors.Error | None = None
+
+
+class Looking:
+    """Looks.
+
+    Args:
+        keys: make fingerprints.
+        owner: the mark by which stores tell who rotates a key: this install.
+        as_written: whether an object's target is as it was written, as far as is known.
+    """
+
+    def __init__(
+        self,
+        api: cluster.Cluster,
+        keys: FingerprintKey,
+        fetcher: Fetcher,
+        places: Places,
+        as_written: Callable[[Record], bool],
+    ) -> None:
+        self._api, self._keys, self._fetcher = api, keys, fetcher
+        self._places, self._as_written = places, as_written
+        self.owner = f"keywright-{keys.key_id}"
+
+    async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish) -> Sight:
+        """Look at what matters at this step."""
+        journal, sight = kept.journal, Sight()
+        wanted = looks(aim.rules, journal)
+        if Spot.STORE in wanted:
+            await self._store(aim, kept, sight)
+        keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
+        targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
+        users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
+        often = OFTEN if journal.step in (Step.HELD, Step.TESTED) else NOW_AND_THEN
+        new, old = await asyncio.gather(
+            self._trial(aim, trials, journal.new, kept.new, sight, often, Spot.NEW in wanted),
+            self._trial(aim, trials, journal.old, kept.old, sight, often, Spot.OLD in wanted),
+        )
+        if keys:
+            sight.handle = next((each.handle for each in keys if each.is_old), None)
+        sight.seen = dataclasses.replace(
+            sight.seen,
+            keys=_keys(keys) if keys is not None else None,
+            targets=targets,
+            users=users,
+            new=new,
+            old=old,
+            wish=dataclasses.replace(wish, gone=aim.gone),
+        )
+        return sight
+
+    async def stored(self, aim: Aim) -> tuple[Fetched | None, SecretMap | None]:
+        """Return what the store has now, and the credential in it; nothing where nothing is there.
+
+        Raises:
+            errors.Error: it does not say.
+        """
+        use, namespace = aim.place.use, aim.place.credentials().namespace
+        question = Question(use.opened, use.identity, use.ref)
+        try:
+            found = await self._fetcher.read(question, time.monotonic(), namespace, aim.place.credentials)
+        except errors.Stalled as error:
+            if error.reason in NOTHING:
+                return None, None
+            raise
+        return found, recipes.parts(aim.recipe, found)
+
+    def half(self, key: str, values: SecretMap) -> Half:
+        """Return a key as a journal knows it.
+
+        Args:
+            key: which key it is, the same whoever asks.
+        """
+        return Half(self._keys.of_entries(f"rotation {key}", values))
+
+    # One look each.
+
+    async def _try(self, sight: Sight, looking: Awaitable[T]) -> T | None:
+        try:
+            return await looking
+        except errors.Error as error:
+            sight.trouble = error
+            return None
+
+    async def _store(self, aim: Aim, kept: Kept, sight: Sight) -> None:
+        """Look what the store has, and whose mark is there."""
+        found = await self._try(sight, self.stored(aim))
+        if found is None:
+            return
+        sight.store, sight.values = found
+        held = self.half(kept.about.key, sight.values) if sight.values else None
+        ours = True
+        if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self._owner(aim))):
+            ours = owner == self.owner
+        sight.seen = dataclasses.replace(
+            sight.seen, store=_holds(kept.journal, held), held=_named(kept.journal, held), ours=ours
+        )
+
+    async def _owner(self, aim: Aim) -> str:
+        use = aim.place.use
+        if use.opened.kind.claim is None:
+            return self.owner
+
+        def claim(store: Store) -> str:
+            assert store.claim  # noqa: S101 - asked of the kind above
+            return store.claim(use.ref, self.owner)
+
+        return await use.opened.write(claim, use.identity, aim.place.credentials)
+
+    async def _listed(self, aim: Aim, kept: Kept) -> Any:
+        journal = kept.journal
+        handle = journal.old.handle if journal.old else None
+        order = Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
+        return await aim.issuer.keys(order)
+
+    def _targets(self, aim: Aim, kept: Kept, sight: Sight) -> Targets | None:
+        """Count which key the Secrets of all readers have."""
+        counts = dict.fromkeys(Holds, 0)
+        for reader in self._places.readers(aim.place.key):
+            counts[self._held(reader, kept, sight)] += 1
+        return Targets(counts[Holds.OLD], counts[Holds.NEW], counts[Holds.OTHER])
+
+    def _held(self, reader: Reader, kept: Kept, sight: Sight) -> Holds:
+        record = reader.record
+        if not self._as_written(record):
+            return Holds.OTHER
+        told = record.status_json().get("versions") or []
+        prints = {each["fingerprint"]: each for each in told}
+        for values, which in ((_without(kept.old, kept.new), Holds.OLD), (_without(kept.new, kept.old), Holds.NEW)):
+            wanted = {
+                self._keys.fingerprint(f"{record.key}/{each['key']}", value)
+                for each in told
+                for value in values.values()
+            }
+            if wanted & prints.keys():
+                return which
+        # An expression or an encoding is between: what the store calls the version tells.
+        version = sight.store.version if sight.store else None
+        same = version is not None and version in {each.get("version") for each in told}
+        return sight.seen.store if same and sight.seen.store else Holds.OTHER
+
+    async def _users(self, aim: Aim) -> Users | None:
+        """Count who uses the Secrets, and who has another key than these have now."""
+        found = late = 0
+        for reader in self._places.readers(aim.place.key):
+            mark = (reader.record.status_json().get("rollout") or {}).get("fingerprint")
+            known = await written(self._api, reader.record.key, reader.secret, mark)
+            if known is None:
+                return None
+            seen = await census(self._api, reader.record.key.namespace, known)
+            found += len(seen.pods)
+            late += len(seen.unsettled)
+        return Users(found, late)
+
+    async def _trial(
+        self,
+        aim: Aim,
+        trials: Trials,
+        half: Half | None,
+        values: Mapping[str, Any],
+        sight: Sight,
+        often: float,
+        wanted: bool,
+    ) -> Trial | None:
+        if not (wanted and half and values and aim.rules.tests):
+            return None
+        credential = aim.recipe.credential
+        return await self._try(sight, trials.test(credential, values, half.fingerprint, every=often))
+
+
+def _holds(journal: Journal, held: Half | None) -> Holds:
+    if held is None:
+        return Holds.NOTHING
+    # The new one first: an issuer may give the same key twice, which is seen before it is written.
+    for half, which in ((journal.new, Holds.NEW), (journal.old, Holds.OLD)):
+        if half and half.fingerprint == held.fingerprint:
+            return which
+    return Holds.OTHER
+
+
+def _named(journal: Journal, held: Half | None) -> Half | None:
+    """Return what is held with the issuer's name of it, where that is known."""
+    known = (half for half in (journal.new, journal.old, journal.left) if half and held)
+    return next((half for half in known if held and half.fingerprint == held.fingerprint), held)
+
+
+def _without(values: SecretMap, others: SecretMap) -> SecretMap:
+    """Return the parts that differ."""
+    return {part: value for part, value in values.items() if part not in others or others[part] != value}
+
+
+def _keys(listed: Any) -> Keys:
+    handles = frozenset(each.handle for each in listed)
+    ours = frozenset(each.handle for each in listed if each.ours)
+    return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))

@@ -1,0 +1,111 @@
+"""Where a credential lies: its store as it may be used now, and everybody who reads it from there.
+
+Does not belong here: what they have of it (``looking``), what a credential consists of (``decide/rotate/recipe.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+
+from ... import errors, kinds
+from ...decide.rotate.recipe import Recipe
+from ...errors import Reason
+from ...kinds import StoreRef
+from ...stores.base import Credentials
+from ..catalog import Catalog, StoreRecord, Use
+from ..queue import Key
+from ..records import Record
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A key in a store, as one namespace may use it.
+
+    Attributes:
+        key: the same for everybody who reads it, whatever their store objects and logins.
+        credentials: makes what the login needs.
+    """
+
+    key: str
+    use: Use
+    credentials: Callable[[], Credentials]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reader:
+    """An ApiKeySecret that reads the key.
+
+    Attributes:
+        secret: name of its target.
+        fixed: whether it stays at one version.
+    """
+
+    record: Record
+    secret: str
+    fixed: bool
+
+
+class Places:
+    """Finds keys and their readers.
+
+    Args:
+        records: all ApiKeySecrets.
+        credentials: makes the credentials for a store and a namespace.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        records: Mapping[Key, Record],
+        credentials: Callable[[StoreRecord, str], Credentials],
+    ) -> None:
+        self._catalog, self._records, self._credentials = catalog, records, credentials
+
+    def find(self, namespace: str, recipe: Recipe) -> Place:
+        """Return where a credential lies.
+
+        Raises:
+            errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it is
+                not written.
+        """
+        use = self._catalog.use(namespace, recipe.store_ref, recipe.path, None)
+        if use.record.spec.access != "ReadWrite":
+            said = f"{use.record.title} is only read, so no new key is written to it"
+            raise errors.Stalled(Reason.STORE_READ_ONLY, said, "Set access: ReadWrite in it, if its login may write")
+        if use.opened.kind.write is None:
+            said = f"{use.record.title} is of a kind that Keywright does not write"
+            raise errors.Stalled(Reason.UNSUPPORTED, said, "Keep keys that rotate in another store")
+        return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace))
+
+    def readers(self, key: str) -> Iterator[Reader]:
+        """Yield every ApiKeySecret that reads a key, however it names its store."""
+        for record in self._records.values():
+            if record.leaving:
+                continue
+            try:
+                spec = record.spec_model()
+            except errors.Stalled:
+                continue
+            found = [version for ref, path, version in _refs(spec) if self._key(record, ref, path) == key]
+            if found:
+                yield Reader(record, spec.target_name(record.key.name), fixed=all(found))
+
+    def _key(self, record: Record, ref: StoreRef | None, path: str) -> str:
+        try:
+            use = self._catalog.use(record.key.namespace, ref, path, None)
+        except errors.Stalled:
+            return ""
+        return _key(use, record.key.namespace)
+
+
+def _key(use: Use, namespace: str) -> str:
+    kind, config = use.record.spec.store()
+    return f"{kind.place(config, namespace)} {use.ref.path}"
+
+
+def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str, str | None]]:
+    for entry in spec.data:
+        yield entry.store_ref or spec.store_ref, entry.remote_ref.path, entry.remote_ref.version
+    for each in spec.data_from:
+        yield each.store_ref or spec.store_ref, each.extract.path, each.extract.version

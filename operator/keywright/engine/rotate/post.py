@@ -1,0 +1,372 @@
+"""One credential that rotates: when a rotation is due it begins, and goes on until it is over, whoever leads by then.
+
+A turn is: see what is wanted, look, decide, write the journal, do one thing, write what came of it.
+
+Does not belong here: which credentials there are (``rotator``), what is wanted of people (``asked``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import random
+import time
+
+from ... import errors, metrics, pacing
+from ...decide import due
+from ...decide.rotate import machine, outcomes
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Cause, Debt, Journal, Step
+from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
+from ...decide.rotate.recipe import Recipe
+from ...decide.rotate.told import Tale
+from ...errors import Reason
+from ...kinds import CredentialSpec
+from ..bugs import bug
+from ..journals import About, Kept
+from ..queue import Key
+from ..records import API_KEY_SECRETS, Record
+from . import policies
+from .asked import Orders
+from .looking import Aim, Sight
+from .means import Means
+from .trials import Trials
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at a credential of which nothing is due, and until one that waits for its turn tries again.
+RESTING, QUEUED = 900.0, 5.0
+#: Steps at which a rotation has one of the turns of its issuer.
+TAKING_TURNS = frozenset({Step.ISSUING, Step.HELD, Step.TESTED})
+
+
+class Over(Exception):
+    """Nobody wants it to be rotated, and nothing is remembered of it."""
+
+
+class Post:
+    """One credential.
+
+    Args:
+        key: its object.
+        name: of the credential.
+        kept: its journal, if there is one.
+    """
+
+    def __init__(self, means: Means, key: Key, name: str, kept: Kept | None) -> None:
+        self._means, self.key, self.name, self.kept = means, key, name, kept
+        self._trials = Trials(means.settings, means.table, means.prober, key)
+        self.orders = Orders()
+        self.wake = asyncio.Event()
+        self._since, self._failures = time.monotonic(), 0
+        #: The turn of its issuer that it has.
+        self._turn: asyncio.Semaphore | None = None
+        self._told: Tale | None = None
+
+    @property
+    def journal(self) -> Journal | None:
+        """What is remembered of its rotation."""
+        return self.kept.journal if self.kept else None
+
+    async def run(self) -> None:
+        """Work until nobody wants it any more."""
+        try:
+            while True:
+                pause = await self._once()
+                if pause > 0:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await self.wake.wait()
+                self.wake.clear()
+        except Over:
+            log.debug("%s: credential %s is not rotated any more", self.key, self.name)
+            with contextlib.suppress(errors.Error):
+                await self._means.telling.forget(self.key, self.name, self._record())
+        finally:
+            self._give_turn()
+            self.orders.cancel(self.name)
+
+    async def _once(self) -> float:
+        """Take a turn; return for how many seconds nothing is to be done."""
+        try:
+            pause = await self._take_turn()
+        except Over:
+            raise
+        except Exception as foreign:  # noqa: BLE001 - one rotation's bug must not stop the others
+            error = foreign if isinstance(foreign, errors.Error) else bug(self.key, foreign)
+            self._failures += 1
+            if error.reason is Reason.CONFLICT:
+                await self._reread()
+            elif self._failures > 1 or isinstance(error, errors.Stalled):
+                await self._tell_of(error)
+            log.info("%s: rotation of %s: %s: %s", self.key, self.name, error.reason, error)
+            self.orders.settle_refused(error)
+            return pacing.backoff(self._failures, random.random())  # noqa: S311
+        self._failures = 0
+        return pause
+
+    async def _reread(self) -> None:
+        """Read the journal anew: somebody else has written it."""
+        if self.kept:
+            with contextlib.suppress(errors.Error):
+                self.kept = await self._means.journals.find(self.kept.about.key)
+
+    async def _tell_of(self, error: errors.Error) -> None:
+        tale = Tale(self.name, self.journal, asks=isinstance(error, errors.Stalled) and self._runs(), error=error)
+        await self._tell(tale)
+
+    # What is wanted.
+
+    def _record(self) -> Record | None:
+        record = self._means.records.get(self.key)
+        return record if record and not record.leaving else None
+
+    def _runs(self) -> bool:
+        return self.kept is not None and self.kept.journal.step is not Step.IDLE
+
+    async def _aim(self) -> tuple[Aim, CredentialSpec | None]:
+        """Return what is to be rotated, and the credential as its object wants it; None where it does not, any more.
+
+        Raises:
+            Over: nobody wants anything, and nothing is remembered.
+            errors.Error: it cannot be rotated.
+        """
+        record = self._record()
+        wanted, recipe = self._wanted(record)
+        if wanted and recipe:
+            place = self._means.places.find(self.key.namespace, recipe)
+            if self.kept is None or self.kept.about.key == place.key:
+                return self._aimed(recipe, wanted, gone=False), wanted
+        if self.kept is None or (record is None and not await self._is_gone()):
+            raise Over
+        former = recipes.read(self.kept.about.recipe)
+        return self._aimed(former, former.credential, gone=True), None
+
+    def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
+        if record is None:
+            return None, None
+        spec = record.spec_model()
+        found = next((each for each in spec.credentials if each.name == self.name and each.rotation), None)
+        return (found, recipes.of(spec, found)) if found else (None, None)
+
+    def _aimed(self, recipe: Recipe, credential: CredentialSpec, *, gone: bool) -> Aim:
+        place = self._means.places.find(self.key.namespace, recipe)
+        ref = credential.issuer_ref
+        assert ref  # noqa: S101 - the CRD wants it beside rotation
+        issuer = self._means.issuers.opened(ref.kind, ref.name, self.key.namespace)
+        policies.fits(credential, issuer)
+        values = self.kept.new or self.kept.old if self.kept else {}
+        tests = self._trials.possible(credential, values or policies.example(credential))
+        return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
+
+    async def _is_gone(self) -> bool:
+        """Ask whether the object is gone, of which no watch tells."""
+        found = await self._means.api.get(API_KEY_SECRETS, *self.key)
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    # One turn.
+
+    async def _take_turn(self) -> float:
+        record = self._record()
+        if record and record.spec_model().suspend and not self.orders:
+            return RESTING
+        aim, wanted = await self._aim()
+        await self._know_again(aim, record)
+        if self.kept and await self._heed(self.kept, aim):
+            return 0.0
+        if not self._runs():
+            if record and wanted and not aim.gone and await self._begun(aim, record, wanted):
+                return 0.0
+            if not (self.kept and (aim.gone or self.kept.journal.debts)):
+                return await self._rest(record, wanted)
+        assert self.kept  # noqa: S101 - one that runs has a journal
+        if self.kept.journal.step not in TAKING_TURNS or not policies.is_asked(aim.rules.way):
+            self._give_turn()
+        elif not await self._has_turn(aim):
+            await self._tell(Tale(self.name, self.kept.journal))
+            return QUEUED
+        return await self._step(aim, self.kept, record, wanted)
+
+    async def _know_again(self, aim: Aim, record: Record | None) -> None:
+        """Have the journal say what the object says by now."""
+        if self.kept is None or aim.gone or record is None:
+            return
+        about = self._about(aim, record)
+        if self.kept.about != about:
+            self.kept = await self._means.journals.write(dataclasses.replace(self.kept, about=about))
+
+    def _about(self, aim: Aim, record: Record) -> About:
+        return About(aim.place.key, self.key.namespace, self.key.name, record.uid, aim.recipe.text())
+
+    async def _heed(self, kept: Kept, aim: Aim) -> bool:
+        """Do what people ask of the journal; whether it was changed."""
+        changed = self.orders.journal(kept.journal, time.time())
+        if changed is None:
+            return False
+        paid = tuple(each for each in kept.journal.debts if each not in changed.debts)
+        if len(changed.debts) < len(kept.journal.debts):
+            self._means.acting.owed(kept.about, self.name, paid, done=True)
+        self.kept = await self._means.journals.write(kept.but(changed))
+        self.orders.settle(self.kept.journal)
+        return True
+
+    async def _begun(self, aim: Aim, record: Record, wanted: CredentialSpec) -> bool:
+        """Begin a rotation, if one is due or asked for."""
+        order, now = self.orders.wanted(self.journal), time.time()
+        first = None if order else self._next(record, wanted)
+        if order is None and (first is None or first.at > now):
+            if self.orders.needs_journal and self.kept is None:
+                resting = Kept(self._about(aim, record), Journal("", Step.IDLE, now), {}, {})
+                self.kept = await self._means.journals.claim(resting)
+                return True
+            return False
+        if policies.is_asked(aim.rules.way) and not await self._has_turn(aim):
+            return False
+        cause = order.cause if order else first.cause if first else Cause.DUE
+        name = order.id if order else f"kw-{random.getrandbits(64):016x}"  # noqa: S311 - a name
+        values = (await self._means.looking.stored(aim))[1] or {}
+        old = self._means.looking.half(aim.place.key, values) if values else None
+        journal = machine.begin(
+            self.journal,
+            name,
+            cause,
+            old,
+            now,
+            urgent=order.urgent if order else cause is Cause.INVALID,
+            test_only=bool(order and order.test_only),
+            issuer=aim.rules.issuer,
+        )
+        kept = Kept(self._about(aim, record), journal, values, {}, self.kept.version if self.kept else "")
+        before = self.journal
+        self.kept = await (self._means.journals.write(kept) if self.kept else self._means.journals.claim(kept))
+        self._since = time.monotonic()
+        self._reached(before, record)
+        return True
+
+    def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
+        return due.due(policies.policy(wanted), policies.known(record, self.name, self.journal), time.time())
+
+    async def _rest(self, record: Record | None, wanted: CredentialSpec | None) -> float:
+        """Tell when the next rotation begins, and wait for it."""
+        self._give_turn()
+        first = self._next(record, wanted) if record and wanted else None
+        self.orders.settle(self.journal)
+        await self._tell(Tale(self.name, self.journal, next=first.at if first else None))
+        return min(RESTING, max(0.05, first.at - time.time())) if first else RESTING
+
+    async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
+        """Look, decide, and do one thing."""
+        sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish)
+        journal = _with_handle(kept.journal, sight.handle)
+        awake = time.monotonic() - self._since
+        at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
+        move = machine.decide(at)
+        match move:
+            case Go(after):
+                await self._go(kept, after, sight)
+                if after.step is Step.STORED and journal.step is not Step.STORED:
+                    self._call_readers(aim)
+            case Do():
+                return await self._act(aim, kept, sight, at, move)
+            case End():
+                with contextlib.suppress(errors.Error):
+                    await self._means.acting.release(aim)
+                await self._means.journals.forget(kept)
+                self.kept = None
+            case Wait(until, why, asks):
+                self.orders.settle(kept.journal)
+                runs = self._runs()
+                first = self._next(record, wanted) if record and wanted and not runs else None
+                error = sight.trouble if why or runs else None
+                await self._tell(Tale(self.name, kept.journal, why, asks, error, first.at if first else None))
+                left = min(until, first.at if first else until) - time.time()
+                return max(0.05, left)
+        return 0.0
+
+    async def _go(self, kept: Kept, after: Journal, sight: Sight) -> None:
+        """Write another step to the journal; values stay there no longer than they may be needed."""
+        before, changed = kept.journal, kept.but(after)
+        if after.new and not kept.new and sight.values:
+            # A person has made it.
+            changed = kept.but(after, new=sight.values)
+        if after.step is Step.IDLE:
+            changed = dataclasses.replace(changed, old={}, new={})
+        self.kept = await self._means.journals.write(changed)
+        self._reached(before, self._record())
+
+    async def _act(self, aim: Aim, kept: Kept, sight: Sight, at: Situation, do: Do) -> float:
+        first = do.first or at.journal
+        if first != kept.journal:
+            kept = self.kept = await self._means.journals.write(kept.but(first))
+        result = await self._means.acting.do(aim, kept, sight, do, self._means.fence)
+        at = dataclasses.replace(at, journal=kept.journal, now=time.time())
+        after = outcomes.came(at, do, result.came, result.half)
+        values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
+        if after != kept.journal or values:
+            self.kept = await self._means.journals.write(kept.but(after, new=values or None))
+            self._reached(kept.journal, self._record())
+        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):
+            self._call_readers(aim)
+        if result.error:
+            log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
+            await self._tell(Tale(self.name, after, after.why, error=result.error))
+        return 1.0 if result.came is Came.UNCLEAR else 0.0
+
+    def _call_readers(self, aim: Aim) -> None:
+        """Have everybody who reads the key read it anew: it is another one."""
+        for reader in self._means.places.readers(aim.place.key):
+            self._means.again(reader.record.key)
+
+    def _reached(self, before: Journal | None, record: Record | None) -> None:
+        """Say that a step was reached, and record what is owed since, or no longer."""
+        after = self.kept.journal if self.kept else None
+        if after is None or self.kept is None:
+            return
+        if before is None or before.step is not after.step:
+            metrics.ROTATION_STEPS.labels(str(after.step)).inc()
+        self._means.telling.step(record, Tale(self.name, after), before)
+        known = {_name(each): each for each in before.debts} if before else {}
+        owed = {_name(each): each for each in after.debts}
+        about, acting = self.kept.about, self._means.acting
+        acting.owed(about, self.name, tuple(each for name, each in owed.items() if name not in known), done=False)
+        acting.owed(about, self.name, tuple(each for name, each in known.items() if name not in owed), done=True)
+
+    # Turns of the issuer.
+
+    async def _has_turn(self, aim: Aim) -> bool:
+        """Take one of the issuer's turns, unless all are taken; whether it has one."""
+        if self._turn is None and not aim.issuer.turns.locked():
+            await aim.issuer.turns.acquire()
+            self._turn = aim.issuer.turns
+        return self._turn is not None
+
+    def _give_turn(self) -> None:
+        if self._turn:
+            self._turn.release()
+            self._turn = None
+
+    # Telling.
+
+    async def _tell(self, tale: Tale) -> None:
+        record = self._record()
+        if record is None:
+            return
+        asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
+        with contextlib.suppress(errors.Error):
+            await self._means.telling.tell(record, tale)
+            if tale.asks and not asked:
+                self._means.telling.asks(record, tale)
+            self._told = tale
+
+
+def _with_handle(journal: Journal, handle: str | None) -> Journal:
+    """Return a journal with the issuer's name for the old key, where that was found just now."""
+    if handle is None or journal.old is None or journal.old.handle is not None:
+        return journal
+    return journal.but(old=dataclasses.replace(journal.old, handle=handle))
+
+
+def _name(debt: Debt) -> tuple[str, str, str]:
+    return debt.owed, debt.handle, debt.fingerprint

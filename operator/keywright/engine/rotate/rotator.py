@@ -1,0 +1,175 @@
+"""All rotations: a post for each credential that rotates, and for each journal whose object does not want it any more.
+
+Does not belong here: one rotation (``post``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from ... import cluster, errors, metrics
+from ...decide import act
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Owed, Step
+from ..act_on import Asked
+from ..journals import Kept
+from ..queue import Key
+from .asked import none
+from .means import Means
+from .post import Post
+
+log = logging.getLogger(__name__)
+
+#: Seconds after the start in which every object has surely been heard of; and between two counts for metrics.
+SETTLED, COUNT = 5.0, 15.0
+#: Where a namespace is not served by this operator, its journals are another one's.
+_Name = tuple[Key, str]
+
+
+class Rotator:
+    """Rotates.
+
+    Args:
+        served: whether a namespace is served.
+    """
+
+    def __init__(self, means: Means, scopes: tuple[str | None, ...]) -> None:
+        self._means, self._scopes = means, scopes
+        self._posts: dict[_Name, Post] = {}
+        self._tasks: dict[_Name, asyncio.Task[None]] = {}
+        self._signatures: dict[Key, Any] = {}
+        self._journals: dict[_Name, Kept] = {}
+        self._ready = asyncio.Event()
+        self._closed = False
+
+    async def run(self) -> None:
+        """Take up every rotation that is under way, then count them until cancelled."""
+        await self._list()
+        self._ready.set()
+        for key in list(self._means.records):
+            self._look_at(key)
+        await asyncio.sleep(SETTLED)
+        for name, kept in list(self._journals.items()):
+            # Its object is gone, or wants no rotation any more.
+            self._man(name, kept)
+        self._journals.clear()
+        while True:
+            self._count()
+            await asyncio.sleep(COUNT)
+
+    async def _list(self) -> None:
+        while True:
+            try:
+                async for kept in self._means.journals.all():
+                    if isinstance(kept, errors.Stalled):
+                        log.error("%s", kept)
+                    elif None in self._scopes or kept.about.namespace in self._scopes:
+                        name = recipes.read(kept.about.recipe).credential.name
+                        self._journals[Key(kept.about.namespace, kept.about.name), name] = kept
+            except errors.Error as error:
+                log.warning("journals of rotations cannot be listed: %s; it is tried again", error)
+                await asyncio.sleep(SETTLED)
+            else:
+                return
+
+    # What the watch tells.
+
+    def observe(self, item: cluster.Json) -> None:
+        """Take note of an ApiKeySecret as the API server has it."""
+        key = Key(item["metadata"]["namespace"], item["metadata"]["name"])
+        if not self._ready.is_set():
+            return
+        signature = _signature(item)
+        if self._signatures.get(key) != signature:
+            self._signatures[key] = signature
+            self._look_at(key)
+
+    def gone(self, key: Key) -> None:
+        """Take note that an ApiKeySecret is gone."""
+        self._signatures.pop(key, None)
+        self._wake(key)
+
+    def issuer_changed(self) -> None:
+        """Look again at everything that may wait for an issuer to be mended."""
+        for post in self._posts.values():
+            post.wake.set()
+
+    def _look_at(self, key: Key) -> None:
+        record = self._means.records.get(key)
+        if record is None:
+            return
+        self._wake(key)
+        try:
+            wanted = [each.name for each in record.spec_model().credentials if each.rotation]
+        except errors.Stalled:
+            return
+        for name in wanted:
+            if (key, name) not in self._posts:
+                self._man((key, name), self._journals.pop((key, name), None))
+
+    def _wake(self, key: Key) -> None:
+        for (owner, _), post in self._posts.items():
+            if owner == key:
+                post.wake.set()
+
+    def _man(self, name: _Name, kept: Kept | None) -> None:
+        if self._closed or name in self._posts:
+            return
+        post = self._posts[name] = Post(self._means, *name, kept)
+        task = self._tasks[name] = asyncio.create_task(post.run())
+        task.add_done_callback(lambda _: self._left(name))
+
+    def _left(self, name: _Name) -> None:
+        self._posts.pop(name, None)
+        self._tasks.pop(name, None)
+
+    def close(self) -> None:
+        """Begin nothing more; the next leader goes on."""
+        self._closed = True
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    # What people ask.
+
+    async def carry_out(self, asked: Asked, found: cluster.Json) -> act.Ended:
+        """Do what a KeyAction asks of a rotation; asked again for one that is known, go on with it."""
+        key = Key(found["metadata"]["namespace"], found["metadata"]["name"])
+        await self._ready.wait()
+        self._look_at(key)
+        posts = [post for post in self._of(key) if asked.credential in ("", post.name)]
+        if not posts:
+            named = f"credential {asked.credential}" if asked.credential else "any credential"
+            return none(f"ApiKeySecret {key.name} declares no rotation of {named}.")
+        if len(posts) > 1:
+            names = ", ".join(sorted(each.name for each in posts))
+            return none(f"ApiKeySecret {key.name} rotates several credentials: name one of {names}.")
+        told = posts[0].orders.add(asked)
+        posts[0].wake.set()
+        return await told
+
+    def _of(self, key: Key) -> Iterator[Post]:
+        yield from (post for (owner, _), post in self._posts.items() if owner == key)
+
+    def _count(self) -> None:
+        journals = [post.journal for post in self._posts.values() if post.journal]
+        steps = collections.Counter(each.step for each in journals)
+        owed = collections.Counter(debt.owed for each in journals for debt in each.debts)
+        for step in Step:
+            metrics.ROTATIONS.labels(str(step)).set(steps[step])
+        for kind in Owed:
+            metrics.DEBTS.labels(str(kind)).set(owed[kind])
+
+
+def _signature(item: cluster.Json) -> Any:
+    """Return what of an object matters to its rotations: what its own reports say of them does not."""
+    meta, status = item["metadata"], item.get("status") or {}
+    versions = [each.get("fingerprint") for each in status.get("versions") or []]
+    credentials = [
+        (each.get("name"), each.get("verdict"), each.get("createdAt"), each.get("expiresAt"))
+        for each in status.get("credentials") or []
+    ]
+    return meta["uid"], meta.get("generation"), versions, credentials

@@ -1,0 +1,135 @@
+"""Tells of rotations: in the status of their objects, where they are a projection of the journals, and by Events.
+
+Does not belong here: the wording (``decide/rotate/told.py``), the rest of the status (``reporter``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ... import cluster, errors, events, pacing
+from ...decide import report
+from ...decide.rotate import told
+from ...decide.rotate.journal import Journal, Step
+from ...decide.rotate.told import Tale
+from ...errors import Reason
+from ...events import EventReason
+from ..queue import Key
+from ..records import API_KEY_SECRETS, Record
+
+#: Times that a status may be changed by others while it is written.
+ROUNDS = 8
+
+
+class Telling:
+    """Tells."""
+
+    def __init__(self, api: cluster.Cluster, recorder: events.Recorder) -> None:
+        self._api, self._recorder = api, recorder
+        self._tales: dict[Key, dict[str, Tale]] = {}
+
+    async def tell(self, record: Record, tale: Tale) -> None:
+        """Write how the rotation of a credential is, where the status does not say so already.
+
+        Raises:
+            errors.Error: it could not be written.
+        """
+        tales = self._tales.setdefault(record.key, {})
+        tales[tale.credential] = tale
+        await self._write(record, tales)
+
+    async def forget(self, key: Key, credential: str, record: Record | None) -> None:
+        """Tell no more of a credential."""
+        tales = self._tales.get(key, {})
+        tales.pop(credential, None)
+        if not tales:
+            self._tales.pop(key, None)
+        if record:
+            await self._write(record, tales, without=credential)
+
+    def step(self, record: Record | None, tale: Tale, before: Journal | None) -> None:
+        """Say by an Event that a rotation has come to another step."""
+        journal = tale.journal
+        if record is None or journal is None or (before and before.step is journal.step):
+            return
+        reason, note = _event(journal, before)
+        if reason:
+            said = f"Credential {tale.credential}: {note}"
+            self._recorder.say(record.regarding, reason, "Rotate", said, about=f"{journal.id} {journal.step}")
+
+    def asks(self, record: Record, tale: Tale) -> None:
+        """Say by an Event that a person has to do something."""
+        about = f"{tale.journal.id if tale.journal else ''} {tale.why or (tale.error and tale.error.reason)}"
+        self._recorder.say(record.regarding, EventReason.ROTATION_WAITS, "Rotate", tale.sentence(), about=about)
+
+    async def _write(self, record: Record, tales: Mapping[str, Tale], without: str = "") -> None:
+        namespace, name = record.key
+        item: cluster.Json | None = {
+            "metadata": {"resourceVersion": record.resource_version, "generation": record.generation},
+            "status": record.status_json(),
+        }
+        for _ in range(ROUNDS):
+            if item is None:
+                return
+            status = item.get("status") or {}
+            patch = report.needs_write(status, _after(item, status, tales, without))
+            if not patch:
+                return
+            body = {"metadata": {"resourceVersion": item["metadata"]["resourceVersion"]}, "status": patch}
+            where = (API_KEY_SECRETS, namespace, name, "status")
+            try:
+                await self._api.call("PATCH", *where, body=body, content_type=cluster.MERGE, accept=cluster.METADATA)
+            except cluster.Refused as refused:
+                if refused.status not in (404, 409):
+                    raise
+            else:
+                return
+            item = await self._api.get(API_KEY_SECRETS, namespace, name)
+            if item and item["metadata"]["uid"] != record.uid:
+                return
+        raise errors.Retry(Reason.CONFLICT, "its status keeps being changed while it is written")
+
+
+def _after(
+    item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Tale], without: str
+) -> dict[str, Any]:
+    """Return the status with what there is to tell now; of others nothing is known yet, so theirs stay."""
+    known = {each["credential"]: each for each in status.get("rotations") or []}
+    known.pop(without, None)
+    known |= {name: told.status(each) for name, each in tales.items()}
+    nexts = sorted(each["next"] for each in known.values() if each.get("next"))
+    before = status.get("conditions") or []
+    others = [each for each in before if each.get("type") != told.ROTATING]
+    condition = told.condition(list(tales.values()))
+    now = pacing.rfc3339(time.time())
+    mine = report.merged(before, [condition], int(item["metadata"].get("generation", 1)), now) if condition else []
+    after = {name: value for name, value in status.items() if name not in ("rotations", "nextRotation")}
+    after["conditions"] = others + mine
+    if known:
+        after["rotations"] = [known[name] for name in sorted(known)]
+    if nexts:
+        after["nextRotation"] = nexts[0]
+    return after
+
+
+def _event(journal: Journal, before: Journal | None) -> tuple[EventReason | None, str]:
+    match journal.step:
+        case Step.ISSUING:
+            return EventReason.ROTATION_STARTED, f"a rotation began ({journal.cause})."
+        case Step.STORED:
+            return EventReason.KEY_STORED, "a new key was made, passed its tests, and is in the store."
+        case Step.GRACE:
+            return EventReason.KEY_ADOPTED, "every Secret has the new key; the old one works for a while longer."
+        case Step.ROLLING_BACK:
+            why = told.WORDS[journal.why] if journal.why else ""
+            return EventReason.ROLLING_BACK, f"the rotation turns back. {why}".strip()
+        case Step.IDLE:
+            outcome = (told.last(journal) or {}).get("outcome")
+            if outcome == "Tested":
+                return EventReason.ROTATED, "a key was made, passed its tests and was revoked; nothing was written."
+            if before and outcome == "RolledBack":
+                return EventReason.ROLLED_BACK, "the old key is in place, and the new one gone."
+            return EventReason.ROTATED, "the new key is in place, and the old one gone."
+    return None, ""

@@ -1,0 +1,113 @@
+"""Tests of keys while they are rotated: how often in a row, and for how long, an issuer has accepted them.
+
+Does not belong here: asking issuers (``prober``), what follows (``decide/rotate``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from ... import errors, kinds, settings
+
+from ...decide.checks import History
+from ...decide.rotate.sight import Trial
+from ...issuers import ISSUERS
+from ...issuers._table import Table
+from ...issuers.base import Issuer, Verdict
+from ...secret import SecretMap
+from .. import egress, endpoints
+from ..prober import Probe, Prober
+from ..queue import Key
+
+
+@dataclasses.dataclass(slots=True)
+class _Row:
+    """Tests of one key. Clock readings are those of the prober.
+
+    Attributes:
+        at: of the last one that was counted.
+        first: of the first that was passed in a row.
+        told: Unix time of the last that told something.
+    """
+
+    at: float = -1.0
+    first: float = 0.0
+    passes: int = 0
+    tries: int = 0
+    told: float = 0.0
+    over: float = 0.0
+    last: Verdict = Verdict.UNKNOWN
+
+
+class Trials:
+    """Tests the keys of one rotation; what it knows begins with it.
+
+    Args:
+        table: the forms of all credentials.
+        asker: the object for which issuers are asked.
+    """
+
+    def __init__(self, chosen: settings.Settings, table: Table, prober: Prober, asker: Key) -> None:
+        self._settings, self._table, self._prober, self._asker = chosen, table, prober, asker
+        self._rows: dict[str, _Row] = {}
+
+    def possible(self, credential: kinds.CredentialSpec, values: SecretMap) -> bool:
+        """Whether anybody can be asked if they accept a key.
+
+        Raises:
+            errors.Stalled: the object says of it what cannot be.
+        """
+        if credential.check.liveness == "Off" or not self._settings.probes:
+            return False
+        return bool(self._issuer(credential).address_for(values))
+
+    async def test(
+        self, credential: kinds.CredentialSpec, values: SecretMap, mark: str, *, every: float
+    ) -> Trial | None:
+        """Have a key tested, if that is due; return what all tests of it have come to. None: nobody can be asked.
+
+        Args:
+            mark: names the key in this rotation.
+            every: seconds between two tests.
+
+        Raises:
+            errors.Stalled: the object says of it what cannot be.
+        """
+        issuer = self._issuer(credential)
+        address = issuer.address_for(values)
+        if not address:
+            return None
+        loopback = self._settings.allow_loopback_stores
+        scope: egress.Scope = endpoints.scope(type(issuer), address, self._settings.issuer_endpoints, loopback=loopback)
+        row = self._rows.setdefault(mark, _Row())
+        anew = time.monotonic() - row.at >= every
+        probe = Probe(issuer, values, scope, credential.check.every_seconds)
+        history, _ = await self._prober.ask(probe, self._asker, anew=anew)
+        if history:
+            _count(row, history)
+        believed = history.verdict(self._prober.over) if history else Verdict.UNKNOWN
+        return Trial(believed, row.passes, row.over, row.last, row.tries, row.told)
+
+    def _issuer(self, credential: kinds.CredentialSpec) -> Issuer:
+        kind = ISSUERS.get(credential.issuer)
+        if kind is None:
+            raise errors.Stalled(errors.Reason.INVALID_SPEC, "names an issuer that this version does not know", "")
+        return kind(credential.config(), self._table, credential.endpoint)
+
+
+def _count(row: _Row, history: History) -> None:
+    """Count the last test of a key, unless it was."""
+    if history.at <= row.at:
+        return
+    row.at, row.last = history.at, history.finding.verdict
+    row.tries += 1
+    if row.last.is_alive or row.last is Verdict.INVALID:
+        row.told = time.time() - max(0.0, time.monotonic() - history.at)
+    if not row.last.is_alive:
+        row.passes = 0
+        return
+    if not row.passes:
+        row.first = history.at
+    row.passes += 1
+    row.over = history.at - row.first
