@@ -54,6 +54,19 @@ STORE_SECONDS = Histogram(
 STORE_READY = Gauge(
     "keywright_store_ready", "1 if the store answers, 0 if it is in trouble.", ["store"], registry=REGISTRY
 )
+ISSUER_CALLS = Counter(
+    "keywright_issuer_calls_total",
+    "Calls that have keys made, listed or revoked, by issuer, operation and outcome (a reason, or Success).",
+    ["issuer", "operation", "outcome"],
+    registry=REGISTRY,
+)
+ISSUER_SECONDS = Histogram(
+    "keywright_issuer_call_duration_seconds",
+    "Duration of calls that have keys made, listed or revoked.",
+    ["issuer", "operation"],
+    buckets=_FAST,
+    registry=REGISTRY,
+)
 PROBES = Counter(
     "keywright_probes_total",
     "Probes of credentials by issuer and what the issuer said.",

@@ -158,6 +158,11 @@ Duration = Annotated[
     pydantic.Field(json_schema_extra={"format": "duration"}),
 ]
 
+#: How long one call to a store or an issuer may take in all.
+CallTime = Annotated[
+    Duration, Cel("self >= duration('100ms') && self <= duration('60s')", "must be between 100ms and 60s")
+]
+
 #: Point in time (RFC 3339).
 Time = Annotated[
     str, pydantic.StringConstraints(max_length=40), pydantic.Field(json_schema_extra={"format": "date-time"})
@@ -267,7 +272,9 @@ Url = Annotated[
 
 
 class SecretKeyRef(Spec):
-    """One entry of a Secret. A KeyStore's Secret is in its own namespace, a ClusterKeyStore's in the operator's."""
+    """One entry of a Secret. That of a KeyStore or KeyIssuer is in its own namespace, that of a cluster kind in the
+    operator's.
+    """
 
     name: ObjectName
     """Name of the Secret."""
@@ -281,7 +288,8 @@ class CaProvider(Spec):
     kind: Literal["ConfigMap", "Secret"]
     """Kind of the object that holds the certificates."""
     name: ObjectName
-    """Name of the object. A KeyStore's is in its own namespace, a ClusterKeyStore's in the operator's."""
+    """Name of the object. That of a KeyStore or KeyIssuer is in its own namespace, that of a cluster kind in the
+    operator's."""
     key: DataKey
     """Entry of the object."""
 

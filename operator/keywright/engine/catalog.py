@@ -22,6 +22,8 @@ from . import egress
 from .opened import OpenedStore
 
 CLUSTER_KIND = "ClusterKeyStore"
+#: Kinds that are in no namespace, and served where the operator serves cluster kinds.
+CLUSTER_KINDS = frozenset({CLUSTER_KIND, "ClusterKeyIssuer"})
 #: Seconds within which all users of an edited store should have been looked at.
 LATELY = 600.0
 #: Stands for "the default store" in the index of who uses what.
@@ -105,8 +107,8 @@ def read(kind: str, item: dict[str, Any]) -> StoreRecord:
 
 
 def identifier(kind: str, namespace: str, name: str) -> str:
-    """Name a store uniquely; the namespace counts for namespaced kinds only."""
-    return f"{kind}/{name}" if kind == CLUSTER_KIND else f"{kind}/{namespace}/{name}"
+    """Name a store or an issuer uniquely; the namespace counts for namespaced kinds only."""
+    return f"{kind}/{name}" if kind in CLUSTER_KINDS else f"{kind}/{namespace}/{name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

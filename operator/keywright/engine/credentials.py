@@ -1,10 +1,10 @@
-"""What a store may ask of the cluster to log in, for one object and one store object.
+"""What a store or an issuer may ask of the cluster to log in, for one object and one store or issuer object.
 
-Runs in a store's thread and asks the event loop. A KeyStore's references resolve in its own namespace, a
-ClusterKeyStore's in the operator's, and a ServiceAccount always in the namespace of the object that is read for, so
-that the store itself tells namespaces apart. No reference can name a namespace.
+Runs in a store's thread and asks the event loop. References of a KeyStore or KeyIssuer resolve in its own namespace,
+those of a cluster kind in the operator's, and a ServiceAccount always in the namespace of the object that is read for,
+so that the store itself tells namespaces apart. No reference can name a namespace.
 
-Does not belong here: what the credentials are used for (``stores/``).
+Does not belong here: what the credentials are used for (``stores/``, ``issuing/``).
 """
 
 from __future__ import annotations

@@ -67,6 +67,11 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
             rights="Check the admin key, and that it is of this organization",
         )
 
+    @property
+    def account(self) -> str:
+        """The workspace. Of which organization, the admin key says."""
+        return self._config.workspace or "organization"
+
     def keys(self, order: Order) -> Sequence[Listed]:
         """List the keys that are not over; of those, which is the order's."""
         with self._admin.asked("the list of keys") as asking:

@@ -90,6 +90,11 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
             self._address, config.ca_provider, credentials, timeout=timeout, word=_word, rights=_RIGHTS
         )
 
+    @property
+    def account(self) -> str:
+        """The user; whose names differ in more than upper and lower case. The account is what the access key says."""
+        return f"{self._config.partition}/{self._config.user.lower()}"
+
     def issue(self, order: Order) -> Issued:
         """Have an access key made; it may take a while until it is known everywhere."""
         with self._admin.asked("a new key") as asking:

@@ -87,6 +87,11 @@ class AzureOpenAI(Issuing, name="azureOpenai", title="Azure OpenAI", way=Way.SLO
             for address in (config.login_endpoint, config.endpoint)
         )
 
+    @property
+    def account(self) -> str:
+        """The resource. To Azure upper and lower case are the same in it."""
+        return f"{self._config.subscription}/{self._config.resource_group}/{self._config.account}".lower()
+
     def issue(self, order: Order) -> Issued:
         """Make the key anew that is not in use.
 

@@ -148,6 +148,14 @@ class Issuing(abc.ABC):
             errors.Stalled: ``InvalidSpec``: what is configured cannot be done.
         """
 
+    @property
+    @abc.abstractmethod
+    def account(self) -> str:
+        """Where at the issuer keys are made: the same text for all that are configured to have them made there.
+
+        Out of the configuration alone: nothing is asked, and no secret stands in it. Empty where nobody is asked.
+        """
+
     def issue(self, order: Order) -> Issued:
         """Have a key made. Not called where a person makes them."""
         raise NotImplementedError(order.name)

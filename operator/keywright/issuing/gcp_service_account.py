@@ -89,6 +89,11 @@ class GcpServiceAccount(
             for address in (config.login_endpoint, config.endpoint)
         )
 
+    @property
+    def account(self) -> str:
+        """The service account."""
+        return self._config.service_account
+
     def issue(self, order: Order) -> Issued:
         """Have a key made."""
         with self._admin.asked("a new key") as asking:

@@ -116,6 +116,11 @@ class Generated(Issuing, name="generated", title="Keywright", way=Way.LOCAL):
                     "Lower generated.basicAuth.password.length",
                 )
 
+    @property
+    def account(self) -> str:
+        """Nobody's."""
+        return ""
+
     def issue(self, order: Order) -> Issued:
         """Make a key."""
         with errors.boundary(_bug):

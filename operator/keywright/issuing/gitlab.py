@@ -28,6 +28,7 @@ from .base import Issued, Issuing, Listed, Order, Way
 if TYPE_CHECKING:
     from ..wire import Answer
 
+_HOME = "https://gitlab.com"
 _PLACE = "^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
 _WORDS = {"insufficient_scope", "invalid_token", "insufficient_granular_scope"}
 _DAY = 86_400.0
@@ -80,7 +81,7 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
         kind, place = ("projects", config.project) if config.project else ("groups", config.group)
         self._tokens = f"/api/v4/{kind}/{_admin.quoted(place or '')}/access_tokens"
         self._admin = _admin.Admin(
-            config.endpoint or "https://gitlab.com",
+            config.endpoint or _HOME,
             config.ca_provider,
             credentials,
             timeout=timeout,
@@ -88,6 +89,12 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
             headers=lambda: _admin.shown("PRIVATE-TOKEN", credentials, config.token_ref),
             rights="Check the token: scope api, of a maintainer of the project or an owner of the group",
         )
+
+    @property
+    def account(self) -> str:
+        """The server, and the project or group as it is named: by number and by path are two."""
+        kind, place = ("project", self._config.project) if self._config.project else ("group", self._config.group)
+        return f"{_admin.place(self._config.endpoint or _HOME)} {kind} {place}".lower()
 
     def issue(self, order: Order) -> Issued:
         """Have a token made."""

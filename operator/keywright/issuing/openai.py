@@ -70,6 +70,11 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
             rights="Check the admin key, and that it may write API keys of that project",
         )
 
+    @property
+    def account(self) -> str:
+        """The project."""
+        return self._config.project
+
     def issue(self, order: Order) -> Issued:
         """Have a key made for the service account."""
         wanted: dict[str, Any] = {"name": order.name}

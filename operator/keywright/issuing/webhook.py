@@ -180,6 +180,11 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         self.disable = (lambda handle: self._switched("disable", handle)) if config.disable else None
         self.enable = (lambda handle: self._switched("enable", handle)) if config.enable else None
 
+    @property
+    def account(self) -> str:
+        """Where keys are asked for: the server and the path, without a query, which may hold a secret."""
+        return _admin.place(self._config.server, self._config.issue.path.partition("?")[0])
+
     def issue(self, order: Order) -> Issued:
         """Have a key made."""
         call = self._config.issue

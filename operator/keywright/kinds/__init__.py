@@ -14,9 +14,20 @@ from .base import API_VERSION, GROUP, VERSION, Column, Kind
 from .credentials import Check, CredentialSpec, CredentialStatus
 from .entries import DataEntry, DataFrom, RemoteRef, StoreRef
 from .keyaction import KeyAction, KeyActionSpec
-from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec, LabelSelector
+from .keyissuer import (
+    Binding,
+    ClusterKeyIssuer,
+    ClusterKeyIssuerSpec,
+    IssuerLimits,
+    IssuerRef,
+    KeyIssuer,
+    KeyIssuerSpec,
+    OneIssuer,
+)
+from .keystore import ClusterKeyStore, ClusterKeyStoreSpec, KeyStore, KeyStoreSpec
 from .rollout import RolloutSpec
-from .rotation import IssuerRef, RotationSpec
+from .rotation import RotationSpec
+from .selector import LabelSelector
 from .target import TargetSpec
 
 #: Every kind of this version by its name.
@@ -31,7 +42,10 @@ __all__ = [
     "ApiKeySecretSpec",
     "AuditSegment",
     "AuditSegmentSpec",
+    "Binding",
     "Check",
+    "ClusterKeyIssuer",
+    "ClusterKeyIssuerSpec",
     "ClusterKeyStore",
     "ClusterKeyStoreSpec",
     "Column",
@@ -39,13 +53,17 @@ __all__ = [
     "CredentialStatus",
     "DataEntry",
     "DataFrom",
+    "IssuerLimits",
     "IssuerRef",
     "KeyAction",
     "KeyActionSpec",
+    "KeyIssuer",
+    "KeyIssuerSpec",
     "KeyStore",
     "KeyStoreSpec",
     "Kind",
     "LabelSelector",
+    "OneIssuer",
     "RemoteRef",
     "RolloutSpec",
     "RotationSpec",

@@ -15,7 +15,8 @@ from .. import schema
 from ..issuers import ISSUERS
 from ..issuers.base import Issuer, Verdict
 from ..schema import Cel, DataKey, Duration, ObjectName, Renamed, Spec, Time, Url
-from .rotation import IssuerRef, RotationSpec
+from .keyissuer import IssuerRef
+from .rotation import RotationSpec
 
 ModelT = TypeVar("ModelT", bound=Spec)
 

@@ -172,12 +172,3 @@ class RotationStatus(Spec):
 
 #: One for each credential.
 Rotations = Annotated[list[RotationStatus], ListMap("credential"), pydantic.Field(max_length=32)]
-
-
-class IssuerRef(Spec):
-    """Names who makes the keys."""
-
-    kind: Literal["KeyIssuer", "ClusterKeyIssuer"] = "KeyIssuer"
-    """Kind of it; a KeyIssuer is in the object's own namespace."""
-    name: ObjectName
-    """Its name."""

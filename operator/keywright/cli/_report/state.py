@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ... import pacing
 from ...engine.catalog import CLUSTER_KIND, DEFAULT_STORE, identifier
 from ...engine.records import uses
-from ...kinds.keystore import LabelSelector
+from ...kinds.selector import LabelSelector
 from .. import _health
 from .shape import AGES, LIMIT, NONE, SOON, UNKNOWN, Ending, NotReady, Share
 

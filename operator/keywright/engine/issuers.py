@@ -1,0 +1,241 @@
+"""The KeyIssuers and ClusterKeyIssuers that exist, who may use them, and their opened form.
+
+Rules are applied at every use, not once: a namespace that loses its label is refused from then on.
+
+Does not belong here: calling them (``opened_issuer``), telling how they are (``issuer_health``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import cluster, errors, kinds, metrics
+from ..errors import Reason
+from ..settings import Settings
+from ..stores.base import Credentials
+from . import egress
+from .catalog import Namespace, identifier
+from .opened_issuer import Guard, OpenedIssuer, Turns, place_of
+
+CLUSTER_KIND = "ClusterKeyIssuer"
+
+
+@dataclasses.dataclass(slots=True)
+class IssuerRecord:
+    """One KeyIssuer or ClusterKeyIssuer as the API server has it.
+
+    Attributes:
+        spec: what it says; or why it cannot be read.
+        observed: the generation that its status is about.
+        opened: its issuer, or that of each of its bindings; or why it cannot be opened.
+        troubles: what calls came to which a person has to see to, by issuer.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    spec: kinds.KeyIssuerSpec | kinds.ClusterKeyIssuerSpec | errors.Error
+    conditions: list[dict[str, Any]]
+    observed: int
+    opened: tuple[OpenedIssuer | errors.Error, ...] = ()
+    troubles: dict[OpenedIssuer, errors.Error] = dataclasses.field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How people know it; the same name in two namespaces is told apart by where it is said."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def identifier(self) -> str:
+        """Names it uniquely."""
+        return identifier(self.kind, self.namespace, self.name)
+
+    @property
+    def problem(self) -> errors.Error | None:
+        """Why it, or one of its bindings, cannot be opened as it is configured; None if all can."""
+        if isinstance(self.spec, errors.Error):
+            return self.spec
+        return next((each for each in self.opened if isinstance(each, errors.Error)), None)
+
+
+def read(kind: str, item: cluster.Json) -> IssuerRecord:
+    """Make a record out of an object as the API server gives it."""
+    meta, status = item["metadata"], item.get("status") or {}
+    spec: kinds.KeyIssuerSpec | kinds.ClusterKeyIssuerSpec | errors.Error
+    try:
+        spec = kinds.KINDS[kind].read_spec(item.get("spec") or {})
+    except errors.Error as error:
+        spec = errors.Stalled(error.reason, f"{kind}/{meta['name']} cannot be used: {error.message}", error.hint)
+    return IssuerRecord(
+        kind,
+        meta.get("namespace", ""),
+        meta["name"],
+        meta["uid"],
+        int(meta.get("generation", 1)),
+        meta["resourceVersion"],
+        spec,
+        status.get("conditions") or [],
+        int(status.get("observedGeneration", -1)),
+    )
+
+
+class Issuers:
+    """All issuers.
+
+    Args:
+        namespace: what is known of a namespace; None if nothing is.
+        credentials: makes what gives the right to make keys, of the namespace that it is in.
+        fence: asked before each effect; raises where this process may have none.
+        changed: called with the identifier of each issuer that is new, changed or gone.
+        used: called with each call that came to an end, and its error.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        namespace: Callable[[str], Namespace | None],
+        credentials: Callable[[str], Credentials],
+        *,
+        fence: Callable[[], object],
+        changed: Callable[[str], None] = lambda _: None,
+        used: Callable[[OpenedIssuer, errors.Error | None], None] = lambda _, __: None,
+    ) -> None:
+        self._settings, self._namespace, self._credentials = settings, namespace, credentials
+        self._fence, self._changed, self._used = fence, changed, used
+        self._records: dict[str, IssuerRecord] = {}
+        #: By place, for as long as somebody has one.
+        self._turns: weakref.WeakValueDictionary[str, Turns] = weakref.WeakValueDictionary()
+
+    def observe(self, kind: str, item: cluster.Json) -> IssuerRecord | None:
+        """Take note of an object; return its record if it says something new, which is opened then."""
+        record = read(kind, item)
+        old = self._records.get(record.identifier)
+        if old and (old.uid, old.generation) == (record.uid, record.generation):
+            old.resource_version, old.conditions = record.resource_version, record.conditions
+            old.observed = record.observed
+            return None
+        if old:
+            _close(old)
+        self._records[record.identifier] = record
+        record.opened = tuple(self._opened(record))
+        self._changed(record.identifier)
+        return record
+
+    def gone(self, name: str) -> None:
+        """Forget an object by its identifier."""
+        if record := self._records.pop(name, None):
+            _close(record)
+            for metric in (metrics.ISSUER_CALLS, metrics.ISSUER_SECONDS):
+                metric.remove_by_labels({"issuer": name})
+            self._changed(name)
+
+    def find(self, opened: OpenedIssuer) -> IssuerRecord | None:
+        """Return the object of an opened issuer, if that is still the present one."""
+        record = self._records.get(opened.label)
+        return record if record and opened in record.opened else None
+
+    def names(self) -> set[str]:
+        """Return the identifiers of all issuers."""
+        return set(self._records)
+
+    def close(self) -> None:
+        """Close all issuers."""
+        for record in self._records.values():
+            _close(record)
+
+    def opened(self, kind: str, name: str, namespace: str) -> OpenedIssuer:
+        """Return the issuer that an object of a namespace names, opened, or say why not.
+
+        Raises:
+            errors.Stalled: no such issuer, not for this namespace, or it cannot be opened as it is configured.
+        """
+        if kind == CLUSTER_KIND and not self._settings.cluster_stores:
+            raise _switched_off(name)
+        record = self._records.get(identifier(kind, namespace, name))
+        if record is None:
+            raise errors.Stalled(
+                Reason.ISSUER_NOT_FOUND,
+                f"{kind}/{name} does not exist" + ("" if kind == CLUSTER_KIND else f" in {namespace}"),
+                "Create it, or correct issuerRef",
+            )
+        found = record.spec if isinstance(record.spec, errors.Error) else record.opened[self._place(record, namespace)]
+        if isinstance(found, errors.Error):
+            raise found.with_traceback(None)
+        return found
+
+    def _place(self, record: IssuerRecord, namespace: str) -> int:
+        """Return which binding counts for a namespace."""
+        if not isinstance(record.spec, kinds.ClusterKeyIssuerSpec):
+            return 0
+        labels = self._labels(namespace)
+        for number, each in enumerate(record.spec.bindings):
+            if each.namespace_selector.matches(labels):
+                return number
+        raise errors.Stalled(
+            Reason.NAMESPACE_NOT_SELECTED,
+            f"{record.title} does not serve namespace {namespace}",
+            "Label the namespace as one of the issuer's bindings wants, or add one",
+        )
+
+    def _labels(self, namespace: str) -> Mapping[str, str]:
+        known = self._namespace(namespace)
+        return known.labels if known else {}
+
+    def _opened(self, record: IssuerRecord) -> list[OpenedIssuer | errors.Error]:
+        """Open an issuer, or each of its bindings."""
+        if isinstance(record.spec, errors.Error):
+            return []
+        if isinstance(record.spec, kinds.KeyIssuerSpec):
+            return [self._open(record, record.spec, record.spec.limits, record.title)]
+        bindings = enumerate(record.spec.bindings)
+        return [self._open(record, each, record.spec.limits, _binding(record, number)) for number, each in bindings]
+
+    def _open(
+        self, record: IssuerRecord, chosen: kinds.OneIssuer, limits: kinds.IssuerLimits, where: str
+    ) -> OpenedIssuer | errors.Error:
+        scope = egress.Scope(
+            private=record.kind == CLUSTER_KIND,
+            networks=self._settings.store_networks,
+            loopback=self._settings.allow_loopback_stores,
+        )
+        home = record.namespace or self._settings.namespace
+        try:
+            with errors.boundary(_bug):
+                kind, config = chosen.issuing()
+                issuing = kind(config, self._credentials(home), limits.timeout_seconds)
+                place = place_of(issuing, record.uid)
+        except errors.Error as error:
+            return error.about(where)
+        turns = self._turns.setdefault(place, Turns())
+        guard = Guard(limits.timeout_seconds, scope, self._fence)
+        opened = OpenedIssuer(record.title, record.uid, issuing, turns, guard, label=record.identifier, used=self._used)
+        turns.limit(opened, limits.rotations_at_once)
+        return opened
+
+
+def _close(record: IssuerRecord) -> None:
+    for each in record.opened:
+        if isinstance(each, OpenedIssuer):
+            each.close()
+
+
+def _binding(record: IssuerRecord, number: int) -> str:
+    return f"{record.title}, in bindings[{number}],"
+
+
+def _switched_off(name: str) -> errors.Stalled:
+    """Return what to say where an object names a ClusterKeyIssuer and the operator serves none."""
+    said = f"{CLUSTER_KIND}/{name} is not looked for: ClusterKeyIssuers are switched off in this install"
+    hint = "Name a KeyIssuer in issuerRef, or ask the operator's administrator for --cluster-stores"
+    return errors.Stalled(Reason.ISSUER_NOT_FOUND, said, hint)
+
+
+def _bug(foreign: Exception) -> errors.Error:
+    said = f"could not be opened ({type(foreign).__name__} at {errors.place_of(foreign)})"
+    return errors.Stalled(Reason.INTERNAL_ERROR, said)
