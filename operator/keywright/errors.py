@@ -82,6 +82,8 @@ class Reason(enum.StrEnum):
     """The ApiKeySecret that the KeyAction names is not there, is being deleted, or was deleted meanwhile."""
     EXPIRED_BEFORE_START = "ExpiredBeforeStart"
     """The KeyAction did not begin within its `expiresAfter`, and never will."""
+    NOT_ROTATED = "NotRotated"
+    """The KeyAction asks for an act on a rotation, and the object declares none."""
 
     INVALID_SPEC = "InvalidSpec"
     """The object holds what its CRD cannot check: an expression that cannot be parsed, an address that is none."""

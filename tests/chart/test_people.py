@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 import helm
+from build import key_action
 from chart.release import Release, until
 from controlplane import ControlPlane
+from keywright import kinds
 
 Json = dict[str, Any]
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 EXAMPLES = helm.ROOT / "examples"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+NUMBERS = itertools.count()
 SEE = {"get", "list", "watch"}
 WRITE = {"create", "update", "patch", "delete", "deletecollection"}
-#: What somebody may ask for by a KeyAction on an ApiKeySecret.
-ACT = {"refresh"}
+#: What somebody may ask for by a KeyAction on an ApiKeySecret: who edits a namespace, and besides who is its admin.
+REFRESH = {"refresh"}
+ACT = {each.lower() for each in get_args(kinds.KeyActionSpec.model_fields["action"].annotation)}
 
 
 class Team:
@@ -58,6 +63,13 @@ class Team:
         command = [str(KUBECTL), f"--kubeconfig={config}", "apply", "-f", "-"]
         text = yaml.safe_dump_all(manifests)
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+
+    def asks(self, role: str, action: str, **spec: str) -> str:
+        """Ask for an act on ``llm`` in a person's own name; return what is said against it, nothing if it is taken."""
+        name = f"{action.lower()}-{role}-{next(NUMBERS)}"
+        asked = key_action(name, action=action, requestedBy=f"system:serviceaccount:team-a:{role}", **spec)
+        asked["metadata"]["namespace"] = "team-a"
+        return self.apply(role, [asked]).stderr
 
 
 @pytest.fixture
@@ -101,6 +113,29 @@ def test_who_may_edit_a_namespace_asks_for_acts_in_no_other_name(team: Team) -> 
     assert "spec.requestedBy must be who makes the KeyAction: system:serviceaccount:team-a:edit" in said[0]
 
 
+def test_acts_with_consequences_are_for_admins_whether_a_policy_asks_for_the_right_or_not(team: Team) -> None:
+    team.release.install()
+    until(lambda: team.may("admin", "apikeysecrets") >= ACT, "the cluster's role has what the chart adds")
+    said: list[str] = []
+
+    def refused() -> bool:
+        said[:] = [team.asks("edit", "Rotate")]
+        return bool(said[0])
+
+    until(refused, "the policy is in force")
+
+    assert "system:serviceaccount:team-a:edit has no right to rotate apikeysecrets/llm in namespace team-a" in said[0]
+    assert "has no right to forgetdebt apikeysecrets/llm" in team.asks("edit", "ForgetDebt", debt="key_1")
+    assert team.asks("edit", "Refresh") == ""
+    assert team.asks("admin", "RevokeNow") == team.asks("admin", "ForgetDebt", debt="key_1") == ""
+
+    team.release.upgrade(actions={"policy": {"enabled": False}})
+
+    until(lambda: "create" not in team.may("edit", "keyactions"), "who edits may ask for nothing")
+    assert team.may("edit", "keyactions") == SEE | {"delete", "deletecollection"}
+    assert team.may("admin", "keyactions") == SEE | {"create", "delete", "deletecollection"}
+
+
 def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
     team.release.install()
     told = {"view": SEE, "edit": SEE | {"create", "delete", "deletecollection"}}
@@ -109,13 +144,14 @@ def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
     def added() -> bool:
         # A controller adds them to one role after the other.
         acts = all(team.may(role, "keyactions") == verbs for role, verbs in told.items())
-        return acts and team.may("admin", "keystores") == SEE | WRITE
+        stores = team.may("admin", "keystores") == SEE | WRITE
+        return acts and stores and team.may("admin", "apikeysecrets") >= ACT
 
     until(added, "the cluster's roles have what the chart adds")
 
     assert {role: team.may(role, "apikeysecrets") for role in ("view", "edit", "admin")} == {
         "view": SEE,
-        "edit": SEE | WRITE | ACT,
+        "edit": SEE | WRITE | REFRESH,
         "admin": SEE | WRITE | ACT,
     }
     assert {role: team.may(role, "keystores") for role in ("view", "edit")} == {"view": SEE, "edit": SEE}

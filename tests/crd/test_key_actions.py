@@ -8,6 +8,8 @@ from build import key_action
 from controlplane import ControlPlane
 from crd.definitions import Json, refusal
 
+ROTATIONS = ("Rotate", "Rollback", "Pin", "Unpin", "RevokeNow", "Reissue", "RetryDebts")
+NO_DEBT = "debt goes with action: ForgetDebt, and only so"
 ACCEPTED = {
     "the least": key_action("a"),
     "everything": key_action("a", reference="SEC-1234", requestedBy="alice@example.com", expiresAfter="30d"),
@@ -15,10 +17,27 @@ ACCEPTED = {
     **{name: key_action("a", reference=name) for name in ("INC0012345", "#12", "GH#7", "7", "PROJ-1")},
     "a ServiceAccount": key_action("a", requestedBy="system:serviceaccount:team-a:deployer"),
     "a name with spaces": key_action("a", requestedBy="CN=Jörg Doe, OU=Platform"),
+    **{name: key_action("a", action=name) for name in ROTATIONS},
+    "a credential": key_action("a", action="Reissue", credential="openai"),
+    "a test": key_action("a", action="Rotate", testOnly=True),
+    "no test": key_action("a", action="Rotate", testOnly=False),
+    "a debt": key_action("a", action="ForgetDebt", debt="key_4f1a9b", credential="openai"),
+    "the longest debt": key_action("a", action="ForgetDebt", debt="a" * 512),
+    "a debt without a name": key_action("a", action="ForgetDebt", debt="-"),
 }
 REFUSED: dict[str, tuple[Json, str]] = {
     "no action": (key_action("a", action=None), "spec.action: Required value"),
-    "an act of a later version": (key_action("a", action="Rotate"), "spec.action: Unsupported value"),
+    "an act of a later version": (key_action("a", action="Teleport"), "spec.action: Unsupported value"),
+    "a refresh of one credential": (key_action("a", credential="openai"), "a Refresh is of the whole object"),
+    "a credential that is no name": (key_action("a", action="Pin", credential="sk 1"), "spec.credential: Invalid"),
+    "a refresh as a test": (key_action("a", testOnly=True), "testOnly goes with action: Rotate"),
+    "a hurry as a test": (key_action("a", action="Reissue", testOnly=True), "testOnly goes with action: Rotate"),
+    "a debt of a refresh": (key_action("a", debt="key_1"), NO_DEBT),
+    "debts that are tried by name": (key_action("a", action="RetryDebts", debt="key_1"), NO_DEBT),
+    "no debt to forget": (key_action("a", action="ForgetDebt"), NO_DEBT),
+    "an empty debt": (key_action("a", action="ForgetDebt", debt=""), "spec.debt: Invalid value"),
+    "a debt of two words": (key_action("a", action="ForgetDebt", debt="key 1"), "spec.debt: Invalid value"),
+    "a long debt": (key_action("a", action="ForgetDebt", debt="a" * 513), "spec.debt: Too long"),
     "no object": (key_action("a", apiKeySecret=None), "spec.apiKeySecret: Required value"),
     "an object elsewhere": (key_action("a", "team-b/llm"), "spec.apiKeySecret: Invalid value"),
     "no reason": (key_action("a", reason=None), "spec.reason: Required value"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import get_args
 
 from build import api_key_secret, entry, key_action, key_store
+from cli.terminal import call
 from controlplane import Answer, FaultProxy, Hang, Hold, KillAfter, KillBefore, LoseAnswer
-from keywright import pacing
+from keywright import kinds, pacing
 from world import Json, World
 
+ACTION = kinds.KeyActionSpec.model_fields["action"].annotation
 STATUS = r"/keyactions/[^/]+/status"
 
 
@@ -73,6 +76,34 @@ def test_what_cannot_be_done_says_why_in_one_word_and_in_a_sentence(world: World
     world.has_events("ActionFailed", name="of-nothere")
     # One began; what does not begin is written of once.
     assert world.writes(operator, mark)["patch keyactions/status"] == 2 + 3
+
+
+def test_where_nothing_rotates_each_act_on_a_rotation_ends_with_that_word(world: World) -> None:
+    operator = world.start()
+    world.has_key()
+    world.is_ready()
+    mark, acts = world.plane.mark(), [each for each in get_args(ACTION) if each != "Refresh"]
+
+    with world.untouched():
+        for each in acts:
+            debt = {"debt": "key_1"} if each == "ForgetDebt" else {}
+            world.apply(key_action(each.lower(), action=each, credential="openai", requestedBy="alice", **debt))
+        told = [world.ends(each.lower(), "Failed") for each in acts]
+
+    assert len(acts) == 8
+    assert {each["reason"] for each in told} == {"NotRotated"}
+    for each in told:
+        assert types(each) == dict.fromkeys(("Failed", "Stalled"), "NotRotated")
+        assert each["message"].startswith("ApiKeySecret llm declares no rotation. Have new keys made where they come")
+        assert "startedAt" not in each
+    world.until(lambda: world.event_reasons().count("ActionFailed") == 8, "each is told of")
+    notes = {each["note"].partition(",")[0] for each in world.events() if each["reason"] == "ActionFailed"}
+    assert notes == {f"{each} of openai" for each in acts}
+    assert world.writes(operator, mark)["patch keyactions/status"] == 8
+    records = call(world, "audit", "log", "-o", "json").json["records"]
+    recorded = [each for each in records if each["type"] == "action.outcome"]
+    assert {each["action"]["act"] for each in recorded} == set(acts)
+    assert {(each["code"], each["credential"]["name"]) for each in recorded} == {("NotRotated", "openai")}
 
 
 def test_an_action_that_a_dead_leader_began_is_brought_to_an_end(api_proxy: FaultProxy, world: World) -> None:

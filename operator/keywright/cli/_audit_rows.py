@@ -99,7 +99,7 @@ def _detail(row: Row) -> Iterator[str]:
     yield from map(_change, parts(row, "keys"))
     if name := text(part(row, "credential"), "name"):
         found = part(row, "credential")
-        yield f"{name} {_arrow(text(found, 'old'), text(found, 'new'))}"
+        yield f"{name} {_arrow(text(found, 'old'), text(found, 'new'))}".rstrip()
     if found := part(row, "action"):
         yield " ".join(filter(None, (text(found, each) for each in ("act", "name", "reason", "reference"))))
     if (secret := text(row, "secret")) and secret != text(part(row, "object"), "name"):

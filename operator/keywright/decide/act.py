@@ -29,6 +29,7 @@ class Seen:
         now: Unix time.
         there: whether its ApiKeySecret exists, and is not being deleted.
         suspended: whether that is to be left alone.
+        able: whether there is somebody who does what is asked for.
     """
 
     phase: str
@@ -38,6 +39,7 @@ class Seen:
     now: float
     there: bool = True
     suspended: bool = False
+    able: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,12 +89,16 @@ def _suspended(seen: Seen) -> Step | None:
     return Step("end", suspended(seen.name)) if seen.suspended else None
 
 
+def _unable(seen: Seen) -> Step | None:
+    return None if seen.able else Step("end", unrotated(seen.name))
+
+
 def _begun(seen: Seen) -> Step | None:
     return Step("resume") if seen.phase == "Running" else None
 
 
 #: First answer wins. Reads as: why would it not begin now?
-CHECKS: tuple[Callable[[Seen], Step | None], ...] = (_over, _expired, _missing, _suspended, _begun)
+CHECKS: tuple[Callable[[Seen], Step | None], ...] = (_over, _expired, _missing, _suspended, _unable, _begun)
 
 
 def decide(seen: Seen) -> Step:
@@ -109,6 +115,12 @@ def suspended(name: str) -> Ended:
     """Return the end of an action whose ApiKeySecret is to be left alone."""
     said = f"ApiKeySecret {name} is suspended: nothing is read or written until spec.suspend is false."
     return Ended(Reason.SUSPENDED, said)
+
+
+def unrotated(name: str) -> Ended:
+    """Return the end of an action that asks for what only an object that rotates its keys can do."""
+    said = f"ApiKeySecret {name} declares no rotation."
+    return Ended(Reason.NOT_ROTATED, f"{said} Have new keys made where they come from, and write them to their store.")
 
 
 def failed(error: errors.Error) -> Ended:

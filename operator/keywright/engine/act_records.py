@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from .. import cluster, errors
-from ..audit.record import Action, Entry, Object, Type, Who
+from ..audit.record import Action, Credential, Entry, Object, Type, Who
 from ..audit.trail import Trail
 from ..decide import act
 from .actions import KEY_ACTIONS, UNRECORDED_TOO, ActionRecord
@@ -58,7 +58,7 @@ async def settle(api: cluster.Cluster, trail: Trail) -> None:
 
 
 #: What an outcome takes over from its intent.
-_KEPT = frozenset({"type", "code", "who", "id", "object", "action"})
+_KEPT = frozenset({"type", "code", "who", "id", "object", "credential", "action"})
 
 
 async def _goes_on(api: cluster.Cluster, row: dict[str, Any]) -> bool:
@@ -81,6 +81,7 @@ def _entry(action: ActionRecord, kind: Type, code: str) -> Entry:
             uid=action.api_key_secret_uid or None,
             generation=action.generation or None,
         ),
+        credential=Credential(name=action.credential) if action.credential else None,
         action=Action(
             name=action.name,
             uid=action.uid,

@@ -3,8 +3,8 @@
 Two writes each: that it has begun, and how it ended; one where it does not begin. Whatever another leader began is
 looked at again and brought to an end, so an act must be one that may be begun twice.
 
-Does not belong here: what follows from what is seen (``decide/act.py``), the refresh itself (``loop``), who may ask
-(``admission``), the audit trail, which is told through ``ActionJournal``.
+Does not belong here: what follows from what is seen (``decide/act.py``), the refresh itself (``loop``), what is asked
+of rotations (``act_on``), who may ask (``admission``), the audit trail, which is told through ``ActionJournal``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .. import cluster, errors, kinds, pacing
 from ..decide import act
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
+from .act_on import Asked, Rotating
 from .bugs import bug
 from .queue import Key
 from .records import API_KEY_SECRETS
@@ -32,8 +33,11 @@ log = logging.getLogger(__name__)
 KEY_ACTIONS = cluster.Resource(kinds.GROUP, kinds.VERSION, kinds.KeyAction.plural)
 #: KeyActions for which the API server is asked at the same time; any number may wait for their objects.
 AT_ONCE = 16
+_REFRESH = "Refresh"
 #: Acts that go on where nothing can be recorded: they change nothing outside, as syncs do not.
-UNRECORDED_TOO = frozenset({"Refresh"})
+UNRECORDED_TOO = frozenset({_REFRESH})
+#: How a KeyAction names the debt of which the issuer's name for the key is not known.
+_NAMELESS = "-"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class ActionRecord:
             not there.
         requested_by: who asked, as the KeyAction says; empty if it does not.
         verified: whether that is proven.
+        credential: which one it is about; empty if it does not say.
     """
 
     uid: str
@@ -58,6 +63,7 @@ class ActionRecord:
     reference: str
     requested_by: str
     verified: bool
+    credential: str = ""
 
 
 class ActionJournal(Protocol):
@@ -96,6 +102,7 @@ class Actions:
 
     Args:
         refresh: has the stores of an ApiKeySecret, as the API server has it now, asked anew; tells what came of it.
+        rotating: carries out all acts but that; None where nothing rotates: then they fail.
     """
 
     def __init__(
@@ -104,8 +111,10 @@ class Actions:
         recorder: Recorder,
         refresh: Callable[[cluster.Json], Awaitable[act.Ended]],
         journal: ActionJournal | None = None,
+        *,
+        rotating: Rotating | None = None,
     ) -> None:
-        self._api, self._recorder, self._refresh = api, recorder, refresh
+        self._api, self._recorder, self._refresh, self._rotating = api, recorder, refresh, rotating
         self._journal: ActionJournal = journal or Unrecorded()
         self._requesters = Requesters(api)
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -162,7 +171,8 @@ class Actions:
                 await self._tell(item, act.failed(error))
                 return
             found = await self._api.get(API_KEY_SECRETS, item["metadata"]["namespace"], spec.api_key_secret)
-            step = act.decide(_seen(item, spec, found))
+            able = spec.action == _REFRESH or self._rotating is not None
+            step = act.decide(_seen(item, spec, found, able=able))
             if step.act == "nothing":
                 return
             # Decided once, when it is taken up.
@@ -172,9 +182,24 @@ class Actions:
             if step.act == "begin":
                 item = await self._begin(record, item, doubt)
         # Without a turn: it may take as long as a store does.
-        ended = step.ended or await self._refresh(found or {})
+        ended = step.ended or await self._act(record.uid, spec, found or {})
         async with self._turns:
             await self._end(record, item, ended, doubt)
+
+    async def _act(self, uid: str, spec: kinds.KeyActionSpec, found: cluster.Json) -> act.Ended:
+        """Do what is asked for, and return what came of it.
+
+        Raises:
+            errors.Retry: not now.
+        """
+        if spec.action == _REFRESH or self._rotating is None:
+            return await self._refresh(found)
+        debt = "" if spec.debt in (None, _NAMELESS) else spec.debt
+        asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt)
+        try:
+            return await self._rotating.carry_out(asked, found)
+        except errors.Stalled as error:
+            return act.failed(error)
 
     async def _begin(self, record: ActionRecord, item: cluster.Json, doubt: str) -> cluster.Json:
         """Record and tell that an act begins; return the KeyAction as it is then."""
@@ -249,7 +274,7 @@ def _doubt_then(item: cluster.Json) -> str:
     return "" if item["status"].get("verified") else "it was not when it began"
 
 
-def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None) -> act.Seen:
+def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None, *, able: bool) -> act.Seen:
     now = time.time()
     return act.Seen(
         phase=_phase(item),
@@ -259,6 +284,7 @@ def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | N
         now=now,
         there=found is not None and "deletionTimestamp" not in found["metadata"],
         suspended=bool(found and found["spec"].get("suspend")),
+        able=able,
     )
 
 
@@ -278,6 +304,7 @@ def _record(
         reference=spec.reference or "",
         requested_by=spec.requested_by or "",
         verified=verified,
+        credential=spec.credential or "",
     )
 
 
@@ -293,4 +320,5 @@ def _asked(record: ActionRecord) -> str:
     who = f"by {record.requested_by}" if record.requested_by else "by nobody who is named"
     unproven = "" if record.verified or not record.requested_by else " (unverified)"
     why = ", ".join(each for each in (record.reason, record.reference, f"KeyAction {record.name}") if each)
-    return f"{record.action}, asked for {who}{unproven} ({why})"
+    what = f"{record.action} of {record.credential}" if record.credential else record.action
+    return f"{what}, asked for {who}{unproven} ({why})"

@@ -213,7 +213,7 @@ class Issuers:
         except errors.Error as error:
             return error.about(where)
         turns = self._turns.setdefault(place, Turns())
-        guard = Guard(limits.timeout_seconds, scope, self._fence)
+        guard = Guard(limits.timeout_seconds, scope, self._fence, limits.settle_seconds)
         opened = OpenedIssuer(record.title, record.uid, issuing, turns, guard, label=record.identifier, used=self._used)
         turns.limit(opened, limits.rotations_at_once)
         return opened

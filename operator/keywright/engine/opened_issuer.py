@@ -75,11 +75,13 @@ class Guard:
         timeout: seconds that one call may take.
         scope: what addresses it may reach.
         fence: asked before each effect; raises where this process may have none.
+        settle: seconds after which a key that was asked for is in the list, if it was made.
     """
 
     timeout: float
     scope: egress.Scope
     fence: Callable[[], object]
+    settle: float = 60.0
 
 
 def place_of(issuing: Issuing, uid: str) -> str:
@@ -105,6 +107,7 @@ class OpenedIssuer:
         place: what limits are shared by.
         issuing: its way to make keys; what it can do shows on it. Its methods are not to be called but here.
         turns: whose turn to rotate it is at its place.
+        settle: seconds after which a key that was asked for is in the list, if it was made.
 
     Args:
         used: called with each call that came to an end, and its error.
@@ -124,6 +127,7 @@ class OpenedIssuer:
         self.name, self.label, self.issuing, self.turns = name, label, issuing, turns
         self.who, self.place = who_of(issuing, uid), place_of(issuing, uid)
         self._guard, self._used = guard, used
+        self.settle = guard.settle
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(THREADS)
         self.closed = False

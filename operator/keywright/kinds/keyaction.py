@@ -1,6 +1,7 @@
 """``KeyAction``: an act on one ApiKeySecret that somebody asks for, once.
 
 Nothing in it is free text: what it says goes into the audit trail as it is, and a key must not get there by a slip.
+``debt`` is what an issuer calls a key: it goes there from the journal of the rotation only, never from here.
 
 Does not belong here: what an act does (``engine/actions.py``), who may ask for it (``admission.py``, the chart).
 """
@@ -12,19 +13,36 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from .. import schema
-from ..schema import REFERENCE_PATTERN, Cel, Condition, Duration, ListMap, ObjectName, Printable, Spec, Time
+from ..schema import REFERENCE_PATTERN, Cel, Condition, Duration, ListMap, ObjectName, Printable, Spec, Time, Visible
 from .base import AGE, Column, Kind
 
 
 class KeyActionSpec(Spec):
     """What is to be done, to which object, and why. It is not changed once it is made."""
 
-    cel = (Cel("self == oldSelf", "a KeyAction is not changed once it is made: make another one"),)
+    cel = (
+        Cel("self == oldSelf", "a KeyAction is not changed once it is made: make another one"),
+        Cel("!has(self.credential) || self.action != 'Refresh'", "a Refresh is of the whole object: credential is not"),
+        Cel("!has(self.testOnly) || self.action == 'Rotate'", "testOnly goes with action: Rotate"),
+        Cel("has(self.debt) == (self.action == 'ForgetDebt')", "debt goes with action: ForgetDebt, and only so"),
+    )
 
-    action: Literal["Refresh"]
-    """What is to be done. `Refresh`: the stores are asked anew, and the Secret is made as they say."""
+    action: Literal["Refresh", "Rotate", "Rollback", "Pin", "Unpin", "RevokeNow", "Reissue", "RetryDebts", "ForgetDebt"]
+    """What is to be done. `Refresh`: the stores are asked anew, and the Secret is made as they say. `Rotate`: a
+    rotation of the credential begins now. `Reissue`: the same in a hurry: nobody is waited for, and the old key is
+    revoked as soon as the new one is written. `Rollback`: the rotation is turned back, while the old key still works.
+    `RevokeNow`: the old key is revoked at once, whoever still uses it. `Pin`: no rotation begins by itself, until
+    `Unpin`. `RetryDebts`: clean-ups at the issuer that are owed are tried now. `ForgetDebt`: who asks vouches that one
+    of them is settled."""
     api_key_secret: ObjectName
     """The ApiKeySecret, in the namespace of the KeyAction."""
+    credential: ObjectName | None = None
+    """Which of its credentials, by the name in `spec.credentials`. Omitted, the only one that rotates."""
+    test_only: bool = False
+    """Whether a `Rotate` ends after the test: a new key is made, tested and destroyed, and nothing is written."""
+    debt: Annotated[Visible, pydantic.StringConstraints(max_length=512)] | None = None
+    """Which clean-up a `ForgetDebt` is about: the issuer's name for the key, as `keywright debts list` shows it; `-`
+    where it is not known."""
     reason: Literal["Scheduled", "Compromised", "Personnel", "Policy", "Maintenance", "Test", "Other"]
     """Why. `Compromised`: a key may be known to others; `Personnel`: somebody left; `Policy`: a rule asks for it. What
     else there is to say stands where `reference` points."""
@@ -70,6 +88,7 @@ class KeyAction(
     columns=(
         Column("Action", ".spec.action"),
         Column("Object", ".spec.apiKeySecret"),
+        Column("Credential", ".spec.credential", wide=True),
         Column("By", ".spec.requestedBy"),
         Column("Phase", ".status.phase"),
         Column("Reason", ".status.reason"),

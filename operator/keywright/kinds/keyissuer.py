@@ -55,6 +55,13 @@ class IssuerLimits(Spec):
     rotations_at_once: Annotated[int, pydantic.Field(ge=1, le=32)] = 1
     """How many rotations may be under way at the same time at this place of the issuer. Where more objects name one
     place, the fewest that any of them allows. Default 1."""
+    settle: Annotated[Duration, Cel("self <= duration('15m')", "must be at most 15m")] = "1m"
+    """After how long a key that was asked for is surely in the issuer's list, if it was made. Default `1m`."""
+
+    @property
+    def settle_seconds(self) -> float:
+        """Seconds after which a key that was asked for is in the list."""
+        return schema.seconds(self.settle)
 
     @property
     def timeout_seconds(self) -> float:

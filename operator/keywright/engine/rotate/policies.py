@@ -48,7 +48,7 @@ def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> R
 
     return Rules(
         way=makes.way,
-        issuer=issuer.who,
+        issuer=f"{makes.name} {makes.account or issuer.label}",
         slots=makes.slots,
         lists=makes.keys is not None,
         revokes=makes.revoke is not None,
