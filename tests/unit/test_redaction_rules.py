@@ -42,6 +42,7 @@ MAY_REVEAL = {
     "decide/filters.py": 2,
     "decide/looks.py": 2,
     "decide/render.py": 5,
+    "decide/rotate/recipe.py": 1,
     "decide/rewrite.py": 1,
     "decide/shapes.py": 1,
     "decide/template.py": 1,
@@ -92,6 +93,8 @@ MAY_BE_BARE = {
     "engine/reconcile.py": {"secret"},
     "engine/reporter.py": {"secret"},
     "engine/restart_records.py": {"secret"},
+    "engine/rotate/acting.py": {"token"},
+    "engine/rotate/place.py": {"secret"},
     "engine/restarts.py": {"secret", "token"},
     "events.py": {"token"},
     # The operator's own token, of which only the name in it is read.

@@ -15,7 +15,7 @@ from .. import errors, schema
 from ..errors import Reason
 from ..issuing import ISSUING
 from ..issuing.base import Issuing
-from ..schema import Absent, CallTime, Cel, Condition, ListMap, ObjectName, OneOf, Renamed, Spec, Time
+from ..schema import Absent, CallTime, Cel, Condition, Duration, ListMap, ObjectName, OneOf, Renamed, Spec, Time
 from .base import Kind
 from .selector import LabelSelector
 

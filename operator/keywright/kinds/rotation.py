@@ -59,9 +59,7 @@ class Trial(Spec):
 class RotationSpec(Spec):
     """When a credential gets a new key, and how the old one ends."""
 
-    cel: ClassVar[tuple[Cel, ...]] = (
-        Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),
-    )
+    cel: ClassVar[tuple[Cel, ...]] = (Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),)
     renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
         Renamed("interval", "every"),
         Renamed("rotationInterval", "every"),
@@ -82,8 +80,8 @@ class RotationSpec(Spec):
     windows: Annotated[list[Window], pydantic.Field(max_length=8)] = pydantic.Field(default_factory=list)
     """When rotations may begin. Without any: always. One that must not wait, as the key ends before, does not."""
     on_invalid: Literal["Report", "Reissue"] = "Report"
-    """What follows when the issuer does not accept the key any more. `Report`: that is told. `Reissue`: a new one is made
-    at once, without any overlap, at most once in six hours."""
+    """What follows when the issuer does not accept the key any more. `Report`: that is told. `Reissue`: a new one is
+    made at once, without any overlap, at most once in six hours."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
     """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
     adoption_timeout: Annotated[Duration, Cel("self >= duration('1m')", "must be at least 1m")] = "24h"
@@ -104,8 +102,8 @@ class DebtStatus(Spec):
     """An outside clean-up that could not be done yet."""
 
     owed: Literal["Revoke", "Find", "Die", "Keep"]
-    """What: `Revoke`: the key still is to be revoked; `Find`: one may have been made that cannot be found; `Die`: it was
-    revoked, and is still accepted; `Keep`: it was left alive as its object went."""
+    """What: `Revoke`: the key still is to be revoked; `Find`: one may have been made that cannot be found; `Die`: it
+    was revoked, and is still accepted; `Keep`: it was left alive as its object went."""
     handle: Annotated[str, pydantic.StringConstraints(max_length=512)]
     """The issuer's name of the key; empty where it is not known."""
     since: Time

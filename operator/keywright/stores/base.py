@@ -154,7 +154,7 @@ class Store(abc.ABC):
         """Name the login that objects of this namespace use. Equal names share one login and its answers."""
 
     @classmethod
-    def place(cls, config: Any, namespace: str) -> str:
+    def location(cls, config: Any, namespace: str) -> str:
         """Name where the keys lie: the same for all store objects that lead there, whatever their login.
 
         Args:

@@ -254,7 +254,8 @@ class Journal:
     def rest(self, now: float, **changes: object) -> Journal:
         """Return it between rotations: only what outlasts one is kept."""
         kept = {
-            name: getattr(self, name) for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left")
+            name: getattr(self, name)
+            for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left")
         }
         return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})
 

@@ -127,8 +127,8 @@ def content(recipe: Recipe, fetched: Fetched | None, values: SecretMap) -> Conte
     """Return what is to be in the store: the parts, and beside them what else is there now.
 
     Raises:
-        errors.Stalled: ``RotationUnsupported``: what is there is no map, or the issuer makes other parts than the object
-            names; ``DecodeFailed``: a part is no text.
+        errors.Stalled: ``RotationUnsupported``: what is there is no map, or the issuer makes other parts than the
+            object names; ``DecodeFailed``: a part is no text.
     """
     if missing := sorted(recipe.properties.keys() - values.keys()):
         raise _refused(recipe.credential, f"who makes the keys makes no part {missing[0]}")

@@ -26,7 +26,8 @@ WORDS: dict[Why, str] = {
     "or write the key of the first place to the store.",
     Why.ISSUER_CHANGED: "The object names another issuer than the one that made the keys. Name the former one until "
     "this rotation has ended.",
-    Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that nobody uses.",
+    Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that "
+    "nobody uses.",
     Why.TEST_FAILED: "The issuer did not accept the new key in time.",
     Why.TEST_UNCLEAR: "The issuer does not say whether it accepts the new key.",
     Why.TEST_ONLY: "No more than a test was asked for.",

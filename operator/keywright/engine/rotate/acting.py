@@ -6,6 +6,7 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``j
 from __future__ import annotations
 
 import dataclasses
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +22,10 @@ from ...stores.base import Store
 from ..journals import About, Kept
 from .looking import Aim, Looking, Sight
 
+log = logging.getLogger(__name__)
+
+#: What an outcome takes over from its intent.
+_KEPT = frozenset({"type", "code", "who", "id", "object", "credential"})
 #: By it the writes of a rotation are named.
 _NAMES = uuid.UUID("6f7c3ae2-64ff-4b3e-9d0a-0c3b7f6b5a11")
 
@@ -46,7 +51,7 @@ class Acting:
     def __init__(self, trail: Trail, looking: Looking) -> None:
         self._trail, self._looking = trail, looking
 
-    async def do(self, aim: Aim, kept: Kept, sight: Sight, do: Do, fence: Callable[[], float]) -> Result:
+    async def do(self, aim: Aim, kept: Kept, sight: Sight, do: Do, fence: Callable[[], object]) -> Result:
         """Do one thing, which the journal knows of already.
 
         Args:
@@ -130,6 +135,19 @@ class Acting:
         await use.opened.write(release, use.identity, aim.place.credentials)
 
 
+async def settle(trail: Trail) -> None:
+    """End what the leader before has begun to record: what came of it, the next look at the rotation tells."""
+    for row in await trail.left_open():
+        if row.get("type") != Type.ROTATION_INTENT:
+            continue
+        try:
+            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
+        except (ValueError, KeyError, TypeError):
+            log.warning("an open intent of the leader before stays open: it cannot be read")
+            continue
+        trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": "Unknown"}))
+
+
 def _own(aim: Aim, parts: SecretMap) -> SecretMap:
     """Return the parts that the object names: by these a key is known again in the store."""
     return {name: value for name, value in parts.items() if name in aim.recipe.properties}
@@ -151,5 +169,3 @@ def _entry(trail: Trail, about: About, credential: str, code: str, token: str | 
         object=Object(kind="ApiKeySecret", namespace=about.namespace, name=about.name, uid=about.uid),
         credential=Credential(name=credential),
     )
-
-

@@ -162,21 +162,26 @@ def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
 
 
 def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
-    back = order.asked.action == "Rollback"
     if journal is None or (not order.about and journal.step is Step.IDLE):
         return none("No rotation of this credential is under way.")
+    back = order.asked.action == "Rollback"
     if not order.about:
-        old = journal.old
-        if back and (journal.one_way or (old and (old.revoked or old.ending))):
-            return none("The old key is dead, or may be: there is no way back.")
-        if not back and journal.step not in _SPREAD:
-            return none("The new key is not in the store yet, so the old one cannot end.")
+        if why := _too_late(journal) if back else _too_early(journal):
+            return none(why)
         order.about = journal.id
-        return None
     if journal.step is not Step.IDLE:
         return None
     turned = journal.why is not None
-    if back:
-        return act.Ended(Reason.DONE, "The old key is in place.") if turned else none("It had ended before.")
-    said = "The old key is dead." if not turned else "The rotation turned back."
-    return act.Ended(Reason.ROLLED_BACK if turned else Reason.DONE, said)
+    if turned == back:
+        return act.Ended(Reason.DONE, "The old key is in place." if back else "The old key is dead.")
+    return none("It had ended before.") if back else act.Ended(Reason.ROLLED_BACK, "The rotation turned back.")
+
+
+def _too_late(journal: Journal) -> str:
+    old = journal.old
+    dead = journal.one_way or (old and (old.revoked or old.ending))
+    return "The old key is dead, or may be: there is no way back." if dead else ""
+
+
+def _too_early(journal: Journal) -> str:
+    return "" if journal.step in _SPREAD else "The new key is not in the store yet, so the old one cannot end."

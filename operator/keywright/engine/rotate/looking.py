@@ -10,22 +10,23 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ... import cluster, errors
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.recipe import Recipe
-from ...decide.rotate.sight import Holds, Keys, Place as Spot, Rules, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Place as Spot
 from ...errors import Reason
 from ...issuing.base import Order
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Fetched, Store
 from ..consumers import census, written
 from ..fetch import Fetcher, Question
-from ..issuers import OpenedIssuer
 from ..journals import Kept
+from ..opened_issuer import OpenedIssuer
 from ..records import Record
 from .place import Place, Places, Reader
 from .trials import Trials
@@ -102,10 +103,16 @@ class Looking:
         targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
         often = OFTEN if journal.step in (Step.HELD, Step.TESTED) else NOW_AND_THEN
-        new, old = await asyncio.gather(
-            self._trial(aim, trials, journal.new, kept.new, sight, often, Spot.NEW in wanted),
-            self._trial(aim, trials, journal.old, kept.old, sight, often, Spot.OLD in wanted),
-        )
+        halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
+
+        async def trial(spot: Spot) -> Trial | None:
+            half, values = halves[spot]
+            if not (spot in wanted and half and values and aim.rules.tests):
+                return None
+            credential = aim.recipe.credential
+            return await self._try(sight, trials.test(credential, values, half.fingerprint, every=often))
+
+        new, old = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD))
         if keys:
             sight.handle = next((each.handle for each in keys if each.is_old), None)
         sight.seen = dataclasses.replace(
@@ -221,21 +228,6 @@ class Looking:
             found += len(seen.pods)
             late += len(seen.unsettled)
         return Users(found, late)
-
-    async def _trial(
-        self,
-        aim: Aim,
-        trials: Trials,
-        half: Half | None,
-        values: Mapping[str, Any],
-        sight: Sight,
-        often: float,
-        wanted: bool,
-    ) -> Trial | None:
-        if not (wanted and half and values and aim.rules.tests):
-            return None
-        credential = aim.recipe.credential
-        return await self._try(sight, trials.test(credential, values, half.fingerprint, every=often))
 
 
 def _holds(journal: Journal, held: Half | None) -> Holds:

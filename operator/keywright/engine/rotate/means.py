@@ -46,4 +46,4 @@ class Means:
     acting: Acting
     telling: Telling
     again: Callable[[Key], None]
-    fence: Callable[[], float]
+    fence: Callable[[], object]

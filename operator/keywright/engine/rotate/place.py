@@ -66,8 +66,8 @@ class Places:
         """Return where a credential lies.
 
         Raises:
-            errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it is
-                not written.
+            errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it
+                is not written.
         """
         use = self._catalog.use(namespace, recipe.store_ref, recipe.path, None)
         if use.record.spec.access != "ReadWrite":
@@ -101,7 +101,7 @@ class Places:
 
 def _key(use: Use, namespace: str) -> str:
     kind, config = use.record.spec.store()
-    return f"{kind.place(config, namespace)} {use.ref.path}"
+    return f"{kind.location(config, namespace)} {use.ref.path}"
 
 
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str, str | None]]:

@@ -5,6 +5,8 @@ Does not belong here: what follows from it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ... import errors, pacing
 from ...decide import due
 from ...decide.due import Known, Policy
@@ -16,7 +18,7 @@ from ...kinds import CredentialSpec
 from ...kinds.rotation import RotationSpec
 from ...secret import SecretMap, SecretValue
 from ...timetable import Timetable
-from ..issuers import OpenedIssuer
+from ..opened_issuer import OpenedIssuer
 from ..records import Record
 
 
@@ -90,7 +92,7 @@ def known(record: Record, name: str, journal: Journal | None) -> Known:
         name: of the credential.
     """
     told = record.status_json().get("credentials") or []
-    row = next((each for each in told if each.get("name") == name), {})
+    row: dict[str, Any] = next((each for each in told if each.get("name") == name), {})
     born = pacing.unix(row.get("createdAt"))
     rotated = journal.since if journal and journal.id and journal.why is None else 0.0
     seen = max(record.created, born or 0.0, rotated)

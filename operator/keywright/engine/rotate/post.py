@@ -174,8 +174,10 @@ class Post:
             return RESTING
         aim, wanted = await self._aim()
         await self._know_again(aim, record)
-        if self.kept and await self._heed(self.kept, aim):
+        if self.kept and await self._heed(self.kept):
             return 0.0
+        if self.kept or not self.orders.needs_journal:
+            self.orders.settle(self.journal)
         if not self._runs():
             if record and wanted and not aim.gone and await self._begun(aim, record, wanted):
                 return 0.0
@@ -200,7 +202,7 @@ class Post:
     def _about(self, aim: Aim, record: Record) -> About:
         return About(aim.place.key, self.key.namespace, self.key.name, record.uid, aim.recipe.text())
 
-    async def _heed(self, kept: Kept, aim: Aim) -> bool:
+    async def _heed(self, kept: Kept) -> bool:
         """Do what people ask of the journal; whether it was changed."""
         changed = self.orders.journal(kept.journal, time.time())
         if changed is None:
@@ -225,7 +227,7 @@ class Post:
         if policies.is_asked(aim.rules.way) and not await self._has_turn(aim):
             return False
         cause = order.cause if order else first.cause if first else Cause.DUE
-        name = order.id if order else f"kw-{random.getrandbits(64):016x}"  # noqa: S311 - a name
+        name = order.id if order else f"kw-{random.getrandbits(64):016x}"
         values = (await self._means.looking.stored(aim))[1] or {}
         old = self._means.looking.half(aim.place.key, values) if values else None
         journal = machine.begin(

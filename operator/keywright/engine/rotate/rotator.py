@@ -34,11 +34,13 @@ class Rotator:
     """Rotates.
 
     Args:
-        served: whether a namespace is served.
+        scopes: namespaces that are served; None: all.
     """
 
-    def __init__(self, means: Means, scopes: tuple[str | None, ...]) -> None:
-        self._means, self._scopes = means, scopes
+    _means: Means
+
+    def __init__(self, scopes: tuple[str | None, ...]) -> None:
+        self._scopes = scopes
         self._posts: dict[_Name, Post] = {}
         self._tasks: dict[_Name, asyncio.Task[None]] = {}
         self._signatures: dict[Key, Any] = {}
@@ -46,8 +48,9 @@ class Rotator:
         self._ready = asyncio.Event()
         self._closed = False
 
-    async def run(self) -> None:
+    async def run(self, means: Means) -> None:
         """Take up every rotation that is under way, then count them until cancelled."""
+        self._means = means
         await self._list()
         self._ready.set()
         for key in list(self._means.records):
@@ -93,11 +96,6 @@ class Rotator:
         self._signatures.pop(key, None)
         self._wake(key)
 
-    def issuer_changed(self) -> None:
-        """Look again at everything that may wait for an issuer to be mended."""
-        for post in self._posts.values():
-            post.wake.set()
-
     def _look_at(self, key: Key) -> None:
         record = self._means.records.get(key)
         if record is None:
@@ -110,6 +108,11 @@ class Rotator:
         for name in wanted:
             if (key, name) not in self._posts:
                 self._man((key, name), self._journals.pop((key, name), None))
+
+    def issuer_changed(self) -> None:
+        """Look again at everything that may wait for an issuer to be mended."""
+        for post in self._posts.values():
+            post.wake.set()
 
     def _wake(self, key: Key) -> None:
         for (owner, _), post in self._posts.items():
@@ -147,6 +150,9 @@ class Rotator:
         if len(posts) > 1:
             names = ", ".join(sorted(each.name for each in posts))
             return none(f"ApiKeySecret {key.name} rotates several credentials: name one of {names}.")
+        debts = posts[0].journal.debts if posts[0].journal else ()
+        if asked.action == "ForgetDebt" and asked.debt not in {each.handle for each in debts}:
+            return none("There is no such debt; `keywright debts list` shows what there is.")
         told = posts[0].orders.add(asked)
         posts[0].wake.set()
         return await told

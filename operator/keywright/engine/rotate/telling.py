@@ -54,7 +54,7 @@ class Telling:
         journal = tale.journal
         if record is None or journal is None or (before and before.step is journal.step):
             return
-        reason, note = _event(journal, before)
+        reason, note = _event(journal)
         if reason:
             said = f"Credential {tale.credential}: {note}"
             self._recorder.say(record.regarding, reason, "Rotate", said, about=f"{journal.id} {journal.step}")
@@ -92,9 +92,7 @@ class Telling:
         raise errors.Retry(Reason.CONFLICT, "its status keeps being changed while it is written")
 
 
-def _after(
-    item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Tale], without: str
-) -> dict[str, Any]:
+def _after(item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Tale], without: str) -> dict[str, Any]:
     """Return the status with what there is to tell now; of others nothing is known yet, so theirs stay."""
     known = {each["credential"]: each for each in status.get("rotations") or []}
     known.pop(without, None)
@@ -114,22 +112,26 @@ def _after(
     return after
 
 
-def _event(journal: Journal, before: Journal | None) -> tuple[EventReason | None, str]:
-    match journal.step:
-        case Step.ISSUING:
-            return EventReason.ROTATION_STARTED, f"a rotation began ({journal.cause})."
-        case Step.STORED:
-            return EventReason.KEY_STORED, "a new key was made, passed its tests, and is in the store."
-        case Step.GRACE:
-            return EventReason.KEY_ADOPTED, "every Secret has the new key; the old one works for a while longer."
-        case Step.ROLLING_BACK:
-            why = told.WORDS[journal.why] if journal.why else ""
-            return EventReason.ROLLING_BACK, f"the rotation turns back. {why}".strip()
-        case Step.IDLE:
-            outcome = (told.last(journal) or {}).get("outcome")
-            if outcome == "Tested":
-                return EventReason.ROTATED, "a key was made, passed its tests and was revoked; nothing was written."
-            if before and outcome == "RolledBack":
-                return EventReason.ROLLED_BACK, "the old key is in place, and the new one gone."
-            return EventReason.ROTATED, "the new key is in place, and the old one gone."
-    return None, ""
+#: What Events say of steps that are reached.
+_REACHED = {
+    Step.ISSUING: (EventReason.ROTATION_STARTED, "a rotation began"),
+    Step.STORED: (EventReason.KEY_STORED, "a new key was made, passed its tests, and is in the store."),
+    Step.GRACE: (EventReason.KEY_ADOPTED, "every Secret has the new key; the old one works for a while longer."),
+    Step.ROLLING_BACK: (EventReason.ROLLING_BACK, "the rotation turns back."),
+}
+_ENDED = {
+    "Tested": (EventReason.ROTATED, "a key was made, passed its tests and was revoked; nothing was written."),
+    "RolledBack": (EventReason.ROLLED_BACK, "the old key is in place, and the new one gone."),
+    "Rotated": (EventReason.ROTATED, "the new key is in place, and the old one gone."),
+}
+
+
+def _event(journal: Journal) -> tuple[EventReason | None, str]:
+    if journal.step is Step.IDLE:
+        return _ENDED.get(str((told.last(journal) or {}).get("outcome")), (None, ""))
+    reason, note = _REACHED.get(journal.step, (None, ""))
+    if journal.step is Step.ISSUING:
+        note += f" ({journal.cause})."
+    if journal.step is Step.ROLLING_BACK and journal.why:
+        note += f" {told.WORDS[journal.why]}"
+    return reason, note

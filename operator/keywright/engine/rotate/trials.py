@@ -9,7 +9,6 @@ import dataclasses
 import time
 
 from ... import errors, kinds, settings
-
 from ...decide.checks import History
 from ...decide.rotate.sight import Trial
 from ...issuers import ISSUERS

@@ -1,0 +1,62 @@
+"""Rotations put together out of the parts that the operator has.
+
+Does not belong here: any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ... import cluster, events, settings
+from ...audit.trail import Trail
+from ...issuers._table import Table
+from ...secret import FingerprintKey
+from ...stores.base import Credentials
+from ..catalog import Catalog, StoreRecord
+from ..fetch import Fetcher
+from ..issuers import Issuers
+from ..journals import Journals
+from ..loop import Loop
+from ..prober import Prober
+from ..reconcile import Reconciler
+from .acting import Acting
+from .looking import Looking
+from .means import Means
+from .place import Places
+from .telling import Telling
+
+
+def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
+    api: cluster.Cluster,
+    chosen: settings.Settings,
+    keys: FingerprintKey,
+    *,
+    table: Table,
+    prober: Prober,
+    catalog: Catalog,
+    credentials: Callable[[StoreRecord, str], Credentials],
+    fetcher: Fetcher,
+    issuers: Issuers,
+    loop: Loop,
+    reconciler: Reconciler,
+    trail: Trail,
+    recorder: events.Recorder,
+) -> Means:
+    """Return what rotations are carried out with."""
+    places = Places(catalog, loop.records, credentials)
+    looking = Looking(api, keys, fetcher, places, reconciler.as_written)
+    return Means(
+        api=api,
+        settings=chosen,
+        table=table,
+        prober=prober,
+        records=loop.records,
+        issuers=issuers,
+        journals=Journals(api, chosen.namespace),
+        places=places,
+        looking=looking,
+        acting=Acting(trail, looking),
+        telling=Telling(api, recorder),
+        again=loop.again,
+        fence=api.fence,
+    )

@@ -1,0 +1,88 @@
+"""A credential that rotates, as tests arrange it and look at it: an issuer that makes keys, a store, users.
+
+Does not belong here: what happens to it (``operator/test_rotation*.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from build import API, api_key_secret, credential, entry, key_action
+from running import Operator
+from vendors import VendorServer
+from vendors.base import Made
+from world import Json, World
+
+#: A test that takes as little time as one may.
+QUICK = {"passes": 2, "apart": "0", "within": "30s"}
+
+
+class Rotating:
+    """Credential ``openai`` of ApiKeySecret ``llm``, whose keys a server makes that answers as OpenAI's does."""
+
+    def __init__(self, world: World, server: VendorServer) -> None:
+        self.world, self.server = world, server
+        self.vendor: Any = server.vendor
+
+    def begins(self, *, store: Json | None = None, issuer: Json | None = None, **rotation: Any) -> Made:
+        """Let there be a key that was made by hand, and an object that wants it rotated."""
+        first = self.vendor.make("key_first", "by-hand", "service account key")
+        self.world.put("llm/openai", api_key=first.parts["apiKey"], region="eu")
+        self.world.has_store(access="ReadWrite", **(store or {}))
+        self.world.secret_is("openai-admin", {"key": self.vendor.admin})
+        self.has_issuer(**(issuer or {}))
+        self.wants(**rotation)
+        return first
+
+    def has_issuer(self, **limits: Any) -> None:
+        """Let there be who makes the keys."""
+        said = {
+            "endpoint": self.server.url,
+            "project": self.vendor.project,
+            "serviceAccount": self.vendor.account,
+            "adminKeyRef": {"name": "openai-admin", "key": "key"},
+        }
+        spec = {"limits": {"settle": "1s", **limits}, "openai": said}
+        self.world.apply({"apiVersion": API, "kind": "KeyIssuer", "metadata": {"name": "openai"}, "spec": spec})
+
+    def wants(self, **rotation: Any) -> None:
+        """Have it rotated so."""
+        said = {"overlap": "0", "consumers": "Optional", "test": QUICK, **rotation}
+        one = credential("openai", "OPENAI_API_KEY", self.server.url, issuerRef={"name": "openai"}, rotation=said)
+        spec = {"credentials": [one], "refreshInterval": "1h"}
+        self.world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), **spec))
+
+    def starts(self, *flags: str, **more: Any) -> Operator:
+        """Start an operator that may ask the issuer."""
+        return self.world.start(f"--allow-issuer-endpoint={self.server.url}", "--condemn-seconds=10", *flags, **more)
+
+    def asks(self, action: str, name: str = "please", **more: Any) -> str:
+        """Ask for something by a KeyAction."""
+        self.world.apply(key_action(name, action=action, reason="Test", **more))
+        return name
+
+    def told(self) -> Json:
+        """Return what the status tells of the rotation."""
+        found = (self.world.object().get("status") or {}).get("rotations") or [{}]
+        return dict(found[0])
+
+    def reaches(self, step: str, seconds: float | None = None) -> Json:
+        """Wait until the rotation is at a step."""
+        more = {} if seconds is None else {"seconds": seconds}
+        self.world.until(
+            lambda: self.told().get("step") == step, lambda: f"{step} is reached; it is {self.told()}", **more
+        )
+        return self.told()
+
+    def key(self) -> str:
+        """Return the key in the Secret."""
+        return (self.world.secret() or {})["OPENAI_API_KEY"]
+
+    def alive(self) -> set[str]:
+        """Return the keys that the issuer accepts, of those that were made."""
+        return {made.parts["apiKey"] for made in self.vendor.made.values() if not made.off}
+
+    def journals(self) -> list[Json]:
+        """Return the journals that there are."""
+        path = f"/api/v1/namespaces/{self.world.system}/secrets?labelSelector=keywright.dev/journal=rotation"
+        return list(self.world.must("GET", path)["items"])
