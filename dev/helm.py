@@ -155,7 +155,7 @@ def rules(namespace: str, served: str = "") -> dict[tuple[str, str], list[Json]]
 @functools.cache
 def _rules(some: bool) -> str:
     values: Json = {"watchNamespaces": [_SERVED] if some else [], "serviceAccountTokens": {"names": []}}
-    values["rollout"] = {"enabled": True}
+    values["rollout"] = values["rotation"] = {"enabled": True}
     values["rbac"] = {"aggregateClusterRoles": False, "auditRoles": False}
     parts = template("keywright", _OWN, values)
     return json.dumps([each for each in parts if each["kind"] in ("ClusterRole", "Role")])

@@ -26,7 +26,7 @@ class Rotating:
 
     def begins(self, *, store: Json | None = None, issuer: Json | None = None, **rotation: Any) -> Made:
         """Let there be a key that was made by hand, and an object that wants it rotated."""
-        first = self.vendor.make("key_first", "by-hand", "service account key")
+        first: Made = self.vendor.make("key_first", "by-hand", "service account key")
         self.world.put("llm/openai", api_key=first.parts["apiKey"], region="eu")
         self.world.has_store(access="ReadWrite", **(store or {}))
         self.world.secret_is("openai-admin", {"key": self.vendor.admin})
@@ -54,7 +54,8 @@ class Rotating:
 
     def starts(self, *flags: str, **more: Any) -> Operator:
         """Start an operator that may ask the issuer."""
-        return self.world.start(f"--allow-issuer-endpoint={self.server.url}", "--condemn-seconds=10", *flags, **more)
+        own = (f"--allow-issuer-endpoint={self.server.url}", "--condemn-seconds=10", "--rotations")
+        return self.world.start(*own, *flags, **more)
 
     def asks(self, action: str, name: str = "please", **more: Any) -> str:
         """Ask for something by a KeyAction."""

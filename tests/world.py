@@ -34,6 +34,8 @@ PLURALS = {
     "KeyStore": "keystores",
     "ClusterKeyStore": "clusterkeystores",
     "KeyAction": "keyactions",
+    "KeyIssuer": "keyissuers",
+    "ClusterKeyIssuer": "clusterkeyissuers",
     "AuditSegment": "auditsegments",
 }
 

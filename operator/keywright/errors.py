@@ -67,6 +67,8 @@ class Reason(enum.StrEnum):
 
     ROTATING = "Rotating"
     """A credential gets a new key; the message tells how far that is."""
+    ROTATIONS_DISABLED = "RotationsDisabled"
+    """The object asks for a rotation, and this install rotates nothing: the chart's `rotation.enabled`."""
     ROTATION_WAITS = "RotationWaits"
     """A rotation, or what one owes, waits for a person; the message says for what."""
     ROLLED_BACK = "RolledBack"

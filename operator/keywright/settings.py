@@ -66,6 +66,9 @@ class Settings:
     """Whether ClusterKeyStores are served; where not, they are not even listed, which takes no right on them."""
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
+    rotations: bool = False
+    """Whether credentials are rotated whose objects ask for it, which takes rights to look at workloads and pods, and to
+    keep journals in the operator's namespace."""
     rollouts: bool = False
     """Whether workloads are restarted for objects that ask for it, which takes rights to look at pods and change them.
     """

@@ -11,6 +11,8 @@ from rotating import Rotating
 from vendors import serving
 from world import World
 
+ALIVE = {"raise_on_deleted_version": True}
+
 
 @pytest.fixture
 def rotating(world: World) -> Iterator[Rotating]:
@@ -32,7 +34,7 @@ def test_a_key_is_replaced_when_somebody_asks_for_it(world: World, rotating: Rot
     assert told["last"]["outcome"] == "Rotated"
     (made,) = rotating.vendor.made.values()
     assert rotating.key() == made.parts["apiKey"] != first.parts["apiKey"]
-    held = world.vault.secrets.kv.v2.read_secret_version("llm/openai", mount_point=world.mount)["data"]["data"]
+    held = world.vault.secrets.kv.v2.read_secret_version("llm/openai", mount_point=world.mount, **ALIVE)["data"]["data"]
     assert held == {"api_key": made.parts["apiKey"], "region": "eu"}
     reasons = world.event_reasons()
     assert [each for each in reasons if each not in ("Created", "Updated")] == [

@@ -22,12 +22,12 @@
   resources: [configmaps]
   verbs: [get]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets, keystores, keyactions]
+  resources: [apikeysecrets, keystores, keyissuers, keyactions]
   verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets/status, keystores/status, keyactions/status]
+  resources: [apikeysecrets/status, keystores/status, keyissuers/status, keyactions/status]
   verbs: [patch]
-{{- if .Values.rollout.enabled }}
+{{- if or .Values.rollout.enabled .Values.rotation.enabled }}
 # Who uses a Secret; and the pod templates of those who are restarted, of which a policy leaves the operator one annotation.
 - apiGroups: [""]
   resources: [pods]
@@ -37,7 +37,7 @@
   verbs: [list]
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
-  verbs: [get, list, patch]
+  verbs: [{{ if .Values.rollout.enabled }}get, list, patch{{ else }}list{{ end }}]
 {{- end }}
 {{ include "keywright.eventRules" . }}
 {{- end }}
@@ -59,10 +59,10 @@
   verbs: [get]
 {{- if .Values.clusterStores.enabled }}
 - apiGroups: [keywright.dev]
-  resources: [clusterkeystores]
+  resources: [clusterkeystores, clusterkeyissuers]
   verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
-  resources: [clusterkeystores/status]
+  resources: [clusterkeystores/status, clusterkeyissuers/status]
   verbs: [patch]
 {{- end }}
 {{- end }}
@@ -103,7 +103,7 @@
 {{- end }}
 - apiGroups: [""]
   resources: [secrets]
-  {{- if not .Values.clusterStores.enabled }}
+  {{- if not (or .Values.clusterStores.enabled .Values.rotation.enabled) }}
   resourceNames: [keywright-install-keys, keywright-audit-key]
   {{- end }}
   verbs: [get]
@@ -115,6 +115,12 @@
   resources: [configmaps]
   verbs: [get]
 {{- end }}
+{{- end }}
+{{- if .Values.rotation.enabled }}
+# Journals of rotations.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [{{ if .Values.watchNamespaces }}list, update, delete{{ else }}update{{ end }}]
 {{- end }}
 {{- end }}
 

@@ -110,6 +110,13 @@ SECTION = Section.CLUSTER
     help="Folder below which ClusterKeyStores may read encrypted files. Default: none.",
 )
 @click.option(
+    "--rotations/--no-rotations",
+    envvar="KEYWRIGHT_ROTATIONS",
+    show_envvar=True,
+    default=None,
+    help="Whether to rotate credentials whose objects ask for it. Default: not.",
+)
+@click.option(
     "--rollouts/--no-rollouts",
     envvar="KEYWRIGHT_ROLLOUTS",
     show_envvar=True,

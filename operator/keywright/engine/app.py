@@ -47,6 +47,9 @@ from .reconcile import Reconciler
 from .records import ISSUER_RESOURCES, STORE_RESOURCES
 from .reporter import Reporter
 from .rollouts import Rollouts
+from .rotate import setup as rotations
+from .rotate.means import Means
+from .rotate.rotator import Rotator
 from .vetting import Vetting
 
 log = logging.getLogger(__name__)
@@ -95,7 +98,8 @@ class App:
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
         records = restart_records.RestartRecords(self._trail, lambda: held.epoch)
         self._rollouts = Rollouts(api, self._recorder, records, enabled=restarts)
-        self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail))
+        self._rotator = Rotator(self._scopes)
+        self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail), rotating=self._rotator)
         self._copies = Copies(
             api, settings.namespace, sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
         )
@@ -114,7 +118,7 @@ class App:
 
     async def run(self) -> None:
         """Run until cancelled; ``observe`` may be called once ``ready`` is set."""
-        self._loop = await self._make_loop()
+        self._loop, rotates = await self._make_loop()
         metrics.REGISTRY.register(Ages(self._loop.records, by_object=self._settings.metrics_detail == "object"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._recorder.run())
@@ -131,12 +135,15 @@ class App:
             tasks.create_task(self._sweep())
             tasks.create_task(settle(self._api, self._trail))
             tasks.create_task(restart_records.settle(self._api, self._trail))
+            tasks.create_task(rotations.settle(self._trail))
+            tasks.create_task(self._rotator.run(rotates))
             tasks.create_task(self._copies.run())
             for record in self._catalog.records():
                 self._look_at(record)
             self.ready.set()
 
-    async def _make_loop(self) -> Loop:
+    async def _make_loop(self) -> tuple[Loop, Means]:
+        """Return the loop, and what rotations are carried out with."""
         keys = await installkeys.load(self._api, self._settings.namespace)
         read = functools.partial(self._api.get, cluster.CONFIG_MAPS)
         gatherer = Gatherer(self._catalog, self._fetcher, keys, credentials=self._credentials, config_map=read)
@@ -153,7 +160,22 @@ class App:
         # Refreshes went on until the former leader's last sign of life; without one nothing was due.
         alive = self._lease.previous_alive or time.time()
         knows, count = (self._catalog.as_told, self._catalog.reads_all), self._settings.concurrency
-        return Loop(reconciler, self._reporter, *knows, concurrency=count, alive_before=alive, behind=behind)
+        loop = Loop(reconciler, self._reporter, *knows, concurrency=count, alive_before=alive, behind=behind)
+        return loop, rotations.means(
+            self._api,
+            self._settings,
+            keys,
+            table=self._table,
+            prober=self._prober,
+            catalog=self._catalog,
+            credentials=self._credentials,
+            fetcher=self._fetcher,
+            issuers=self._issuers,
+            loop=loop,
+            reconciler=reconciler,
+            trail=self._trail,
+            recorder=self._recorder,
+        )
 
     def _credentials(self, record: StoreRecord, namespace: str) -> ClusterCredentials:
         home = record.namespace or self._settings.namespace
@@ -171,6 +193,7 @@ class App:
         if self._working:
             self._working.cancel()
         self._actions.close()
+        self._rotator.close()
         self._rollouts.close()
         try:
             async with asyncio.timeout(3):
@@ -219,12 +242,14 @@ class App:
             else:
                 self._loop.observe(item)
                 self._rollouts.observe(item)
+                self._rotator.observe(item)
         elif kind == "KeyAction":
             self._actions.observe(item, gone=event == "DELETED")
         elif event == "DELETED":
             self._gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         elif kind in ISSUER_RESOURCES:
             self._issuers.observe(kind, item)
+            self._rotator.issuer_changed()
         else:
             self._store_seen(kind, item)
 
@@ -232,6 +257,7 @@ class App:
         assert self._loop  # noqa: S101 - ready
         self._loop.forget(key, uid)
         self._rollouts.forget(key)
+        self._rotator.gone(key)
         self._leftovers.gone(key, self._names_of(key))
 
     # Stores.

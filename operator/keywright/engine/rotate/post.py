@@ -169,6 +169,8 @@ class Post:
     # One turn.
 
     async def _take_turn(self) -> float:
+        if not self._means.settings.rotations:
+            raise _disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
             return RESTING
@@ -368,6 +370,11 @@ def _with_handle(journal: Journal, handle: str | None) -> Journal:
     if handle is None or journal.old is None or journal.old.handle is not None:
         return journal
     return journal.but(old=dataclasses.replace(journal.old, handle=handle))
+
+
+def _disabled() -> errors.Stalled:
+    said = "this install rotates nothing"
+    return errors.Stalled(Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations")
 
 
 def _name(debt: Debt) -> tuple[str, str, str]:

@@ -51,7 +51,8 @@ class Rotator:
     async def run(self, means: Means) -> None:
         """Take up every rotation that is under way, then count them until cancelled."""
         self._means = means
-        await self._list()
+        if means.settings.rotations:
+            await self._list()
         self._ready.set()
         for key in list(self._means.records):
             self._look_at(key)

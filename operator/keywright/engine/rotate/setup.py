@@ -19,11 +19,13 @@ from ..journals import Journals
 from ..loop import Loop
 from ..prober import Prober
 from ..reconcile import Reconciler
-from .acting import Acting
+from .acting import Acting, settle
 from .looking import Looking
 from .means import Means
 from .place import Places
 from .telling import Telling
+
+__all__ = ["means", "settle"]
 
 
 def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
