@@ -22,10 +22,10 @@
   resources: [configmaps]
   verbs: [get]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets, keystores, keyactions]
+  resources: [apikeysecrets, keystores, keyissuers, keyactions]
   verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
-  resources: [apikeysecrets/status, keystores/status, keyactions/status]
+  resources: [apikeysecrets/status, keystores/status, keyissuers/status, keyactions/status]
   verbs: [patch]
 {{- if .Values.rollout.enabled }}
 # Who uses a Secret; and the pod templates of those who are restarted, of which a policy leaves the operator one annotation.
@@ -59,10 +59,10 @@
   verbs: [get]
 {{- if .Values.clusterStores.enabled }}
 - apiGroups: [keywright.dev]
-  resources: [clusterkeystores]
+  resources: [clusterkeystores, clusterkeyissuers]
   verbs: [get, list, watch]
 - apiGroups: [keywright.dev]
-  resources: [clusterkeystores/status]
+  resources: [clusterkeystores/status, clusterkeyissuers/status]
   verbs: [patch]
 {{- end }}
 {{- end }}

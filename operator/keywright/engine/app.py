@@ -12,6 +12,7 @@ import logging
 import pathlib
 import random
 import time
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -23,11 +24,11 @@ from ..audit.writer import Writer
 from ..decide import act, marks, sync
 from ..kinds import KINDS
 from ..settings import Settings
-from . import catalog, installkeys, record_keeping, restart_records, target
+from . import catalog, installkeys, issuer_health, record_keeping, restart_records, target
 from .act_records import ActRecords, settle
 from .actions import Actions
 from .ages import Ages
-from .catalog import CLUSTER_KIND, Catalog, StoreRecord, identifier
+from .catalog import CLUSTER_KINDS, Catalog, StoreRecord, identifier
 from .checker import Checker
 from .checkup import Checkup
 from .chronicle import Chronicle
@@ -35,14 +36,15 @@ from .credentials import ClusterCredentials
 from .fetch import KEPT_SECONDS, Fetcher
 from .gather import Gatherer
 from .health import StoreHealth
+from .listing import Listing
 from .loop import Loop
 from .merged import Leftovers
-from .mirror import Mirror, denied
+from .mirror import Mirror
 from .opened import OpenedStore
 from .prober import Prober
 from .queue import Key
 from .reconcile import Reconciler
-from .records import API_KEY_SECRETS, STORE_RESOURCES
+from .records import ISSUER_RESOURCES, STORE_RESOURCES
 from .reporter import Reporter
 from .rollouts import Rollouts
 from .vetting import Vetting
@@ -94,8 +96,11 @@ class App:
         records = restart_records.RestartRecords(self._trail, lambda: held.epoch)
         self._rollouts = Rollouts(api, self._recorder, records, enabled=restarts)
         self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail))
-        found = sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
-        self._copies = Copies(api, settings.namespace, found)
+        self._copies = Copies(
+            api, settings.namespace, sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
+        )
+        self._issuers = issuer_health.issuers(settings, api, self._recorder, self._namespace)
+        self._listing = Listing(api, self._scopes)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
         #: Set once everything that exists has been listed.
@@ -105,7 +110,7 @@ class App:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of ours that are served: what is switched off is neither listed nor watched."""
         served = (name for name, kind in KINDS.items() if kind.watched)
-        return tuple(each for each in served if each != CLUSTER_KIND or self._settings.cluster_stores)
+        return tuple(each for each in served if each not in CLUSTER_KINDS or self._settings.cluster_stores)
 
     async def run(self) -> None:
         """Run until cancelled; ``observe`` may be called once ``ready`` is set."""
@@ -175,6 +180,7 @@ class App:
         await self._close_the_trail()
         await self._copies.stop()
         self._catalog.close()
+        self._issuers.close()
         self._prober.close()
 
     async def _close_the_trail(self) -> None:
@@ -216,7 +222,9 @@ class App:
         elif kind == "KeyAction":
             self._actions.observe(item, gone=event == "DELETED")
         elif event == "DELETED":
-            self._store_gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
+            self._gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
+        elif kind in ISSUER_RESOURCES:
+            self._issuers.observe(kind, item)
         else:
             self._store_seen(kind, item)
 
@@ -229,22 +237,16 @@ class App:
     # Stores.
 
     async def _list_stores(self) -> None:
-        """Know all stores before the first object asks for one."""
-        for kind, resource in self._stores_served():
-            for namespace in self._places(kind):
-                try:
-                    async for page in self._api.pages(resource, namespace):
-                        for item in page["items"]:
-                            self._store_seen(kind, item)
-                except cluster.Refused as refused:
-                    raise _unlisted(refused, kind, resource, namespace) from None
+        """Know all stores and issuers before the first object asks for one."""
+        for kind in self._served(STORE_RESOURCES):
+            async for item in self._listing.everything(kind):
+                self._store_seen(kind, item)
+        for kind in self._served(ISSUER_RESOURCES):
+            async for item in self._listing.everything(kind):
+                self._issuers.observe(kind, item)
 
-    def _stores_served(self) -> list[tuple[str, cluster.Resource]]:
-        return [(kind, resource) for kind, resource in STORE_RESOURCES.items() if kind in self.kinds]
-
-    def _places(self, kind: str) -> tuple[str | None, ...]:
-        """Return the namespaces in which objects of a kind are listed; None for all, or for none."""
-        return (None,) if kind == CLUSTER_KIND else self._scopes
+    def _served(self, resources: Iterable[str]) -> list[str]:
+        return [kind for kind in resources if kind in self.kinds]
 
     def _store_seen(self, kind: str, item: cluster.Json) -> None:
         try:
@@ -262,7 +264,9 @@ class App:
         if record.namespace or not self._settings.watch_namespaces:
             self._checkup.look(record)
 
-    def _store_gone(self, name: str) -> None:
+    def _gone(self, name: str) -> None:
+        """Take note of a store or an issuer that is gone, by its identifier."""
+        self._issuers.gone(name)
         if self._catalog.remove(name) and self._loop:
             self._loop.store_changed(name)
 
@@ -358,32 +362,14 @@ class App:
     async def _compare_names(self) -> None:
         assert self._loop  # noqa: S101 - started after the loop
         known = {key: record.uid for key, record in self._loop.records.items()}
-        for key in known.keys() - await self._names(API_KEY_SECRETS, self._scopes):
+        for key in known.keys() - await self._listing.names("ApiKeySecret"):
             log.info("%s is gone without a word", key)
             self._forget(key, known[key])
-        stores = self._catalog.names()
-        for kind, resource in self._stores_served():
-            found = {identifier(kind, *key) for key in await self._names(resource, self._places(kind))}
-            for name in {each for each in stores if each.startswith(f"{kind}/")} - found:
-                self._store_gone(name)
-
-    async def _names(self, resource: cluster.Resource, scopes: tuple[str | None, ...]) -> set[Key]:
-        return {
-            Key(item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            for namespace in scopes
-            async for page in self._api.pages(resource, namespace, metadata_only=True)
-            for item in page["items"]
-        }
-
-
-def _unlisted(refused: cluster.Refused, kind: str, resource: cluster.Resource, namespace: str | None) -> errors.Error:
-    """Say why the stores are not to be known, and so no object."""
-    if refused.status == 403:
-        return denied(refused, resource.plural, namespace)
-    if refused.status == 404:
-        hint = "Install the CRDs: keywright crds | kubectl apply --server-side -f -"
-        return errors.Stalled(errors.Reason.UNSUPPORTED, f"the cluster knows no {kind}", hint)
-    return refused
+        named = self._catalog.names() | self._issuers.names()
+        for kind in self._served((*STORE_RESOURCES, *ISSUER_RESOURCES)):
+            found = {identifier(kind, *key) for key in await self._listing.names(kind)}
+            for name in {each for each in named if each.startswith(f"{kind}/")} - found:
+                self._gone(name)
 
 
 def _owners(seen: sync.Seen | None) -> set[str]:

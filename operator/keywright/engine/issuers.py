@@ -93,7 +93,8 @@ class Issuers:
         credentials: makes what gives the right to make keys, of the namespace that it is in.
         fence: asked before each effect; raises where this process may have none.
         changed: called with the identifier of each issuer that is new, changed or gone.
-        used: called with each call that came to an end, and its error.
+        looked: called with each issuer that is new or changed.
+        used: called with each call that came to an end: its issuer, and its error.
     """
 
     def __init__(
@@ -104,28 +105,29 @@ class Issuers:
         *,
         fence: Callable[[], object],
         changed: Callable[[str], None] = lambda _: None,
-        used: Callable[[OpenedIssuer, errors.Error | None], None] = lambda _, __: None,
+        looked: Callable[[IssuerRecord], None] = lambda _: None,
+        used: Callable[[IssuerRecord, OpenedIssuer, errors.Error | None], None] = lambda _, __, ___: None,
     ) -> None:
         self._settings, self._namespace, self._credentials = settings, namespace, credentials
-        self._fence, self._changed, self._used = fence, changed, used
+        self._fence, self._changed, self._looked, self._used = fence, changed, looked, used
         self._records: dict[str, IssuerRecord] = {}
         #: By place, for as long as somebody has one.
         self._turns: weakref.WeakValueDictionary[str, Turns] = weakref.WeakValueDictionary()
 
-    def observe(self, kind: str, item: cluster.Json) -> IssuerRecord | None:
-        """Take note of an object; return its record if it says something new, which is opened then."""
+    def observe(self, kind: str, item: cluster.Json) -> None:
+        """Take note of an object, and open it if it says something new."""
         record = read(kind, item)
         old = self._records.get(record.identifier)
         if old and (old.uid, old.generation) == (record.uid, record.generation):
             old.resource_version, old.conditions = record.resource_version, record.conditions
             old.observed = record.observed
-            return None
+            return
         if old:
             _close(old)
         self._records[record.identifier] = record
         record.opened = tuple(self._opened(record))
+        self._looked(record)
         self._changed(record.identifier)
-        return record
 
     def gone(self, name: str) -> None:
         """Forget an object by its identifier."""
@@ -183,6 +185,10 @@ class Issuers:
             "Label the namespace as one of the issuer's bindings wants, or add one",
         )
 
+    def _came_to(self, opened: OpenedIssuer, error: errors.Error | None) -> None:
+        if record := self.find(opened):
+            self._used(record, opened, error)
+
     def _labels(self, namespace: str) -> Mapping[str, str]:
         known = self._namespace(namespace)
         return known.labels if known else {}
@@ -214,7 +220,9 @@ class Issuers:
             return error.about(where)
         turns = self._turns.setdefault(place, Turns())
         guard = Guard(limits.timeout_seconds, scope, self._fence)
-        opened = OpenedIssuer(record.title, record.uid, issuing, turns, guard, label=record.identifier, used=self._used)
+        opened = OpenedIssuer(
+            record.title, record.uid, issuing, turns, guard, label=record.identifier, used=self._came_to
+        )
         turns.limit(opened, limits.rotations_at_once)
         return opened
 

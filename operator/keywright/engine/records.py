@@ -21,6 +21,11 @@ STORE_RESOURCES = {
     "KeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "keystores"),
     "ClusterKeyStore": cluster.Resource(kinds.GROUP, kinds.VERSION, "clusterkeystores"),
 }
+#: Where issuers are, by their kind.
+ISSUER_RESOURCES = {
+    "KeyIssuer": cluster.Resource(kinds.GROUP, kinds.VERSION, "keyissuers"),
+    "ClusterKeyIssuer": cluster.Resource(kinds.GROUP, kinds.VERSION, "clusterkeyissuers"),
+}
 #: Annotation whose change asks for a refresh.
 REFRESH = "keywright.dev/refresh"
 

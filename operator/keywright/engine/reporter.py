@@ -13,14 +13,14 @@ from .. import cluster, errors, pacing
 from ..decide import checks, report, rollout
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
-from . import statuses
+from . import standing, statuses
 from .assemble import Gathered
 from .catalog import StoreRecord
 from .checker import Refused, refused_as_dead
 from .chronicle import Chronicle
 from .endings import ENDING, ENDS, Endings, fields
 from .reconcile import Emptied, Outcome
-from .records import API_KEY_SECRETS, STORE_RESOURCES, Record
+from .records import API_KEY_SECRETS, Record
 
 #: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
 SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})
@@ -199,28 +199,15 @@ class Reporter:
         self, record: StoreRecord, conditions: list[dict[str, Any]], files: Mapping[str, int]
     ) -> bool:
         """Patch a store's status at the version that is known; False if the store is another by now, or is gone."""
-        resource, namespace = STORE_RESOURCES[record.kind], record.namespace or None
         status: dict[str, Any] = {"observedGeneration": record.generation, "conditions": conditions}
         if record.observed != record.generation:
             status["observedAt"] = rfc3339()
         if files != record.files:
             status["files"] = [{"id": each, "generation": number} for each, number in files.items()]
-        for _ in range(2):
-            try:
-                version = await self._patch(resource, namespace, record.name, record.resource_version, status)
-            except cluster.Refused as refused:
-                if refused.status not in (404, 409):
-                    raise
-                found = await self._api.get(resource, namespace, record.name)
-                meta = found["metadata"] if found else {}
-                if (meta.get("uid"), meta.get("generation")) != (record.uid, record.generation):
-                    return False
-                record.resource_version = meta["resourceVersion"]
-            else:
-                record.resource_version = version
-                record.conditions, record.observed, record.files = conditions, record.generation, files
-                return True
-        raise errors.Retry(Reason.CONFLICT, f"the status of {record.title} keeps being changed while it is written")
+        written = await standing.write(self._api, record, status)
+        if written:
+            record.conditions, record.observed, record.files = conditions, record.generation, files
+        return written
 
     def _say_store(self, record: StoreRecord, old: dict[str, Any], error: errors.Error | None) -> None:
         regarding = Regarding(record.kind, record.namespace or None, record.name, record.uid)
@@ -305,7 +292,9 @@ class Reporter:
             return True
         namespace, name = record.key
         try:
-            version = await self._patch(API_KEY_SECRETS, namespace, name, record.resource_version, patch)
+            version = await standing.patch(
+                self._api, API_KEY_SECRETS, namespace, name, version=record.resource_version, status=patch
+            )
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
@@ -315,22 +304,6 @@ class Reporter:
             return bool(found and not report.needs_write(found.get("status") or {}, after))
         record.took_status(after, version)
         return True
-
-    async def _patch(
-        self, resource: cluster.Resource, namespace: str | None, name: str, version: str, status: dict[str, Any]
-    ) -> str:
-        """Patch a status at the version that it was decided on; return the version that it has then."""
-        answer = await self._api.call(
-            "PATCH",
-            resource,
-            namespace,
-            name,
-            "status",
-            body={"metadata": {"resourceVersion": version}, "status": status},
-            content_type=cluster.MERGE,
-            accept=cluster.METADATA,
-        )
-        return str(answer["metadata"]["resourceVersion"])
 
 
 def rfc3339() -> str:
