@@ -50,3 +50,20 @@ def cluster_key_store(name: str, server: str, mount: str, **spec: Any) -> Json:
     """Return a ClusterKeyStore for a KV engine, for all namespaces."""
     store = key_store(name, server, mount, **({"namespaceSelector": {}} | spec))
     return store | {"kind": "ClusterKeyStore"}
+
+
+def openai_admin(url: str, **fields: Any) -> Json:
+    """Return the ``openai`` part of an issuer for the vendor's server; its admin key is in Secret ``openai-admin``."""
+    ref = {"name": "openai-admin", "key": "key"}
+    return {"endpoint": url, "project": "proj_abc", "serviceAccount": "user-abc", "adminKeyRef": ref, **fields}
+
+
+def key_issuer(name: str, **spec: Any) -> Json:
+    """Return a KeyIssuer."""
+    return {"apiVersion": API, "kind": "KeyIssuer", "metadata": {"name": name}, "spec": spec}
+
+
+def cluster_key_issuer(name: str, *bindings: Json, **spec: Any) -> Json:
+    """Return a ClusterKeyIssuer; a binding that does not select namespaces serves all."""
+    bound: list[Json] = [{"namespaceSelector": {}} | each for each in bindings]
+    return key_issuer(name, bindings=bound, **spec) | {"kind": "ClusterKeyIssuer"}

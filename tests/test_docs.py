@@ -25,7 +25,7 @@ from keywright.engine import gather
 from keywright.errors import STORE_TROUBLE, Reason
 from keywright.events import EventReason
 from keywright.stores import STORES
-from world import GROUP, PLURALS
+from world import CLUSTER_KINDS, GROUP, PLURALS
 
 Json = dict[str, Any]
 ROOT = pathlib.Path(__file__).parent.parent
@@ -72,7 +72,7 @@ def test_a_manifest_in_the_docs_is_accepted_by_the_api_server(
     control_plane: ControlPlane, namespace: str, manifest: Json
 ) -> None:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
-    space = "" if kind == "ClusterKeyStore" else f"/namespaces/{namespace}"
+    space = "" if kind in CLUSTER_KINDS else f"/namespaces/{namespace}"
     manifest["metadata"].pop("namespace", None)
     query = "?dryRun=All&fieldManager=test&fieldValidation=Strict"
 

@@ -24,7 +24,10 @@ def test_every_file_of_kinds_is_discovered() -> None:
     files = {each.stem for each in pathlib.Path(kinds.__file__).parent.glob("*.py")} - parts
 
     assert {each.__module__.rpartition(".")[2] for each in kinds.KINDS.values()} == files
-    assert list(kinds.KINDS) == ["ApiKeySecret", "AuditSegment", "KeyAction", "KeyStore", "ClusterKeyStore"]
+    assert list(kinds.KINDS) == [
+        *("ApiKeySecret", "AuditSegment", "KeyAction"),
+        *("KeyIssuer", "ClusterKeyIssuer", "KeyStore", "ClusterKeyStore"),
+    ]
 
 
 def test_names_of_kinds_do_not_collide() -> None:

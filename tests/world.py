@@ -33,11 +33,15 @@ PLURALS = {
     "ApiKeySecret": "apikeysecrets",
     "KeyStore": "keystores",
     "ClusterKeyStore": "clusterkeystores",
+    "KeyIssuer": "keyissuers",
+    "ClusterKeyIssuer": "clusterkeyissuers",
     "KeyAction": "keyactions",
     "KeyIssuer": "keyissuers",
     "ClusterKeyIssuer": "clusterkeyissuers",
     "AuditSegment": "auditsegments",
 }
+#: Kinds that are in no namespace.
+CLUSTER_KINDS = {"ClusterKeyStore", "ClusterKeyIssuer"}
 
 if TYPE_CHECKING:
     #: What the operator may do in a namespace that it serves, and in its own.
@@ -99,14 +103,14 @@ class World:
 
     def path(self, kind: str, name: str = "", namespace: str | None = None) -> str:
         """Return where objects of a kind of ours are."""
-        space = "" if kind == "ClusterKeyStore" else f"/namespaces/{namespace or self.namespace}"
+        space = "" if kind in CLUSTER_KINDS else f"/namespaces/{namespace or self.namespace}"
         return f"{GROUP}{space}/{PLURALS[kind]}" + (f"/{name}" if name else "")
 
     def apply(self, manifest: Json) -> Json:
         """Create an object of ours, or change it to what the manifest says."""
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         path = self.path(kind, name)
-        if kind == "ClusterKeyStore" and path not in self._cluster_objects:
+        if kind in CLUSTER_KINDS and path not in self._cluster_objects:
             self._cluster_objects.append(path)
         query = "?fieldManager=test&force=true"
         return self.must("PATCH", path + query, manifest, "application/apply-patch+yaml")

@@ -6,10 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from build import api_key_secret, entry
+from build import api_key_secret, cluster_key_issuer, entry, key_issuer
 from controlplane import ControlPlane
 from crd.definitions import Json, nodes, refusal, root
-from crd.writing import at, aws_store, cluster_store, file_store, requirement, store, with_entry, with_remote, with_spec
+from crd.writing import (
+    at,
+    aws_store,
+    cluster_issuer,
+    cluster_store,
+    file_store,
+    issuer,
+    requirement,
+    store,
+    with_entry,
+    with_remote,
+    with_spec,
+)
 from keywright import kinds
 
 ACCEPTED = {
@@ -61,6 +73,9 @@ ACCEPTED = {
     "an encrypted file in a ConfigMap": file_store(),
     "an encrypted file under a raw key": file_store(passphraseRef=None, keyRef={"name": "a", "key": "b"}),
     "a mounted file for a cluster store": file_store("ClusterKeyStore", configMapRef=None, path="team-a/keys.kw"),
+    "an issuer": issuer(limits={"timeout": "60s", "rotationsAtOnce": 32}),
+    "an issuer for some namespaces": cluster_issuer({"namespaceSelector": {"matchLabels": {"a": "b"}}}),
+    "an issuer of 64 bindings": cluster_key_issuer("all", *[{"generated": {"uuid": {}}}] * 64),
     "a requirement with values": requirement(operator="In", values=["1"]),
     "a requirement without values": requirement(operator="Exists"),
 }
@@ -128,7 +143,20 @@ WRONG_SELECTORS: tuple[Json, ...] = (
 WRONG_LABEL = "Invalid value: the key of a label"
 CLOSED = 'spec.namespaceSelector: Unsupported value: {"'
 
+_OTHER: Json = {"generated": {"uuid": {}}}
 REFUSED = {
+    "two issuers at once": (issuer(**_OTHER), "exactly one of anthropic, awsIam, azureOpenai, gcpServiceAccount, "),
+    "no issuer": (key_issuer("none"), "exactly one of anthropic, awsIam, azureOpenai, gcpServiceAccount, "),
+    "two issuers at once in a binding": (cluster_issuer(_OTHER), "spec.bindings[0]: Invalid value: exactly one of"),
+    "no bindings": (cluster_key_issuer("none"), "spec.bindings"),
+    "a binding for nobody that is named": (
+        key_issuer("a", bindings=[_OTHER]) | {"kind": "ClusterKeyIssuer"},
+        "spec.bindings[0].namespaceSelector: Required value",
+    ),
+    "65 bindings": (cluster_key_issuer("all", *[_OTHER] * 65), "spec.bindings: Too many: 65"),
+    "no rotations": (issuer(limits={"rotationsAtOnce": 0}), "spec.limits.rotationsAtOnce"),
+    "33 rotations": (issuer(limits={"rotationsAtOnce": 33}), "spec.limits.rotationsAtOnce"),
+    "an hour for a call": (issuer(limits={"timeout": "1h"}), "spec.limits.timeout: Invalid value"),
     **{f"the address {shown(each)}": (at(each), f"spec.vault.server: {said}") for each, said in ADDRESSES.items()},
     "a duration that wraps": (store(limits={"timeout": "213503d23h34m43s"}), "spec.limits.timeout"),
     "an interval that wraps": (with_spec(refreshInterval="9999999d"), "spec.refreshInterval"),

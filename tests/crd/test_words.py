@@ -8,8 +8,20 @@ import yaml
 from build import api_key_secret
 from controlplane import ControlPlane
 from crd.definitions import kubectl, nodes, refusal, root
-from crd.writing import aws_store, cluster_store, store, with_entry, with_remote, with_spec
+from crd.writing import (
+    aws_store,
+    cluster_issuer,
+    cluster_store,
+    issuer,
+    store,
+    with_entry,
+    with_remote,
+    with_spec,
+)
 from keywright import kinds
+from keywright.issuing import ISSUING
+
+NO_CERTIFICATES = "API keys are made here; certificates are cert-manager's"
 
 #: What users of External Secrets Operator, of a later version or in haste would write, and what they are told.
 TYPOS = {
@@ -161,6 +173,45 @@ TYPOS = {
         "spec.provider",
         "write the store directly in spec, as in spec.vault",
     ),
+    **{
+        f"KeyIssuer.{wrong}": (issuer(**{wrong: {}}), f"spec.{wrong}", advice)
+        for wrong, advice in (
+            ("generator", "write generated"),
+            *((each, f"this version has no {each}: {NO_CERTIFICATES}") for each in ("acme", "ca", "selfSigned")),
+        )
+    },
+    "KeyIssuer.provider": (
+        issuer(provider={}),
+        "spec.provider",
+        "write the issuer directly in spec, as in spec.openai",
+    ),
+    **{
+        f"ClusterKeyIssuer.{wrong}": (cluster_issuer(**{wrong: {}}), f"spec.{wrong}", f"write {right}")
+        for wrong, right in (
+            ("provider", "the issuer in bindings, as in bindings[].openai"),
+            ("namespaceSelector", "bindings, each with its namespaceSelector"),
+            ("conditions", "bindings, each with its namespaceSelector"),
+            *((each, f"bindings, as in bindings[].{each}") for each in ISSUING),
+        )
+    },
+    **{
+        f"bindings.{wrong}": (cluster_issuer({wrong: {}}), f"spec.bindings[0].{wrong}", "write namespaceSelector")
+        for wrong in ("namespaces", "selector")
+    },
+    **{
+        f"bindings.namespaceSelector.{wrong}": (
+            cluster_issuer({"namespaceSelector": {wrong: {}}}),
+            f"spec.bindings[0].namespaceSelector.{wrong}",
+            f"write {right}",
+        )
+        for wrong, right in (
+            ("matchlabels", "matchLabels"),
+            ("matchLabel", "matchLabels"),
+            ("labels", "matchLabels"),
+            ("matchexpressions", "matchExpressions"),
+            ("matchExpression", "matchExpressions"),
+        )
+    },
     "conditions": (
         cluster_store(namespaceSelector=None, conditions=[{"namespaces": ["a"]}]),
         "spec.conditions",

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from build import api_key_secret, cluster_key_store, entry, key_store
+from build import (
+    api_key_secret,
+    cluster_key_issuer,
+    cluster_key_store,
+    entry,
+    key_issuer,
+    key_store,
+    openai_admin,
+)
 from crd.definitions import Json
 
 
@@ -44,6 +52,15 @@ def file_store(kind: str = "KeyStore", **config: Any) -> Json:
     made = store() if kind == "KeyStore" else cluster_store()
     rest = {name: each for name, each in made["spec"].items() if name != "vault"}
     return made | {"spec": rest | {"encryptedFile": part}}
+
+
+def issuer(**said: Any) -> Json:
+    return key_issuer("openai", **({"openai": openai_admin("https://api.example")} | said))
+
+
+def cluster_issuer(binding: Json | None = None, **said: Any) -> Json:
+    """Return an issuer with one binding, which is as ``binding`` says."""
+    return cluster_key_issuer("openai", {"openai": openai_admin("https://api.example")} | (binding or {}), **said)
 
 
 def aws_store(**config: Any) -> Json:

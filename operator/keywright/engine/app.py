@@ -103,7 +103,9 @@ class App:
         self._copies = Copies(
             api, settings.namespace, sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
         )
-        self._issuers = issuer_health.issuers(settings, api, self._recorder, self._namespace)
+        self._issuers = issuer_health.issuers(
+            settings, api, self._recorder, self._namespace, self._rotator.issuer_changed
+        )
         self._listing = Listing(api, self._scopes)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
@@ -249,7 +251,6 @@ class App:
             self._gone(identifier(kind, meta.get("namespace", ""), meta["name"]))
         elif kind in ISSUER_RESOURCES:
             self._issuers.observe(kind, item)
-            self._rotator.issuer_changed()
         else:
             self._store_seen(kind, item)
 

@@ -110,7 +110,7 @@ class Rotator:
             if (key, name) not in self._posts:
                 self._man((key, name), self._journals.pop((key, name), None))
 
-    def issuer_changed(self) -> None:
+    def issuer_changed(self, _: str = "") -> None:
         """Look again at everything that may wait for an issuer to be mended."""
         for post in self._posts.values():
             post.wake.set()
