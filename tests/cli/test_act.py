@@ -8,7 +8,7 @@ import pytest
 
 from cli.terminal import call, keywright, person
 from keywright import kinds
-from keywright.cli import act
+from keywright.cli import _asking, act
 from world import Json, World
 
 CREATE = {"apiGroups": ["keywright.dev"], "resources": ["keyactions"], "verbs": ["create", "get"]}
@@ -86,5 +86,5 @@ def test_wrong_usage_is_refused(arguments: list[str]) -> None:
 def test_the_words_are_those_of_the_kind() -> None:
     fields = kinds.KeyActionSpec.model_fields
 
-    assert set(get_args(fields["action"].annotation)) > set(act.ACTIONS)
-    assert get_args(fields["reason"].annotation) == act.REASONS
+    assert set(act.ACTIONS) < set(get_args(fields["action"].annotation))
+    assert get_args(fields["reason"].annotation) == _asking.REASONS

@@ -82,6 +82,8 @@ def test_a_login_that_no_longer_counts_is_told_so(world: World, command: tuple[s
         (("plan", "llm"), "get apikeysecrets llm in namespace {}"),
         (("refresh", "llm"), "patch apikeysecrets llm in namespace {}"),
         (("refresh", "--all"), "list apikeysecrets in namespace {}"),
+        (("history", "llm"), "get apikeysecrets llm in namespace {}"),
+        (("debts", "list"), "list apikeysecrets in namespace {}"),
     ],
 )
 def test_a_right_that_is_missing_is_named(world: World, command: tuple[str, ...], right: str) -> None:

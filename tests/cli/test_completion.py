@@ -56,6 +56,8 @@ def completed(typed: str, folder: pathlib.Path) -> str:
         ("keywright validate some.y", "<keywright><validate><some.yaml>"),
         ("keywright status --kubeconfig conf", "<keywright><status><--kubeconfig><config>"),
         ("keywright operator --file-store-root fol", "<keywright><operator><--file-store-root><folder/>"),
+        ("keywright debts f", "<keywright><debts><forget>"),
+        ("keywright rotate --reason comp", "<keywright><rotate><--reason><compromised>"),
         ("keywright nothing-like-this", "<keywright><nothing-like-this>"),
     ],
 )

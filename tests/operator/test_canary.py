@@ -268,6 +268,7 @@ def calls(world: World, manifests: pathlib.Path) -> list[list[str]]:
     manifests.write_text(yaml.safe_dump_all(everything))
     asked = [["status"], *(["plan", name] for name in BRANCHES)]
     asked += [["status", name] for name in ("good", "type-docker", "malformed-openai")]
+    asked += [["history", "good"], ["debts", "list"]]
     asked += [["check", name, "--timeout=5s"] for name in ("malformed-aws", "malformed-custom", "openai-echo")]
     local = ["validate", "--no-rules", str(manifests)]
     more = [*place(world), "--log-level=debug"]

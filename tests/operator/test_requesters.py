@@ -130,6 +130,9 @@ def test_who_has_no_right_to_the_act_is_told_so_in_our_words(alice: Person, worl
     right = f"Error: you have no right to refresh apikeysecrets other in namespace {world.namespace}."
     assert (denied.code, denied.err.splitlines()[0]) == (1, right)
     assert denied.err.splitlines()[1].startswith("Ask whoever runs the cluster for the verb refresh on apikeysecrets")
+    right = f"Error: you have no right to revokenow apikeysecrets llm in namespace {world.namespace}."
+    revoking = call(world, "revoke", "llm", "--reason=Test", kubeconfig=config)
+    assert (revoking.code, revoking.err.splitlines()[0]) == (1, right)
 
 
 def test_an_administrator_does_not_change_an_action_either(alice: Person, world: World) -> None:

@@ -76,7 +76,7 @@ MAY_BE_BARE = {
     "audit/sinks/webhook.py": {"_authorization"},
     "cli/_report/shape.py": {"secret"},
     "cli/_report/trail.py": {"secret"},
-    "cli/act.py": {"value"},
+    "cli/_asking.py": {"value"},
     "cli/_connection.py": {"resolve_envvar_value"},
     "cli/_refreshing.py": {"_token", "token"},
     "cli/_structural.py": {"value"},

@@ -20,8 +20,8 @@ class Exit(enum.IntEnum):
     witness."""
     NOT_READY = 3
     """Some ApiKeySecrets are not Ready, or suspended and waited for; some keys end; some pods of `consumers` may have
-    older values; a `report` needs a person; `audit verify`: whole, with acts of which the outcome is not recorded,
-    witness or not."""
+    older values; a `report`, or a rotation in `history`, needs a person; `debts list`: something is owed; `audit
+    verify`: whole, with acts of which the outcome is not recorded, witness or not."""
     CHANGES = 4
     """`plan`: something would change."""
     MALFORMED = 5

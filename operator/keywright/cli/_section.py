@@ -12,6 +12,7 @@ class Section(enum.StrEnum):
     """The heads, in their order."""
 
     CLUSTER = "In a cluster"
+    ROTATION = "Rotation of keys"
     AUDIT = "The audit trail"
     FILE = "The encrypted file"
     OFFLINE = "Without a cluster"

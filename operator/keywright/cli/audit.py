@@ -8,20 +8,13 @@ from __future__ import annotations
 import click
 
 from . import _audit_archive, _audit_export, _audit_log, _audit_prove, _audit_verify
+from ._group import Group
 from ._section import Section
 
 SECTION = Section.AUDIT
 
 
-class _Group(click.Group):
-    """Lists its commands with whole sentences."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, each.get_short_help_str(200)) for name, each in self.commands.items()])
-
-
-@click.group("audit", cls=_Group)
+@click.group("audit", cls=Group)
 def command() -> None:
     """Read the audit trail; verify that nobody has edited it; prove, export and archive records.
 

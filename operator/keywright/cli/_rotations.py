@@ -1,0 +1,117 @@
+"""What status tells of rotations: how far each is, what it waits for, and what is owed.
+
+What is not told is None: an operator of another version may tell less, or nothing.
+
+Does not belong here: how a rotation goes (``decide/rotate``), which command shows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import pacing
+from . import _output
+from ._output import lasting, seconds_since
+
+if TYPE_CHECKING:
+    from ..cluster import Json
+
+Row = dict[str, Any]
+
+#: What status tells of a rotation, for people and programs.
+FIELDS = ("id", "step", "since", "cause", "why", "until", "next", "pinned", "waits", "asks", "last", "debts")
+#: What it tells of one clean-up that is owed.
+OF_A_DEBT = ("owed", "handle", "since", "tries")
+#: What each of these means, and what to do.
+OWED = {
+    "Revoke": "The key is still to be revoked. That is tried again by itself; `keywright debts retry` tries it now.",
+    "Find": "A key may have been made and cannot be found. Look for it at the issuer and remove it; then"
+    " `keywright debts forget`.",
+    "Die": "The key was revoked, and its issuer still accepted it when it was last tested. See there that it is dead;"
+    " then `keywright debts forget`.",
+    "Keep": "The key was left alive on purpose, as its object went. When nobody needs it, remove it at the issuer; then"
+    " `keywright debts forget`.",
+}
+
+
+def of(item: Json) -> list[Row]:
+    """Return what the status of an object tells of the rotations of its credentials."""
+    told = (item.get("status") or {}).get("credentials") or []
+    found = [(str(each.get("name")), _part(each.get("rotation"))) for each in told]
+    return [{"credential": name} | {field: each.get(field) for field in FIELDS} for name, each in found if each]
+
+
+def owed(item: Json) -> list[Row]:
+    """Return what is owed for the keys of an object, the oldest first of each credential."""
+    meta = item["metadata"]
+    about = {"namespace": meta["namespace"], "name": meta["name"]}
+    return [
+        {**about, "credential": row["credential"], **{field: _part(each).get(field) for field in OF_A_DEBT}}
+        for row in of(item)
+        for each in sorted(row["debts"] or (), key=lambda debt: str(_part(debt).get("since")))
+    ]
+
+
+def _part(told: Any) -> Mapping[str, Any]:
+    return told if isinstance(told, Mapping) else {}
+
+
+def show(page: _output.Page, rotations: Sequence[Row]) -> None:
+    """Print how far each is, and below that what there is to say."""
+    page.table(
+        ["CREDENTIAL", "STEP", "FOR", "CAUSE", "UNTIL", "NEXT", "LAST"],
+        [
+            [
+                each["credential"],
+                each["step"] or "-",
+                lasting(seconds_since(each["since"])),
+                each["cause"] or "-",
+                ahead(each["until"]),
+                "pinned" if each["pinned"] else ahead(each["next"]),
+                _last(_part(each["last"])),
+            ]
+            for each in rotations
+        ],
+    )
+    for each in rotations:
+        if lines := list(_more(each)):
+            page.line()
+            page.line(each["credential"])
+            for line in lines:
+                page.below(line)
+
+
+def ahead(rfc3339: str | None) -> str:
+    """Return when a moment that is to come comes, for people: ``in 22 h``; ``now`` if it is there, ``-`` for None."""
+    then = pacing.unix(rfc3339)
+    if then is None:
+        return "-"
+    left = then - time.time()
+    return f"in {lasting(left)}" if left >= 1 else "now"
+
+
+def _last(last: Mapping[str, Any]) -> str:
+    if not last:
+        return "-"
+    why = f" ({last['why']})" if last.get("why") else ""
+    return f"{last.get('outcome') or '?'} {lasting(seconds_since(last.get('at')))} ago{why}"
+
+
+def _more(row: Row) -> list[str]:
+    """Return what there is to say of a rotation, as sentences."""
+    lines = []
+    why = f" ({row['why']})" if row["why"] else ""
+    if row["asks"]:
+        lines.append(f"It waits for a person{why}: {row['waits'] or 'see the Events of the object.'}")
+    elif row["waits"]:
+        lines.append(f"It waits{why}: {row['waits']}")
+    elif row["why"]:
+        lines.append(f"Why: {row['why']}.")
+    if row["pinned"]:
+        lines.append("It is pinned: none begins by itself until `keywright pin --off`.")
+    if number := len(row["debts"] or ()):
+        owed = "One clean-up at the issuer is" if number == 1 else f"{number} clean-ups at the issuer are"
+        lines.append(f"{owed} owed: `keywright debts list` tells more.")
+    return lines
