@@ -33,8 +33,6 @@ PLURALS = {
     "ApiKeySecret": "apikeysecrets",
     "KeyStore": "keystores",
     "ClusterKeyStore": "clusterkeystores",
-    "KeyIssuer": "keyissuers",
-    "ClusterKeyIssuer": "clusterkeyissuers",
     "KeyAction": "keyactions",
     "KeyIssuer": "keyissuers",
     "ClusterKeyIssuer": "clusterkeyissuers",

@@ -46,6 +46,7 @@ from .queue import Key
 from .reconcile import Reconciler
 from .records import ISSUER_RESOURCES, STORE_RESOURCES
 from .reporter import Reporter
+from .restart_records import RestartRecords
 from .rollouts import Rollouts
 from .rotate import setup as rotations
 from .rotate.means import Means
@@ -55,7 +56,6 @@ from .vetting import Vetting
 log = logging.getLogger(__name__)
 
 _MANAGED = ",".join(f"{name}={value}" for name, value in marks.MANAGED.items())
-
 
 #: Seconds after the start in which every object has surely been heard of.
 SETTLED = 5.0
@@ -96,8 +96,9 @@ class App:
         self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
         trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
         self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
-        records = restart_records.RestartRecords(self._trail, lambda: held.epoch)
-        self._rollouts = Rollouts(api, self._recorder, records, enabled=restarts)
+        self._rollouts = Rollouts(
+            api, self._recorder, RestartRecords(self._trail, lambda: held.epoch), enabled=restarts
+        )
         self._rotator = Rotator(self._scopes)
         self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail), rotating=self._rotator)
         self._copies = Copies(
@@ -340,7 +341,7 @@ class App:
             self._loop.namespace_changed(key.name)
 
     def _secret_changed(self, key: Key, old: sync.Seen | None, new: sync.Seen | None) -> None:
-        before, now = _owners(old), _owners(new)
+        before, now = target.owners(old), target.owners(new)
         for owner in before - now:
             self._disown(Key.of(owner), key.name)
         for owner in now:
@@ -397,10 +398,3 @@ class App:
             found = {identifier(kind, *key) for key in await self._listing.names(kind)}
             for name in {each for each in named if each.startswith(f"{kind}/")} - found:
                 self._gone(name)
-
-
-def _owners(seen: sync.Seen | None) -> set[str]:
-    """Return the ApiKeySecrets that a Secret says to belong to, or to have entries of."""
-    if seen is None:
-        return set()
-    return {owner for owner, _ in seen.merged} | ({seen.owner} if seen.owner else set())

@@ -218,6 +218,13 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged, made_of)
 
 
+def owners(seen: sync.Seen | None) -> set[str]:
+    """Return the ApiKeySecrets that a Secret says to belong to, or to have entries of."""
+    if seen is None:
+        return set()
+    return {owner for owner, _ in seen.merged} | ({seen.owner} if seen.owner else set())
+
+
 def _taken(refused: cluster.Refused, where: str, parts: Mapping[str, str]) -> errors.Stalled:
     """Say what somebody else writes that was to be merged into a Secret."""
     named = [parts[field] for field in dict.fromkeys(refused.fields) if field in parts]

@@ -374,7 +374,9 @@ def _with_handle(journal: Journal, handle: str | None) -> Journal:
 
 def _disabled() -> errors.Stalled:
     said = "this install rotates nothing"
-    return errors.Stalled(Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations")
+    return errors.Stalled(
+        Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
+    )
 
 
 def _name(debt: Debt) -> tuple[str, str, str]:
