@@ -67,8 +67,8 @@ class Settings:
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
     rotations: bool = False
-    """Whether credentials are rotated whose objects ask for it, which takes rights to look at workloads and pods, and to
-    keep journals in the operator's namespace."""
+    """Whether credentials are rotated whose objects ask for it, which takes rights to look at workloads and pods, and
+    to keep journals in the operator's namespace."""
     rollouts: bool = False
     """Whether workloads are restarted for objects that ask for it, which takes rights to look at pods and change them.
     """
