@@ -110,8 +110,8 @@ class Rotator:
             if (key, name) not in self._posts:
                 self._man((key, name), self._journals.pop((key, name), None))
 
-    def issuer_changed(self, _: str = "") -> None:
-        """Look again at everything that may wait for an issuer to be mended."""
+    def look_again(self, _: str = "") -> None:
+        """Look again at everything: a store or an issuer that it may wait for was changed."""
         for post in self._posts.values():
             post.wake.set()
 
