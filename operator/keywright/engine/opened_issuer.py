@@ -75,11 +75,13 @@ class Guard:
         timeout: seconds that one call may take.
         scope: what addresses it may reach.
         fence: asked before each effect; raises where this process may have none.
+        grace: seconds beyond the timeout after which a thread is given up.
     """
 
     timeout: float
     scope: egress.Scope
     fence: Callable[[], object]
+    grace: float = GRACE
 
 
 def place_of(issuing: Issuing, uid: str) -> str:
@@ -196,7 +198,7 @@ class OpenedIssuer:
 
     async def _within(self, call: Callable[[], T]) -> T:
         """Run a call in one of the threads, inside the boundary, with a deadline."""
-        longest = self._guard.timeout + GRACE
+        longest = self._guard.timeout + self._guard.grace
         until = time.monotonic() + longest
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError):
