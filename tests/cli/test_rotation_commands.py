@@ -74,7 +74,7 @@ class Desk:
     def told(self, **rotations: Json) -> Iterator[None]:
         """Let the status of ``llm`` tell of rotations, by their credentials."""
         item = self.world.object()
-        item["status"]["credentials"] = [{"name": name, "rotation": each} for name, each in rotations.items()]
+        item["status"]["rotations"] = [{"credential": name, **each} for name, each in rotations.items()]
         found = {"kind": "ApiKeySecretList", "metadata": {"resourceVersion": "1"}, "items": [item]}
         answers = {r"/apikeysecrets/llm(\?|$)": item, r"/apikeysecrets(\?|$)": found}
         rules = [self._proxy.fault(Answer(200, told), method="GET", path=path) for path, told in answers.items()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_a_test_writes_nothing_and_a_pin_holds_what_is_due(world: World, rotatin
     assert rotating.told().get("cause") in ("Due", None)
 
 
-REFUSED = {
+REFUSED: dict[str, Callable[[Rotating], Any]] = {
     "StoreReadOnly": lambda r: r.world.has_store(access="ReadOnly"),
     "IssuerNotFound": lambda r: r.world.delete("KeyIssuer", "openai"),
     "InvalidSpec": lambda r: r.wants(schedule="every now and then"),

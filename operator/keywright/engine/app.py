@@ -100,7 +100,7 @@ class App:
             api, self._recorder, RestartRecords(self._trail, lambda: held.epoch), enabled=restarts
         )
         self._rotator = Rotator(self._scopes)
-        self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail), rotating=self._rotator)
+        self._actions = Actions(api, self._recorder, self._refresh, self._rotator, ActRecords(self._trail))
         self._copies = Copies(
             api, settings.namespace, sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
         )

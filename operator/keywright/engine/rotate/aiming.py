@@ -1,4 +1,4 @@
-"""What a rotation aims at: the credential as its object wants it, or as the journal knows it where nobody does any more.
+"""What a rotation aims at: the credential as its object wants it, or as the journal knows it once nobody does.
 
 Does not belong here: what is done about it (``post``).
 """

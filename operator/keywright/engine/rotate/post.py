@@ -124,7 +124,7 @@ class Post:
 
     async def _take_turn(self) -> float:
         if not self._means.settings.rotations:
-            raise _disabled()
+            raise disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
             return RESTING
@@ -330,7 +330,8 @@ def _with_handle(journal: Journal, handle: str | None) -> Journal:
     return journal.but(old=dataclasses.replace(journal.old, handle=handle))
 
 
-def _disabled() -> errors.Stalled:
+def disabled() -> errors.Stalled:
+    """Return why nothing is rotated where that is switched off."""
     said = "this install rotates nothing"
     return errors.Stalled(
         Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
