@@ -157,15 +157,17 @@ async def test_where_an_issuer_may_not_be_nothing_is_sent_and_where_nobody_leads
     desk = Desk(openai)
     opened = desk.has_openai()
 
-    with pytest.raises(errors.Stalled) as forbidden:
-        await inside.has_openai().issue(ORDER)
+    desk.has(key_issuer("private", openai=openai_admin("http://10.255.255.1")))
+    for refused in (inside.has_openai(), desk.issuers.opened("KeyIssuer", "private", "team-a")):
+        with pytest.raises(errors.Stalled) as forbidden:
+            await refused.issue(ORDER)
+        assert forbidden.value.reason is Reason.ENDPOINT_FORBIDDEN
     desk.led = False
     for call in (opened.issue(ORDER), opened.revoke("key_1", {})):
         with pytest.raises(errors.Retry) as unled:
             await call
         assert unled.value.reason is Reason.NOT_LEADER
 
-    assert forbidden.value.reason is Reason.ENDPOINT_FORBIDDEN
     assert openai.requests == []
     assert await opened.keys(ORDER) == []
 

@@ -51,10 +51,10 @@ class IssuerLimits(Spec):
     """How hard the issuer may be used by everything that has keys made there."""
 
     timeout: CallTime = "10s"
-    """How long one call may take in all. Default `10s`."""
+    """How long one call may take in all."""
     rotations_at_once: Annotated[int, pydantic.Field(ge=1, le=32)] = 1
     """How many rotations may be under way at the same time at this place of the issuer. Where more objects name one
-    place, the fewest that any of them allows. Default 1."""
+    place, the fewest that any of them allows."""
 
     @property
     def timeout_seconds(self) -> float:
