@@ -5,12 +5,14 @@ Does not belong here: what happens to it (``operator/test_rotation*.py``).
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from build import API, api_key_secret, credential, entry, key_action
 from running import Operator
 from vendors import VendorServer
-from vendors.base import Made
+from vendors.base import Made, Request, Response
 from world import Json, World
 
 #: A test that takes as little time as one may.
@@ -45,12 +47,13 @@ class Rotating:
         spec = {"limits": {"settle": "1s", **limits}, "openai": said}
         self.world.apply({"apiVersion": API, "kind": "KeyIssuer", "metadata": {"name": "openai"}, "spec": spec})
 
-    def wants(self, **rotation: Any) -> None:
+    def wants(self, name: str = "llm", issuer: str = "openai", **rotation: Any) -> None:
         """Have it rotated so."""
         said = {"overlap": "0", "consumers": "Optional", "test": QUICK, **rotation}
-        one = credential("openai", "OPENAI_API_KEY", self.server.url, issuerRef={"name": "openai"}, rotation=said)
+        address = self.server.url if issuer == "openai" else None
+        one = credential(issuer, "OPENAI_API_KEY", address, issuerRef={"name": "openai"}, rotation=said)
         spec = {"credentials": [one], "refreshInterval": "1h"}
-        self.world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), **spec))
+        self.world.apply(api_key_secret(name, entry("OPENAI_API_KEY", "llm/openai", "api_key"), **spec))
 
     def starts(self, *flags: str, **more: Any) -> Operator:
         """Start an operator that may ask the issuer."""
@@ -82,6 +85,37 @@ class Rotating:
     def alive(self) -> set[str]:
         """Return the keys that the issuer accepts, of those that were made."""
         return {made.parts["apiKey"] for made in self.vendor.made.values() if not made.off}
+
+    def when(self) -> Json:
+        """Return what differs from rotation to rotation in what is told of the last."""
+        return {name: self.told()["last"][name] for name in ("id", "at")}
+
+    def stored(self) -> Json:
+        """Return what the store has."""
+        found = self.world.vault.secrets.kv.v2.read_secret_version(
+            "llm/openai", mount_point=self.world.mount, raise_on_deleted_version=True
+        )
+        return dict(found["data"]["data"])
+
+    def knows_only(self, made: Made) -> None:
+        """Let the issuer accept no other key."""
+        known = self.vendor.mark(made.parts)
+        self.vendor.state = lambda mark: "valid" if mark == known else "invalid"
+
+    @contextlib.contextmanager
+    def refusing(self, method: str) -> Iterator[None]:
+        """Let the issuer refuse requests of a kind for a while."""
+        answer = self.vendor.answer
+        said = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "forbidden"}}
+
+        def refuse(request: Request) -> Response:
+            return Response(403, said) if request.method == method else answer(request)
+
+        self.vendor.answer = refuse
+        try:
+            yield
+        finally:
+            self.vendor.answer = answer
 
     def journals(self) -> list[Json]:
         """Return the journals that there are."""

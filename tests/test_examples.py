@@ -301,9 +301,20 @@ def test_an_action_that_is_asked_for_is_carried_out(stage: Stage) -> None:
     assert stage.secret("llm") == {"OPENAI_API_KEY": "sk-demo-1"}
 
 
+def test_issuers_that_are_declared_can_be_asked(stage: Stage) -> None:
+    stage.world.start()
+
+    stage.apply("declare-an-issuer")
+
+    for name in ("gitlab", "passwords"):
+        stage.world.is_ready(name, "KeyIssuer")
+
+
 def test_every_example_is_told_of_and_tried() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.yaml")}
     told = (EXAMPLES / "README.md").read_text()
 
-    assert files == RESULTS.keys() | {"share-a-store", "checked-keys", "key-action", "aws-secrets-manager"}
+    assert files == RESULTS.keys() | {
+        *("share-a-store", "checked-keys", "key-action", "aws-secrets-manager", "declare-an-issuer"),
+    }
     assert [name for name in sorted(files) if f"]({name}.yaml)" not in told] == []

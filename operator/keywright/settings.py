@@ -41,7 +41,7 @@ class Settings:
     """How one operator process runs."""
 
     namespace: str = DEFAULT_NAMESPACE
-    """Namespace of the operator: its Lease, its install keys, the credentials of ClusterKeyStores."""
+    """Namespace of the operator: its Lease, its install keys, the credentials of cluster kinds."""
     identity: str = "keywright"
     """Name of this replica in the Lease and in Events; unique per process."""
     kubeconfig: str | None = None
@@ -59,16 +59,17 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     """Namespaces that are served; empty: all."""
     allow_loopback_stores: bool = False
-    """Let stores be reached on loopback addresses. For development only."""
+    """Let stores and issuers be reached on loopback addresses. For development only."""
     store_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
-    """Private networks that namespaced KeyStores may reach; ClusterKeyStores may reach any private address."""
+    """Private networks that KeyStores and KeyIssuers may reach; cluster kinds may reach any private address."""
     cluster_stores: bool = True
-    """Whether ClusterKeyStores are served; where not, they are not even listed, which takes no right on them."""
+    """Whether ClusterKeyStores and ClusterKeyIssuers are served; where not, they are not even listed, which takes no
+    right on them."""
     file_store_root: str | None = None
     """Folder below which ClusterKeyStores may read encrypted files; None: none may."""
     rotations: bool = False
-    """Whether credentials are rotated whose objects ask for it, which takes rights to look at workloads and pods, and to
-    keep journals in the operator's namespace."""
+    """Whether credentials are rotated whose objects ask for it, which takes rights to look at workloads and pods, and
+    to keep journals in the operator's namespace."""
     rollouts: bool = False
     """Whether workloads are restarted for objects that ask for it, which takes rights to look at pods and change them.
     """

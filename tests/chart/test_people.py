@@ -85,8 +85,11 @@ def example(name: str) -> list[Json]:
 
 
 def test_who_may_edit_a_namespace_applies_the_examples(team: Team) -> None:
-    team.release.install(tenantStores={"enabled": True})
-    until(lambda: team.may("edit", "keystores") == SEE | WRITE, "the cluster's role has what the chart adds")
+    team.release.install(tenantStores={"enabled": True}, tenantIssuers={"enabled": True})
+    until(
+        lambda: team.may("edit", "keystores") & team.may("edit", "keyissuers") == SEE | WRITE,
+        "the cluster's role has what the chart adds",
+    )
 
     # One is for whoever administers the cluster.
     for path in sorted(set(EXAMPLES.glob("*.yaml")) - {EXAMPLES / "share-a-store.yaml"}):
@@ -155,10 +158,13 @@ def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
         "admin": SEE | WRITE | ACT,
     }
     assert {role: team.may(role, "keystores") for role in ("view", "edit")} == {"view": SEE, "edit": SEE}
-    assert {role: team.may(role, "clusterkeystores") & WRITE for role in ("edit", "admin")} == {
-        "edit": set(),
-        "admin": set(),
+    assert {role: team.may(role, "keyissuers") for role in ("view", "edit", "admin")} == {
+        "view": SEE,
+        "edit": SEE,
+        "admin": SEE | WRITE,
     }
+    for kind in ("clusterkeystores", "clusterkeyissuers"):
+        assert {role: team.may(role, kind) & WRITE for role in ("edit", "admin")} == {"edit": set(), "admin": set()}
     assert {role: team.may(role, "apikeysecrets/status") & WRITE for role in ("edit", "admin")} == {
         "edit": set(),
         "admin": set(),
@@ -171,5 +177,6 @@ def test_stores_are_for_admins_unless_tenants_may_have_them(team: Team) -> None:
     team.release.upgrade(tenantStores={"enabled": True})
 
     until(lambda: team.may("edit", "keystores") == SEE | WRITE, "those who edit may make stores")
+    assert team.may("edit", "keyissuers") == SEE
     team.release.uninstall()
     until(lambda: team.may("admin", "apikeysecrets") == set(), "what the chart added is gone")

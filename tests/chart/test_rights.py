@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import rolling
-from build import api_key_secret, cluster_key_store, entry, key_action, key_store
+from build import api_key_secret, cluster_key_issuer, cluster_key_store, entry, key_action, key_issuer, key_store
 from chart.release import Release
 from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, LoseAnswer, OpenBao
 from installation import OperatorProcess
@@ -88,6 +88,10 @@ class Everything:
                 world.has_key(target={"labels": {"try": path.split("/")[1]}})
                 refused.wait()
                 world.is_ready()
+        with self.proxy.fault(Answer(409), method="PATCH", path="/keyissuers/own/status", times=1) as refused:
+            world.apply(key_issuer("own", generated={"uuid": {}}))
+            refused.wait()
+            world.is_ready("own", "KeyIssuer")
         for _ in range(2):
             before = world.secret_object()
             world.delete_secret("llm")
@@ -181,6 +185,11 @@ class Everything:
             world.apply(good)
             world.apply(api_key_secret("shared", wanted, storeRef=ref))
             world.is_ready(name, "ClusterKeyStore")
+            refused.wait()
+        path = f"/clusterkeyissuers/{name}/status"
+        with self.proxy.fault(Answer(409), method="PATCH", path=path, times=1) as refused:
+            world.apply(cluster_key_issuer(name, {"generated": {"uuid": {}}}))
+            world.is_ready(name, "ClusterKeyIssuer")
             refused.wait()
         for number in (1, 2):
             world.apply(cluster_key_store(name, world.bao.url, world.mount, vault=bad))

@@ -74,7 +74,7 @@ class Desk:
     def told(self, **rotations: Json) -> Iterator[None]:
         """Let the status of ``llm`` tell of rotations, by their credentials."""
         item = self.world.object()
-        item["status"]["credentials"] = [{"name": name, "rotation": each} for name, each in rotations.items()]
+        item["status"]["rotations"] = [{"credential": name, **each} for name, each in rotations.items()]
         found = {"kind": "ApiKeySecretList", "metadata": {"resourceVersion": "1"}, "items": [item]}
         answers = {r"/apikeysecrets/llm(\?|$)": item, r"/apikeysecrets(\?|$)": found}
         rules = [self._proxy.fault(Answer(200, told), method="GET", path=path) for path, told in answers.items()]
@@ -159,7 +159,7 @@ def test_an_end_is_waited_for_and_told_with_why(desk: Desk) -> None:
 
     assert in_vain.code == 1
     assert ": not over within 1 s; nobody leads: " in in_vain.out
-    assert in_vain.out.endswith("\n  It goes on. keywright history tells how far it is.\n")
+    assert in_vain.out.endswith("\n  keywright history tells what becomes of it.\n")
     for each in (said, begun):
         assert (each.code, each.err) == (1, "")
         assert FAILED in each.out

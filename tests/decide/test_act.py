@@ -30,10 +30,6 @@ PHASES = ("", "Pending", "Running", "Succeeded", "Failed", "Expired")
         ({"there": False, "phase": "Running"}, "end", Reason.OBJECT_NOT_FOUND),
         ({"suspended": True}, "end", Reason.SUSPENDED),
         ({"suspended": True, "phase": "Running"}, "end", Reason.SUSPENDED),
-        ({"able": False}, "end", Reason.NOT_ROTATED),
-        ({"able": False, "phase": "Running"}, "end", Reason.NOT_ROTATED),
-        ({"able": False, "there": False}, "end", Reason.OBJECT_NOT_FOUND),
-        ({"able": False, "suspended": True}, "end", Reason.SUSPENDED),
         # A clock that is behind the API server's.
         ({"now": 900.0}, "begin", None),
     ],
@@ -61,7 +57,7 @@ def test_what_is_over_stays_and_what_came_too_late_never_begins(seen: Seen) -> N
     assert (step.act == "nothing") == (seen.phase in act.OVER)
     assert (step.act == "end") == (step.ended is not None)
     if step.act in ("begin", "resume"):
-        assert seen.there and seen.able and not seen.suspended
+        assert seen.there and not seen.suspended
         assert (step.act == "resume") == (seen.phase == "Running")
     if step.act == "begin":
         assert seen.now - seen.created <= seen.expires_after + 1e-6

@@ -74,7 +74,7 @@ async def over(
         notes.heard.append(("done", None))
         return act.Ended(Reason.DONE, "It is done.")
 
-    actions = Actions(api, Recorder(api, "test"), refresh, notes, rotating=rotations)
+    actions = Actions(api, Recorder(api, "test"), refresh, rotations or Rotations(), notes)
     # What the watch tells more than once is carried out once.
     for _ in range(2):
         actions.observe(item, gone=False)
@@ -178,7 +178,7 @@ async def test_an_act_that_cannot_be_done_now_is_asked_again_under_its_name_and_
 async def test_an_act_with_consequences_waits_until_it_can_be_recorded(world: World, api: cluster.Cluster) -> None:
     world.has_key()
     notes, rotations = Notes(world, full=True), Rotations(DONE)
-    actions = Actions(api, Recorder(api, "test"), nothing, notes, rotating=rotations)
+    actions = Actions(api, Recorder(api, "test"), nothing, rotations, notes)
     item = world.apply(key_action("act", action="RevokeNow"))
 
     actions.observe(item, gone=False)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from audit.trails import Kept
-from rotating import Rotating
+from rotating import QUICK, Rotating
 from vendors import serving
 from world import World
-
-ALIVE = {"raise_on_deleted_version": True}
 
 
 @pytest.fixture
@@ -34,8 +33,7 @@ def test_a_key_is_replaced_when_somebody_asks_for_it(world: World, rotating: Rot
     assert told["last"]["outcome"] == "Rotated"
     (made,) = rotating.vendor.made.values()
     assert rotating.key() == made.parts["apiKey"] != first.parts["apiKey"]
-    held = world.vault.secrets.kv.v2.read_secret_version("llm/openai", mount_point=world.mount, **ALIVE)["data"]["data"]
-    assert held == {"api_key": made.parts["apiKey"], "region": "eu"}
+    assert rotating.stored() == {"api_key": made.parts["apiKey"], "region": "eu"}
     world.until(lambda: "Rotated" in world.event_reasons(), "the end is said")
     reasons = world.event_reasons()
     told_of = ["RotationStarted", "KeyStored", "KeyAdopted", "Rotated"]
@@ -45,3 +43,168 @@ def test_a_key_is_replaced_when_somebody_asks_for_it(world: World, rotating: Rot
         trail.has("rotation.outcome", code=code)
     (journal,) = rotating.journals()
     assert journal["data"].keys() == {"about", "journal"}
+
+
+def test_a_key_that_its_issuer_does_not_accept_in_time_gets_nowhere(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(test=QUICK | {"within": "10s"})
+    rotating.starts()
+    world.is_ready()
+    rotating.knows_only(first)
+
+    rotating.asks("Rotate")
+    told = world.ends("please", "Failed")["conditions"]
+
+    assert "turned back" in str(told), told
+    assert rotating.reaches("Idle")["last"] == {"outcome": "RolledBack", "why": "TestFailed"} | rotating.when()
+    assert rotating.key() == first.parts["apiKey"]
+    assert rotating.alive() == {first.parts["apiKey"]}
+    assert rotating.stored()["api_key"] == first.parts["apiKey"]
+
+
+def test_a_person_turns_back_while_the_old_key_still_works(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(overlap="1h")
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    told = rotating.reaches("Grace")
+    assert rotating.key() != first.parts["apiKey"]
+    assert told["until"]
+    condition = world.condition(type_="Rotating")
+    assert (condition["status"], condition["reason"]) == ("True", "Rotating")
+
+    rotating.asks("Rollback", "back")
+    world.ends("back", "Succeeded")
+
+    assert rotating.reaches("Idle")["last"]["why"] == "Asked"
+    assert rotating.key() == first.parts["apiKey"]
+    assert rotating.alive() == {first.parts["apiKey"]}
+    # By itself nothing begins for a day; and there is nothing left to turn back.
+    rotating.asks("Rollback", "again")
+    world.ends("again", "Failed")
+
+
+def test_a_rotation_turns_back_by_itself_when_the_new_key_dies_in_grace(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(overlap="1h")
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    rotating.reaches("Grace")
+    new = next(each for each in rotating.vendor.made.values() if each.handle != first.handle)
+
+    rotating.vendor.switch(new.handle, off=True)
+    world.refreshes("now")
+
+    assert rotating.reaches("Idle", seconds=120)["last"]["why"] == "NewKeyInvalid"
+    assert rotating.key() == first.parts["apiKey"]
+
+
+def test_what_cannot_be_revoked_is_owed_until_it_is(world: World, rotating: Rotating) -> None:
+    first = rotating.begins()
+    rotating.starts()
+    world.is_ready()
+    with rotating.refusing("DELETE"):
+        rotating.asks("Rotate")
+        world.ends("please", "Succeeded")
+        debts = rotating.reaches("Idle")["debts"]
+    assert [(each["owed"], each["handle"]) for each in debts] == [("Revoke", first.handle)]
+    world.until(lambda: world.condition(type_="Rotating").get("reason") == "RotationWaits", "a person is asked")
+    assert world.condition(type_="Rotating")["status"] == "False"
+
+    rotating.asks("RetryDebts", "retry")
+    world.ends("retry", "Succeeded")
+
+    world.until(lambda: "debts" not in rotating.told(), "it is paid")
+    assert rotating.alive() == {rotating.key()}
+    trail = Kept(world)
+    trail.has("cleanup.owed", code="Revoke")
+    trail.has("cleanup.done", code="Revoke")
+
+
+def test_a_test_writes_nothing_and_a_pin_holds_what_is_due(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(every="10s")
+    rotating.asks("Pin", "pin")
+    rotating.starts()
+    world.ends("pin", "Succeeded")
+    assert rotating.told()["pinned"] is True
+
+    rotating.asks("Rotate", "try", testOnly=True)
+    world.ends("try", "Succeeded")
+
+    assert rotating.reaches("Idle")["last"]["outcome"] == "Tested"
+    assert rotating.stored()["api_key"] == rotating.key() == first.parts["apiKey"]
+    assert rotating.alive() == {first.parts["apiKey"]}
+    rotating.asks("Unpin", "unpin")
+    world.ends("unpin", "Succeeded")
+    # It is as old by now as it may get.
+    world.until(lambda: rotating.key() != first.parts["apiKey"], "it is rotated")
+    assert rotating.told().get("cause") in ("Due", None)
+
+
+REFUSED: dict[str, Callable[[Rotating], Any]] = {
+    "StoreReadOnly": lambda r: r.world.has_store(access="ReadOnly"),
+    "IssuerNotFound": lambda r: r.world.delete("KeyIssuer", "openai"),
+    "InvalidSpec": lambda r: r.wants(schedule="every now and then"),
+    "RotationUnsupported": lambda r: r.wants(issuer="stripe"),
+}
+
+
+def test_what_cannot_be_is_told_by_name_and_leaves_the_key_alone(world: World, rotating: Rotating) -> None:
+    first = rotating.begins()
+    rotating.starts()
+    world.is_ready()
+    for reason, change in REFUSED.items():
+        change(rotating)
+        world.until(
+            lambda reason=reason: world.condition(type_="Rotating").get("reason") == reason,  # type: ignore[misc]
+            lambda reason=reason: f"{reason}; it is {world.condition(type_='Rotating')}",  # type: ignore[misc]
+        )
+        rotating.asks("Rotate", reason.lower())
+        world.ends(reason.lower(), "Failed")
+        world.has_store(access="ReadWrite")
+        rotating.has_issuer()
+        rotating.wants()
+        world.until(lambda: not world.condition(type_="Rotating"), "it is well again")
+    assert rotating.key() == first.parts["apiKey"]
+    assert len(rotating.vendor.made) == 1
+
+
+def test_two_objects_do_not_rotate_one_key(world: World, rotating: Rotating) -> None:
+    rotating.begins()
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Idle")
+    rotating.wants(name="other")
+    world.is_ready("other")
+
+    rotating.asks("Rotate", "mine", apiKeySecret="other")
+    told = world.ends("mine", "Failed")
+
+    assert "RotationOwnedElsewhere" in str(told)
+    assert rotating.alive() == {rotating.key()}
+
+
+def test_an_install_that_rotates_nothing_says_so(world: World, rotating: Rotating) -> None:
+    rotating.begins()
+    world.start(f"--allow-issuer-endpoint={rotating.server.url}")
+    world.is_ready()
+
+    world.until(lambda: world.condition(type_="Rotating").get("reason") == "RotationsDisabled", "it is told")
+
+
+def test_objects_that_are_made_anew_begin_no_rotation(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(every="1h")
+    rotating.starts()
+    world.is_ready()
+    world.until(lambda: rotating.told().get("next"), "it is known when the next one begins")
+
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+    rotating.wants(every="1h")
+    world.is_ready()
+
+    world.until(lambda: rotating.told().get("next"), "it is known again")
+    assert rotating.key() == first.parts["apiKey"]
+    assert not any(each.method == "POST" for each in rotating.server.requests)

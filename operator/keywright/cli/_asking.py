@@ -122,7 +122,7 @@ async def carry_out(api: Cluster, place: _connection.Place, name: str, act: Act,
         leader = (await _leader.find(api, place.operator_namespace)).told
         page.line(f"{made}: not over within {_output.lasting(timeout)}; {leader}")
         if act.action != "Refresh":
-            page.below("It goes on. keywright history tells how far it is.")
+            page.below("keywright history tells what becomes of it.")
         return Exit.FAILED
     page.line(f"{made}: {status['phase']} ({status.get('reason')})")
     page.below(str(status.get("message", "")))

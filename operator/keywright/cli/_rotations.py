@@ -38,9 +38,8 @@ OWED = {
 
 def of(item: Json) -> list[Row]:
     """Return what the status of an object tells of the rotations of its credentials."""
-    told = (item.get("status") or {}).get("credentials") or []
-    found = [(str(each.get("name")), _part(each.get("rotation"))) for each in told]
-    return [{"credential": name} | {field: each.get(field) for field in FIELDS} for name, each in found if each]
+    told = [_part(each) for each in (item.get("status") or {}).get("rotations") or []]
+    return [{field: each.get(field) for field in ("credential", *FIELDS)} for each in told]
 
 
 def owed(item: Json) -> list[Row]:

@@ -94,7 +94,7 @@ SECTION = Section.CLUSTER
     envvar="KEYWRIGHT_CLUSTER_STORES",
     show_envvar=True,
     default=None,
-    help="Whether to serve ClusterKeyStores, or not even list them. Default: serve.",
+    help="Whether to serve ClusterKeyStores and ClusterKeyIssuers, or not even list them. Default: serve.",
 )
 @click.option("--allow-loopback-stores", is_flag=True, default=None, help="Let stores be on loopback (development).")
 @click.option(
@@ -102,7 +102,7 @@ SECTION = Section.CLUSTER
     "store_networks",
     multiple=True,
     metavar="CIDR",
-    help="Private network that KeyStores may reach; repeatable.",
+    help="Private network that KeyStores and KeyIssuers may reach; repeatable.",
 )
 @click.option(
     "--file-store-root",

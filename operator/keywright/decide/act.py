@@ -29,7 +29,6 @@ class Seen:
         now: Unix time.
         there: whether its ApiKeySecret exists, and is not being deleted.
         suspended: whether that is to be left alone.
-        able: whether there is somebody who does what is asked for.
     """
 
     phase: str
@@ -39,7 +38,6 @@ class Seen:
     now: float
     there: bool = True
     suspended: bool = False
-    able: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,16 +87,12 @@ def _suspended(seen: Seen) -> Step | None:
     return Step("end", suspended(seen.name)) if seen.suspended else None
 
 
-def _unable(seen: Seen) -> Step | None:
-    return None if seen.able else Step("end", unrotated(seen.name))
-
-
 def _begun(seen: Seen) -> Step | None:
     return Step("resume") if seen.phase == "Running" else None
 
 
 #: First answer wins. Reads as: why would it not begin now?
-CHECKS: tuple[Callable[[Seen], Step | None], ...] = (_over, _expired, _missing, _suspended, _unable, _begun)
+CHECKS: tuple[Callable[[Seen], Step | None], ...] = (_over, _expired, _missing, _suspended, _begun)
 
 
 def decide(seen: Seen) -> Step:

@@ -38,8 +38,8 @@ class Rotating(Protocol):
     async def carry_out(self, asked: Asked, found: cluster.Json) -> act.Ended:
         """Do what a KeyAction asks of a rotation, and return what came of it.
 
-        May be called again for the same uid by the next leader after a crash, and then goes on. May take long; no
-        other KeyAction waits for it.
+        May be called again for the same uid, by this leader or after a crash by the next one, and then goes on; also
+        when it had returned already, if that could not be told. May take long; no other KeyAction waits for it.
 
         Args:
             found: the ApiKeySecret, as it was when the KeyAction was taken up.

@@ -102,7 +102,7 @@ class Actions:
 
     Args:
         refresh: has the stores of an ApiKeySecret, as the API server has it now, asked anew; tells what came of it.
-        rotating: carries out all acts but that; None where nothing rotates: then they fail.
+        rotating: carries out all acts but that.
     """
 
     def __init__(
@@ -110,9 +110,8 @@ class Actions:
         api: cluster.Cluster,
         recorder: Recorder,
         refresh: Callable[[cluster.Json], Awaitable[act.Ended]],
+        rotating: Rotating,
         journal: ActionJournal | None = None,
-        *,
-        rotating: Rotating | None = None,
     ) -> None:
         self._api, self._recorder, self._refresh, self._rotating = api, recorder, refresh, rotating
         self._journal: ActionJournal = journal or Unrecorded()
@@ -171,8 +170,7 @@ class Actions:
                 await self._tell(item, act.failed(error))
                 return
             found = await self._api.get(API_KEY_SECRETS, item["metadata"]["namespace"], spec.api_key_secret)
-            able = spec.action == _REFRESH or self._rotating is not None
-            step = act.decide(_seen(item, spec, found, able=able))
+            step = act.decide(_seen(item, spec, found))
             if step.act == "nothing":
                 return
             # Decided once, when it is taken up.
@@ -192,7 +190,7 @@ class Actions:
         Raises:
             errors.Retry: not now.
         """
-        if spec.action == _REFRESH or self._rotating is None:
+        if spec.action == _REFRESH:
             return await self._refresh(found)
         debt = "" if spec.debt in (None, _NAMELESS) else spec.debt
         asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt)
@@ -274,7 +272,7 @@ def _doubt_then(item: cluster.Json) -> str:
     return "" if item["status"].get("verified") else "it was not when it began"
 
 
-def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None, *, able: bool) -> act.Seen:
+def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None) -> act.Seen:
     now = time.time()
     return act.Seen(
         phase=_phase(item),
@@ -284,7 +282,6 @@ def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | N
         now=now,
         there=found is not None and "deletionTimestamp" not in found["metadata"],
         suspended=bool(found and found["spec"].get("suspend")),
-        able=able,
     )
 
 

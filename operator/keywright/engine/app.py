@@ -100,13 +100,11 @@ class App:
             api, self._recorder, RestartRecords(self._trail, lambda: held.epoch), enabled=restarts
         )
         self._rotator = Rotator(self._scopes)
-        self._actions = Actions(api, self._recorder, self._refresh, ActRecords(self._trail), rotating=self._rotator)
+        self._actions = Actions(api, self._recorder, self._refresh, self._rotator, ActRecords(self._trail))
         self._copies = Copies(
             api, settings.namespace, sinks.read_all(settings.audit_sinks, loopback=settings.allow_loopback_stores)
         )
-        self._issuers = issuer_health.issuers(
-            settings, api, self._recorder, self._namespace, self._rotator.issuer_changed
-        )
+        self._issuers = issuer_health.issuers(settings, api, self._recorder, self._namespace, self._rotator.look_again)
         self._listing = Listing(api, self._scopes)
         self._loop: Loop | None = None
         self._working: asyncio.Task[None] | None = None
@@ -262,8 +260,6 @@ class App:
         self._rotator.gone(key)
         self._leftovers.gone(key, self._names_of(key))
 
-    # Stores.
-
     async def _list_stores(self) -> None:
         """Know all stores and issuers before the first object asks for one."""
         for kind in self._served(STORE_RESOURCES):
@@ -284,6 +280,7 @@ class App:
             return
         if self._catalog.put(record) and self._loop:
             self._loop.store_changed(record.identifier)
+            self._rotator.look_again()
             if self.ready.is_set():
                 self._look_at(record)
 

@@ -1,4 +1,4 @@
-"""Where stores may connect to: checked by address, at the moment of connecting, whatever library does it.
+"""Where stores and issuers may connect to: checked by address, at the moment of connecting, whatever library does it.
 
 A host name is no protection: it may resolve to anything, and to something else the next time. Python tells an audit
 hook of every address that a socket connects or sends to; the hook looks at threads that run a store's call and at no
@@ -26,7 +26,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scope:
-    """What addresses a store may reach beside public ones.
+    """What addresses a store or an issuer may reach beside public ones.
 
     Attributes:
         private: all private networks (cluster kinds).
@@ -120,7 +120,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         raise errors.Stalled(
             Reason.ENDPOINT_FORBIDDEN,
             "may not be reached: its address is a loopback, link-local, metadata or private one",
-            "Use a ClusterKeyStore, or ask the operator's administrator for --allow-store-network",
+            "Use a ClusterKeyStore or ClusterKeyIssuer, or ask the operator's administrator for --allow-store-network",
         )
 
 

@@ -76,12 +76,14 @@ class Guard:
         scope: what addresses it may reach.
         fence: asked before each effect; raises where this process may have none.
         settle: seconds after which a key that was asked for is in the list, if it was made.
+        grace: seconds beyond the timeout after which a thread is given up.
     """
 
     timeout: float
     scope: egress.Scope
     fence: Callable[[], object]
     settle: float = 60.0
+    grace: float = GRACE
 
 
 def place_of(issuing: Issuing, uid: str) -> str:
@@ -200,7 +202,7 @@ class OpenedIssuer:
 
     async def _within(self, call: Callable[[], T]) -> T:
         """Run a call in one of the threads, inside the boundary, with a deadline."""
-        longest = self._guard.timeout + GRACE
+        longest = self._guard.timeout + self._guard.grace
         until = time.monotonic() + longest
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError):

@@ -20,7 +20,8 @@ from ...issuing.base import Issued, Order
 from ...secret import SecretMap
 from ...stores.base import Store
 from ..journals import About, Kept
-from .looking import Aim, Looking, Sight
+from .aiming import Aim
+from .looking import Looking, Sight
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from ... import cluster, errors
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
-from ...decide.rotate.recipe import Recipe
-from ...decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
 from ...errors import Reason
 from ...issuing.base import Order
@@ -26,9 +25,9 @@ from ...stores.base import Fetched, Store
 from ..consumers import census, written
 from ..fetch import Fetcher, Question
 from ..journals import Kept
-from ..opened_issuer import OpenedIssuer
 from ..records import Record
-from .place import Place, Places, Reader
+from .aiming import Aim
+from .place import Places, Reader
 from .trials import Trials
 
 T = TypeVar("T")
@@ -37,21 +36,6 @@ T = TypeVar("T")
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
 #: Seconds between two tests of a key: while it is tested, and later.
 OFTEN, NOW_AND_THEN = 2.0, 240.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Aim:
-    """What is rotated, and by what.
-
-    Attributes:
-        gone: whether nobody asks for it any more.
-    """
-
-    recipe: Recipe
-    place: Place
-    issuer: OpenedIssuer
-    rules: Rules
-    gone: bool
 
 
 @dataclasses.dataclass(slots=True)

@@ -6,6 +6,7 @@ Does not belong here: what they have of it (``looking``), what a credential cons
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 from ... import errors, kinds
@@ -78,10 +79,15 @@ class Places:
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Keep keys that rotate in another store")
         return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace))
 
-    def readers(self, key: str) -> Iterator[Reader]:
-        """Yield every ApiKeySecret that reads a key, however it names its store."""
+    def readers(self, key: str) -> list[Reader]:
+        """Return every ApiKeySecret that reads a key, however it names its store."""
+        return list(self._reading(key))
+
+    def _reading(self, key: str) -> Iterator[Reader]:
+        # Whatever prefix a store puts in front: who does not say this need not be parsed.
+        said = json.dumps(key.rpartition("/")[2].rpartition(" ")[2])[1:-1].encode()
         for record in self._records.values():
-            if record.leaving:
+            if record.leaving or said not in record.spec:
                 continue
             try:
                 spec = record.spec_model()

@@ -17,20 +17,19 @@ import time
 from ... import errors, metrics, pacing
 from ...decide import due
 from ...decide.rotate import machine, outcomes
-from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Cause, Debt, Journal, Step
 from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
-from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.told import Tale
 from ...errors import Reason
 from ...kinds import CredentialSpec
 from ..bugs import bug
 from ..journals import About, Kept
 from ..queue import Key
-from ..records import API_KEY_SECRETS, Record
+from ..records import Record
 from . import policies
+from .aiming import Aim, Aiming, Over
 from .asked import Orders
-from .looking import Aim, Sight
+from .looking import Sight
 from .means import Means
 from .trials import Trials
 
@@ -40,10 +39,6 @@ log = logging.getLogger(__name__)
 RESTING, QUEUED = 900.0, 5.0
 #: Steps at which a rotation has one of the turns of its issuer.
 TAKING_TURNS = frozenset({Step.ISSUING, Step.HELD, Step.TESTED})
-
-
-class Over(Exception):
-    """Nobody wants it to be rotated, and nothing is remembered of it."""
 
 
 class Post:
@@ -58,6 +53,7 @@ class Post:
     def __init__(self, means: Means, key: Key, name: str, kept: Kept | None) -> None:
         self._means, self.key, self.name, self.kept = means, key, name, kept
         self._trials = Trials(means.settings, means.table, means.prober, key)
+        self._aiming = Aiming(means, key, name, self._trials)
         self.orders = Orders()
         self.wake = asyncio.Event()
         self._since, self._failures = time.monotonic(), 0
@@ -117,8 +113,6 @@ class Post:
         tale = Tale(self.name, self.journal, asks=isinstance(error, errors.Stalled) and self._runs(), error=error)
         await self._tell(tale)
 
-    # What is wanted.
-
     def _record(self) -> Record | None:
         record = self._means.records.get(self.key)
         return record if record and not record.leaving else None
@@ -126,72 +120,36 @@ class Post:
     def _runs(self) -> bool:
         return self.kept is not None and self.kept.journal.step is not Step.IDLE
 
-    async def _aim(self) -> tuple[Aim, CredentialSpec | None]:
-        """Return what is to be rotated, and the credential as its object wants it; None where it does not, any more.
-
-        Raises:
-            Over: nobody wants anything, and nothing is remembered.
-            errors.Error: it cannot be rotated.
-        """
-        record = self._record()
-        wanted, recipe = self._wanted(record)
-        if wanted and recipe:
-            place = self._means.places.find(self.key.namespace, recipe)
-            if self.kept is None or self.kept.about.key == place.key:
-                return self._aimed(recipe, wanted, gone=False), wanted
-        if self.kept is None or (record is None and not await self._is_gone()):
-            raise Over
-        former = recipes.read(self.kept.about.recipe)
-        return self._aimed(former, former.credential, gone=True), None
-
-    def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
-        if record is None:
-            return None, None
-        spec = record.spec_model()
-        found = next((each for each in spec.credentials if each.name == self.name and each.rotation), None)
-        return (found, recipes.of(spec, found)) if found else (None, None)
-
-    def _aimed(self, recipe: Recipe, credential: CredentialSpec, *, gone: bool) -> Aim:
-        place = self._means.places.find(self.key.namespace, recipe)
-        ref = credential.issuer_ref
-        assert ref  # noqa: S101 - the CRD wants it beside rotation
-        issuer = self._means.issuers.opened(ref.kind, ref.name, self.key.namespace)
-        policies.fits(credential, issuer)
-        values = self.kept.new or self.kept.old if self.kept else {}
-        tests = self._trials.possible(credential, values or policies.example(credential))
-        return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
-
-    async def _is_gone(self) -> bool:
-        """Ask whether the object is gone, of which no watch tells."""
-        found = await self._means.api.get(API_KEY_SECRETS, *self.key)
-        return found is None or "deletionTimestamp" in found["metadata"]
-
     # One turn.
 
     async def _take_turn(self) -> float:
         if not self._means.settings.rotations:
-            raise _disabled()
+            raise disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
             return RESTING
-        aim, wanted = await self._aim()
+        aim, wanted = await self._aiming.at(record, self.kept)
         await self._know_again(aim, record)
         if self.kept and await self._heed(self.kept):
             return 0.0
         if self.kept or not self.orders.needs_journal:
             self.orders.settle(self.journal)
         if not self._runs():
-            if record and wanted and not aim.gone and await self._begun(aim, record, wanted):
+            if record and wanted and await self._begun(aim, record, wanted):
                 return 0.0
             if not (self.kept and (aim.gone or self.kept.journal.debts)):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
-        if self.kept.journal.step not in TAKING_TURNS or not policies.is_asked(aim.rules.way):
+        return await self._go_on(aim, self.kept, record, wanted)
+
+    async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
+        """Go on with what is under way, if it is its turn."""
+        if kept.journal.step not in TAKING_TURNS or not policies.is_asked(aim.rules.way):
             self._give_turn()
         elif not await self._has_turn(aim):
-            await self._tell(Tale(self.name, self.kept.journal))
+            await self._tell(Tale(self.name, kept.journal))
             return QUEUED
-        return await self._step(aim, self.kept, record, wanted)
+        return await self._step(aim, kept, record, wanted)
 
     async def _know_again(self, aim: Aim, record: Record | None) -> None:
         """Have the journal say what the object says by now."""
@@ -219,7 +177,7 @@ class Post:
     async def _begun(self, aim: Aim, record: Record, wanted: CredentialSpec) -> bool:
         """Begin a rotation, if one is due or asked for."""
         order, now = self.orders.wanted(self.journal), time.time()
-        first = None if order else self._next(record, wanted)
+        first = self._next(record, wanted)
         if order is None and (first is None or first.at > now):
             if self.orders.needs_journal and self.kept is None:
                 resting = Kept(self._about(aim, record), Journal("", Step.IDLE, now), {}, {})
@@ -372,7 +330,8 @@ def _with_handle(journal: Journal, handle: str | None) -> Journal:
     return journal.but(old=dataclasses.replace(journal.old, handle=handle))
 
 
-def _disabled() -> errors.Stalled:
+def disabled() -> errors.Stalled:
+    """Return why nothing is rotated where that is switched off."""
     said = "this install rotates nothing"
     return errors.Stalled(
         Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"

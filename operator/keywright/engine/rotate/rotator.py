@@ -21,7 +21,7 @@ from ..journals import Kept
 from ..queue import Key
 from .asked import none
 from .means import Means
-from .post import Post
+from .post import Post, disabled
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +113,8 @@ class Rotator:
             if (key, name) not in self._posts:
                 self._man((key, name), self._journals.pop((key, name), None))
 
-    def issuer_changed(self, _: str = "") -> None:
-        """Look again at everything that may wait for an issuer to be mended."""
+    def look_again(self, _: str = "") -> None:
+        """Look again at everything: a store or an issuer that it may wait for was changed."""
         for post in self._posts.values():
             post.wake.set()
 
@@ -146,12 +146,13 @@ class Rotator:
         """Do what a KeyAction asks of a rotation; asked again for one that is known, go on with it."""
         key = Key(found["metadata"]["namespace"], found["metadata"]["name"])
         await self._ready.wait()
+        if not self._means.settings.rotations:
+            return act.failed(disabled())
         await self._heard_of(key, int(found["metadata"].get("generation", 0)))
         self._look_at(key)
         posts = [post for post in self._of(key) if asked.credential in ("", post.name)]
         if not posts:
-            named = f"credential {asked.credential}" if asked.credential else "any credential"
-            return none(f"ApiKeySecret {key.name} declares no rotation of {named}.")
+            return act.unrotated(key.name)
         if len(posts) > 1:
             names = ", ".join(sorted(each.name for each in posts))
             return none(f"ApiKeySecret {key.name} rotates several credentials: name one of {names}.")

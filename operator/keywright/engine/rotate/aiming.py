@@ -1,0 +1,95 @@
+"""What a rotation aims at: the credential as its object wants it, or as the journal knows it once nobody does.
+
+Does not belong here: what is done about it (``post``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.recipe import Recipe
+from ...decide.rotate.sight import Rules
+from ...kinds import CredentialSpec
+from ..journals import Kept
+from ..opened_issuer import OpenedIssuer
+from ..queue import Key
+from ..records import API_KEY_SECRETS, Record
+from . import policies
+from .means import Means
+from .place import Place
+from .trials import Trials
+
+
+class Over(Exception):
+    """Nobody wants it to be rotated, and nothing is remembered of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aim:
+    """What is rotated, and by what.
+
+    Attributes:
+        gone: whether nobody asks for it any more.
+    """
+
+    recipe: Recipe
+    place: Place
+    issuer: OpenedIssuer
+    rules: Rules
+    gone: bool
+
+
+class Aiming:
+    """Finds what one rotation aims at.
+
+    Args:
+        key: its object.
+        name: of the credential.
+    """
+
+    def __init__(self, means: Means, key: Key, name: str, trials: Trials) -> None:
+        self._means, self._key, self._name, self._trials = means, key, name, trials
+
+    async def at(self, record: Record | None, kept: Kept | None) -> tuple[Aim, CredentialSpec | None]:
+        """Return what is to be rotated, and the credential as its object wants it; None where it does not, any more.
+
+        Args:
+            record: the object; None where it is gone, or not known yet.
+            kept: the journal; None if there is none.
+
+        Raises:
+            Over: nobody wants anything, and nothing is remembered.
+            errors.Error: it cannot be rotated.
+        """
+        wanted, recipe = self._wanted(record)
+        if wanted and recipe:
+            place = self._means.places.find(self._key.namespace, recipe)
+            if kept is None or kept.about.key == place.key:
+                return self._aimed(recipe, wanted, kept, gone=False), wanted
+        if kept is None or (record is None and not await self._is_gone()):
+            raise Over
+        former = recipes.read(kept.about.recipe)
+        return self._aimed(former, former.credential, kept, gone=True), None
+
+    def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
+        if record is None:
+            return None, None
+        spec = record.spec_model()
+        found = next((each for each in spec.credentials if each.name == self._name and each.rotation), None)
+        return (found, recipes.of(spec, found)) if found else (None, None)
+
+    def _aimed(self, recipe: Recipe, credential: CredentialSpec, kept: Kept | None, *, gone: bool) -> Aim:
+        place = self._means.places.find(self._key.namespace, recipe)
+        ref = credential.issuer_ref
+        assert ref  # noqa: S101 - the CRD wants it beside rotation
+        issuer = self._means.issuers.opened(ref.kind, ref.name, self._key.namespace)
+        policies.fits(credential, issuer)
+        values = kept.new or kept.old if kept else {}
+        tests = self._trials.possible(credential, values or policies.example(credential))
+        return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
+
+    async def _is_gone(self) -> bool:
+        """Ask whether the object is gone, of which no watch tells."""
+        found = await self._means.api.get(API_KEY_SECRETS, *self._key)
+        return found is None or "deletionTimestamp" in found["metadata"]
