@@ -17,6 +17,7 @@ from typing import Any, Self
 from audit.trails import Kept
 from build import API, api_key_secret, credential, entry, key_action, key_store
 from controlplane import ControlPlane, FaultProxy, OpenBao
+from controlplane.proxy import Upstream
 from controlplane.rules import Rule
 from keywright.engine.journals import name_of
 from running import Operator
@@ -80,7 +81,7 @@ class Stage:
         with contextlib.ExitStack() as stack:
             server = VendorServer(Issuer())
             stack.callback(server.close)
-            fronts = {"api": plane, "store": bao, "issuer": Front(server.url)}
+            fronts: dict[str, Upstream] = {"api": plane, "store": bao, "issuer": Front(server.url)}
             proxies = {n: stack.enter_context(FaultProxy(each, folder / n)) for n, each in fronts.items()}
             world = stack.enter_context(World(plane, bao, namespace, folder))
             yield cls(world, server, proxies)
