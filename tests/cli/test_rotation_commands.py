@@ -152,7 +152,7 @@ def words() -> set[str]:
 
 def test_an_end_is_waited_for_and_told_with_why(desk: Desk) -> None:
     in_vain = desk("rollback", "llm", "--reason=Test", "--wait", "--timeout=1s")
-    desk.world.start()
+    desk.world.start("--rotations")
 
     said = desk("rotate", "llm", "--credential=openai", "--reason=Test", "--wait")
     begun = desk("debts", "retry", "llm", "--wait")

@@ -48,7 +48,7 @@ def test_an_action_begins_unless_something_is_in_the_way(
         st.sampled_from(PHASES),
         st.just("llm"),
         *(st.floats(0, 1e6) for _ in range(3)),
-        *(st.booleans() for _ in range(3)),
+        *(st.booleans() for _ in range(2)),
     )
 )
 def test_what_is_over_stays_and_what_came_too_late_never_begins(seen: Seen) -> None:

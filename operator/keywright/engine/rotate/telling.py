@@ -36,9 +36,8 @@ class Telling:
         Raises:
             errors.Error: it could not be written.
         """
-        tales = self._tales.setdefault(record.key, {})
-        tales[tale.credential] = tale
-        await self._write(record, tales)
+        self._tales.setdefault(record.key, {})[tale.credential] = tale
+        await self._write(record)
 
     async def forget(self, key: Key, credential: str, record: Record | None) -> None:
         """Tell no more of a credential."""
@@ -47,7 +46,7 @@ class Telling:
         if not tales:
             self._tales.pop(key, None)
         if record:
-            await self._write(record, tales, without=credential)
+            await self._write(record, without=credential)
 
     def step(self, record: Record | None, tale: Tale, before: Journal | None) -> None:
         """Say by an Event that a rotation has come to another step."""
@@ -64,7 +63,7 @@ class Telling:
         about = f"{tale.journal.id if tale.journal else ''} {tale.why or (tale.error and tale.error.reason)}"
         self._recorder.say(record.regarding, EventReason.ROTATION_WAITS, "Rotate", tale.sentence(), about=about)
 
-    async def _write(self, record: Record, tales: Mapping[str, Tale], without: str = "") -> None:
+    async def _write(self, record: Record, without: str = "") -> None:
         namespace, name = record.key
         item: cluster.Json | None = {
             "metadata": {"resourceVersion": record.resource_version, "generation": record.generation},
@@ -73,7 +72,8 @@ class Telling:
         for _ in range(ROUNDS):
             if item is None:
                 return
-            status = item.get("status") or {}
+            # Others tell meanwhile of credentials of the same object.
+            status, tales = item.get("status") or {}, self._tales.get(record.key, {})
             patch = report.needs_write(status, _after(item, status, tales, without))
             if not patch:
                 return
