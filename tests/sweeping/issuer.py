@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 
+from vendors import VendorServer
 from vendors.base import Made, Request, Response, State
 from vendors.openai import OpenAI, _error
 
@@ -74,3 +76,28 @@ class Issuer(OpenAI):
         if request.method == "POST" and self.cap is not None and len(self.made) >= self.cap:
             return Response(400, _error("There are as many keys as may be", "invalid_request_error", None))
         return super()._allowed(request)
+
+
+class TouchyServer(VendorServer):
+    """Has its mood at one request, then is itself again.
+
+    Attributes:
+        touches: at which; None: at every one.
+    """
+
+    touches: Callable[[Request], bool] | None = None
+
+    def __init__(self, issuer: Issuer) -> None:
+        self.issuer = issuer
+        super().__init__(issuer)
+
+    def respond(self, request: Request) -> Response | None:
+        """Answer."""
+        if self.touches and self.mood != "documented":
+            if not self.touches(request):
+                self.requests.append(request)
+                return self.issuer.answer(request)
+            response = super().respond(request)
+            self.mood = "documented"
+            return response
+        return super().respond(request)

@@ -14,17 +14,18 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
+import hvac
+
 from audit.trails import Kept
 from build import API, api_key_secret, credential, entry, key_action, key_store
-from controlplane import ControlPlane, FaultProxy, OpenBao
+from controlplane import ControlPlane, FaultProxy, Hold, OpenBao
 from controlplane.proxy import Upstream
 from controlplane.rules import Rule
 from keywright.engine.journals import name_of
 from running import Operator
-from sweeping.issuer import Issuer
+from sweeping.issuer import Issuer, TouchyServer
 from sweeping.points import FAULTS, PLACES, TIMES, Names, Point, Recording, recording
 from sweeping.watching import Watcher
-from vendors import VendorServer
 from world import Json, World
 
 #: As little testing as there may be: what is swept are effects, and each test is a second.
@@ -49,11 +50,12 @@ class Subject:
 
     Attributes:
         first: the key before; None: there is none.
-        uid: of the KeyAction that asks for the rotation.
+        action: the KeyAction that asks for the rotation, and its UID.
     """
 
     name: str
     first: str | None
+    action: str = ""
     uid: str = ""
 
     @property
@@ -65,12 +67,10 @@ class Subject:
 class Stage:
     """A world and its proxies."""
 
-    def __init__(self, world: World, server: VendorServer, proxies: dict[str, FaultProxy]) -> None:
+    def __init__(self, world: World, server: TouchyServer, proxies: dict[str, FaultProxy]) -> None:
         self.world, self.server, self.proxies = world, server, proxies
-        vendor = server.vendor
-        assert isinstance(vendor, Issuer)
-        self.vendor = vendor
-        self._count = 0
+        self.vendor = server.issuer
+        self._count = self._asked = 0
         self._location = ""
         self._trail = Kept(world)
 
@@ -79,7 +79,7 @@ class Stage:
     def around(cls, plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path) -> Iterator[Self]:
         """Make everything that is needed."""
         with contextlib.ExitStack() as stack:
-            server = VendorServer(Issuer())
+            server = TouchyServer(Issuer())
             stack.callback(server.close)
             fronts: dict[str, Upstream] = {"api": plane, "store": bao, "issuer": Front(server.url)}
             proxies = {n: stack.enter_context(FaultProxy(each, folder / n)) for n, each in fronts.items()}
@@ -142,9 +142,11 @@ class Stage:
         source = entry("OPENAI_API_KEY", path or subject.path, "api_key")
         self.world.apply(api_key_secret(name or subject.name, source, credentials=[one], refreshInterval="1h"))
 
-    def asks(self, subject: Subject, action: str = "Rotate") -> None:
+    def asks(self, subject: Subject) -> None:
         """Ask for a rotation."""
-        made = self.world.apply(key_action(subject.name, subject.name, action=action, reason="Test"))
+        self._asked += 1
+        subject.action = f"{subject.name}-{self._asked}"
+        made = self.world.apply(key_action(subject.action, subject.name, action="Rotate", reason="Test"))
         subject.uid = made["metadata"]["uid"]
 
     # Looking.
@@ -154,10 +156,12 @@ class Stage:
         return (self.world.secret(name) or {}).get("OPENAI_API_KEY")
 
     def stored(self, subject: Subject) -> Json:
-        """Return what the store has."""
+        """Return what the store has; nothing where nothing is there."""
         read = self.world.vault.secrets.kv.v2.read_secret_version
-        found = read(subject.path, mount_point=self.world.mount, raise_on_deleted_version=True)
-        return dict(found["data"]["data"])
+        with contextlib.suppress(hvac.exceptions.InvalidPath):
+            found = read(subject.path, mount_point=self.world.mount, raise_on_deleted_version=True)
+            return dict(found["data"]["data"])
+        return {}
 
     def told(self, subject: Subject) -> Json:
         """Return what the status tells of the rotation."""
@@ -170,7 +174,7 @@ class Stage:
             {
                 "the Secret": lambda: self.key(subject.name),
                 "the reader's Secret": lambda: self.key(f"{subject.name}-reader"),
-                "the store": lambda: self.stored(subject)["api_key"],
+                "the store": lambda: self.stored(subject).get("api_key"),
             }
         )
 
@@ -194,14 +198,22 @@ class Stage:
         assert not unknown, f"something is done outside that nobody sweeps: {unknown}"
         return found
 
-    def journals(self, subject: Subject) -> list[Json]:
-        """Return what the journals of a key are about, and see that they hold no values any more."""
+    def journals(self, subject: Subject, *, over: bool = True) -> list[Json]:
+        """Return what the journals of a key are about, and see that those of rotations that are over hold no values."""
+        found = self._journals(subject)
+        assert not over or all(each["data"].keys() == {"about", "journal"} for each in found)
+        return [_decoded(each, "about") for each in found]
+
+    def at_rest(self, subject: Subject) -> bool:
+        """Whether its journals say that nothing is under way, and hold no values."""
+        found = self._journals(subject)
+        idle = all(_decoded(each, "journal")["step"] == "Idle" for each in found)
+        return idle and all(each["data"].keys() == {"about", "journal"} for each in found)
+
+    def _journals(self, subject: Subject) -> list[Json]:
         path = f"/api/v1/namespaces/{self.world.system}/secrets?labelSelector=keywright.dev/journal=rotation"
         every = self.world.must("GET", path)["items"]
-        about = [(each, json.loads(base64.b64decode(each["data"]["about"]))) for each in every]
-        found = [(each, said) for each, said in about if said["name"] == subject.name]
-        assert all(each["data"].keys() == {"about", "journal"} for each, _ in found)
-        return [dict(said) for _, said in found]
+        return [each for each in every if _decoded(each, "about")["name"] == subject.name]
 
     def runs(self, subject: Subject, points: Sequence[Point] = (), outcome: str = "Rotated") -> list[Point]:
         """Let a rotation happen, with faults, and see that all is well all the time and at its end.
@@ -224,6 +236,16 @@ class Stage:
         assert watcher.wrong(self.vendor.lives, subject.first) == []
         self.is_well(subject, outcome)
         return hit
+
+    @contextlib.contextmanager
+    def held(self, subject: Subject, place: str) -> Iterator[None]:
+        """Ask for a rotation, and hold it where it asks for something, until the end of the block."""
+        what = PLACES[place]
+        path = what.pattern(self.names(subject))
+        with self.proxies[what.server].fault(Hold(), method=what.methods, path=path, times=1) as held:
+            self.asks(subject)
+            held.wait()
+            yield
 
     def _armed(self, point: Point, subject: Subject) -> Rule:
         place = PLACES[point.place]
@@ -251,10 +273,10 @@ class Stage:
 
         def answered() -> bool:
             self.lives()
-            status = self.world.object(subject.name, "KeyAction").get("status") or {}
+            status = self.world.object(subject.action, "KeyAction").get("status") or {}
             return status.get("phase") == phases[outcome]
 
-        self.world.until(answered, lambda: f"{self.world.object(subject.name, 'KeyAction')} is {phases[outcome]}")
+        self.world.until(answered, lambda: f"{self.world.object(subject.action, 'KeyAction')} is {phases[outcome]}")
 
     def is_well(self, subject: Subject, outcome: str = "Rotated") -> None:
         """See that one key of ours is alive, that it is in use everywhere, and that nothing is left over."""
@@ -280,3 +302,7 @@ class Stage:
 
 def _runs(operator: Operator) -> bool:
     return operator.process.poll() is None
+
+
+def _decoded(secret: Json, entry: str) -> Json:
+    return dict(json.loads(base64.b64decode(secret["data"][entry])))
