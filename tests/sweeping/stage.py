@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-import hvac
+import hvac.exceptions
 
 from audit.trails import Kept
 from build import API, api_key_secret, credential, entry, key_action, key_store

@@ -141,6 +141,9 @@ class Post:
         if not self._runs():
             if record and wanted and await self._begun(aim, record, wanted):
                 return 0.0
+            if self.kept is None and record and wanted:
+                # Told whether or not anything is due: a person has declared what will not be done.
+                await self._means.journals.owned(self._about(aim, record))
             if not (self.kept and (aim.gone or self.kept.journal.debts)):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
