@@ -139,11 +139,8 @@ class Post:
         if self.kept or not self.orders.needs_journal:
             self.orders.settle(self.journal)
         if not self._runs():
-            if record and wanted and await self._begun(aim, record, wanted):
+            if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
                 return 0.0
-            if self.kept is None and record and wanted:
-                # Told whether or not anything is due: a person has declared what will not be done.
-                await self._means.journals.owned(self._about(aim, record))
             if not (self.kept and (aim.gone or self.kept.journal.debts)):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
@@ -213,6 +210,17 @@ class Post:
         self._since = time.monotonic()
         self._reached(before, record)
         return True
+
+    async def _found(self, aim: Aim, record: Record) -> bool:
+        """Take up a journal that was not known of.
+
+        Raises:
+            Elsewhere: another object rotates the key; told whether or not anything is due.
+        """
+        if self.kept is None:
+            self.kept = await self._means.journals.owned(self._about(aim, record))
+            return self.kept is not None
+        return False
 
     def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
         return due.due(policies.policy(wanted), policies.known(record, self.name, self.journal), time.time())
