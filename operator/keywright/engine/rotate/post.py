@@ -62,6 +62,8 @@ class Post:
         #: The turn of its issuer that it has.
         self._turn: asyncio.Semaphore | None = None
         self._told: Tale | None = None
+        #: How often in a row the status could not be written.
+        self._untold = 0
         #: When the readers were called last (monotonic clock).
         self._called = -CALLED
 
@@ -105,7 +107,8 @@ class Post:
             self.orders.settle_refused(error)
             return pacing.backoff(self._failures, random.random())  # noqa: S311
         self._failures = 0
-        return pause
+        # What could not be told is told soon, also where nothing else is to be done.
+        return min(pause, pacing.backoff(self._untold, random.random())) if self._untold else pause  # noqa: S311
 
     async def _reread(self) -> None:
         """Read the journal anew: somebody else has written it."""
@@ -335,11 +338,14 @@ class Post:
         if record is None:
             return
         asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
-        with contextlib.suppress(errors.Error):
+        try:
             await self._means.telling.tell(record, tale)
-            if tale.asks and not asked:
-                self._means.telling.asks(record, tale)
-            self._told = tale
+        except errors.Error:
+            self._untold += 1
+            return
+        if tale.asks and not asked:
+            self._means.telling.asks(record, tale)
+        self._told, self._untold = tale, 0
 
 
 def _with_handle(journal: Journal, handle: str | None) -> Journal:
