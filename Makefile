@@ -15,7 +15,7 @@ BASE ?= python:3.13-slim
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/keywright/__init__.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo bench chart image generate requirements clean
+.PHONY: help setup check fix test sweep demo bench chart image generate requirements clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ test: setup ## All tests, against real servers: make test ARGS="-k vault"
 	@$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal $(ARGS) || { test $$? -eq 1 || exit 1; \
 	  echo "=== What failed runs once more, alone. A test that passes only alone is unstable: mend it." >&2; \
 	  $(BIN)/pytest --numprocesses 0 --last-failed --last-failed-no-failures none -rA --show-capture=no $(ARGS); }
+
+sweep: setup ## Rotations with a fault at every place where they do something outside: half an hour
+	$(BIN)/python -m controlplane build
+	$(BIN)/pytest tests/sweeping --sweep whole --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 demo: setup ## The main job in a terminal: make demo, or CLUSTER=current for the cluster of your kube context
 	@$(BIN)/python -m demo --cluster $(CLUSTER) $(ARGS)

@@ -36,13 +36,14 @@ class Share:
 
 def shares(seed: int, *, whole: bool) -> Iterator[Share]:
     """Yield what is tried."""
-    yield from (SHORT if not whole else [])
-    if whole:
-        for place, what in PLACES.items():
-            for fault in FAULTS if what.effect else READING:
-                yield Share(f"{place}, {fault}", _each(place, fault))
-        for number in range(WORLDS):
-            yield Share(f"double faults of seed {seed + number}", _doubles(seed + number))
+    if not whole:
+        yield from SHORT
+        return
+    for place, what in PLACES.items():
+        for fault in FAULTS if what.effect else READING:
+            yield Share(f"{place}, {fault}", _each(place, fault))
+    for number in range(WORLDS):
+        yield Share(f"double faults of seed {seed + number}", _doubles(seed + number))
 
 
 def _each(place: str, fault: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
@@ -99,7 +100,6 @@ SHORT = (
         "the old one is revoked",
         _one("revoke", "killed before"),
         _one("revoke", "killed after"),
-        _one("revoke", "500"),
         _one("journal", "killed before", after="revoke"),
     ),
     _few(
@@ -107,6 +107,7 @@ SHORT = (
         _one("claim", "killed after"),
         _one("mark", "answer lost"),
         _one("intent", "500", before="issue"),
+        _one("status", "503 thrice", after="revoke"),
         lambda found: (*_one("issue", "answer lost")(found), *_one("store", "killed after")(found)),
     ),
 )

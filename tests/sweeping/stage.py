@@ -17,7 +17,17 @@ from typing import Any, Self
 import hvac.exceptions
 
 from audit.trails import Kept
-from build import API, api_key_secret, credential, entry, key_action, key_store
+from build import (
+    api_key_secret,
+    cluster_key_issuer,
+    cluster_key_store,
+    credential,
+    entry,
+    key_action,
+    key_issuer,
+    key_store,
+    openai_admin,
+)
 from controlplane import ControlPlane, FaultProxy, Hold, OpenBao
 from controlplane.proxy import Upstream
 from controlplane.rules import Rule
@@ -70,6 +80,7 @@ class Stage:
     def __init__(self, world: World, server: TouchyServer, proxies: dict[str, FaultProxy]) -> None:
         self.world, self.server, self.proxies = world, server, proxies
         self.vendor = server.issuer
+        self.store, self.issuer = {"name": "vault"}, {"name": "openai"}
         self._count = self._asked = 0
         self._location = ""
         self._trail = Kept(world)
@@ -88,16 +99,36 @@ class Stage:
 
     # Arranging.
 
-    def begins(self, issuer: Json | None = None, **limits: Any) -> None:
+    def begins(self, issuer: Json | None = None) -> None:
         """Let there be a store and an issuer, and an operator that works with them."""
         self.world.apply(key_store("vault", self.proxies["store"].url, self.world.mount, access="ReadWrite"))
         self.world.secret_is("openai-admin", {"key": self.vendor.admin})
-        ref = {"name": "openai-admin", "key": "key"}
-        said = {"project": self.vendor.project, "serviceAccount": self.vendor.account, "adminKeyRef": ref}
-        kind = issuer or {"openai": {"endpoint": self.proxies["issuer"].url, **said}}
-        spec = {"limits": {"settle": "1s", **limits}, **kind}
-        self.world.apply({"apiVersion": API, "kind": "KeyIssuer", "metadata": {"name": "openai"}, "spec": spec})
+        kind = issuer or {"openai": openai_admin(self.proxies["issuer"].url)}
+        self.world.apply(key_issuer("openai", limits={"settle": "1s"}, **kind))
         self.starts()
+
+    def begins_for_all(self) -> None:
+        """Let there be a store and an issuer for all namespaces, and an operator that may serve any."""
+        name, space = self.world.namespace, {"namespace": self.world.system}
+        store = cluster_key_store(name, self.proxies["store"].url, self.world.mount, access="ReadWrite")
+        self.world.apply(store)
+        self.world.secret_is("openai-admin", {"key": self.vendor.admin}, **space)
+        binding = {"openai": openai_admin(self.proxies["issuer"].url)}
+        self.world.apply(cluster_key_issuer(name, binding, limits={"settle": "1s"}))
+        self.store = {"kind": "ClusterKeyStore", "name": name}
+        self.issuer = {"kind": "ClusterKeyIssuer", "name": name}
+        self.starts()
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        served = self.world.must("GET", f"{rbac}/namespaces/{name}/roles/keywright")["rules"]
+        everywhere = f"{name}-everywhere"
+        ref = {"kind": "ClusterRole", "name": everywhere, "apiGroup": "rbac.authorization.k8s.io"}
+        who = [{"kind": "ServiceAccount", "name": "keywright", **space}]
+        for path, body in {
+            "clusterroles": {"rules": served},
+            "clusterrolebindings": {"roleRef": ref, "subjects": who},
+        }.items():
+            self.world.must("POST", f"{rbac}/{path}", {"metadata": {"name": everywhere}, **body})
+            self.world.remove_later(f"{rbac}/{path}/{everywhere}")
 
     def starts(self) -> None:
         """Start an operator, which takes over soon after one that was killed; and another one if that is killed too."""
@@ -128,7 +159,7 @@ class Stage:
             self.world.put(subject.path, api_key=subject.first, region="eu")
         self.wants(subject)
         other = entry("OPENAI_API_KEY", subject.path, "api_key")
-        self.world.apply(api_key_secret(f"{subject.name}-reader", other, refreshInterval="1h"))
+        self.world.apply(api_key_secret(f"{subject.name}-reader", other, storeRef=self.store, refreshInterval="1h"))
         if key:
             self.world.is_ready(subject.name)
             self.world.is_ready(f"{subject.name}-reader")
@@ -138,9 +169,10 @@ class Stage:
         """Have it rotated, by one more object if it is named."""
         said = {"overlap": "0", "consumers": "Optional", "test": QUICK, **rotation}
         url = self.proxies["issuer"].url
-        one = credential("openai", "OPENAI_API_KEY", url, issuerRef={"name": "openai"}, rotation=said)
+        one = credential("openai", "OPENAI_API_KEY", url, issuerRef=self.issuer, rotation=said)
         source = entry("OPENAI_API_KEY", path or subject.path, "api_key")
-        self.world.apply(api_key_secret(name or subject.name, source, credentials=[one], refreshInterval="1h"))
+        spec = {"storeRef": self.store, "credentials": [one], "refreshInterval": "1h"}
+        self.world.apply(api_key_secret(name or subject.name, source, **spec))
 
     def asks(self, subject: Subject) -> None:
         """Ask for a rotation."""
@@ -295,7 +327,13 @@ class Stage:
 
     def is_recorded(self) -> None:
         """See that the audit trail is whole, and that everything that was begun has its outcome there."""
-        self.world.until(lambda: not self._trail.verdict().open, "every intent has its outcome")
+
+        def ended() -> bool:
+            # What came of the last effect is told a moment after it, and may kill too.
+            self.lives()
+            return not self._trail.verdict().open
+
+        self.world.until(ended, "every intent has its outcome")
         findings = self._trail.verdict(*self._trail.printed()).findings
         assert findings == (), findings
 

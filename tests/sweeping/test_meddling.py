@@ -79,6 +79,39 @@ def test_a_deletion_revokes_no_key_that_somebody_may_use(rotating: Stage) -> Non
     stage.is_recorded()
 
 
+def test_a_key_that_moves_while_the_old_one_still_works_goes_on_at_its_new_place(rotating: Stage) -> None:
+    stage, subject = rotating, rotating.subject()
+    other = stage.subject()
+    stage.world.delete("ApiKeySecret", other.name)
+    stage.wants(subject, overlap="1h")
+    stage.asks(subject)
+    stage.world.until(lambda: stage.told(subject).get("step") == "Grace", "the new key is in use")
+
+    stage.wants(subject, path=other.path)
+
+    stage.world.until(lambda: stage.key(subject.name) == other.first, "it has the other key")
+    stage.world.until(lambda: stage.at_rest(subject), "its rotation is over")
+    assert ours(stage, subject) == [stage.key(f"{subject.name}-reader")]
+    # What is left alive is told, and waits for a person.
+    stage.world.until(lambda: stage.told(subject).get("debts"), lambda: f"it is told: {stage.told(subject)}")
+    assert [each["owed"] for each in stage.told(subject)["debts"]] == ["Keep"]
+
+
+def test_a_namespace_that_goes_leaves_no_key_that_nobody_has(stage: Stage) -> None:
+    stage.begins_for_all()
+    subject = stage.subject()
+
+    with stage.held(subject, "issue"):
+        stage.world.must("DELETE", f"/api/v1/namespaces/{stage.world.namespace}")
+        stage.world.has_gone(subject.name)
+
+    stage.world.until(lambda: stage.vendor.made and not ours(stage, subject), "the new key is revoked")
+    stage.world.until(lambda: not stage.journals(subject, over=False), "the journal is forgotten")
+    assert stage.stored(subject)["api_key"] == subject.first
+    assert stage.vendor.lives[subject.first or ""].ended is None
+    stage.is_recorded()
+
+
 def test_of_two_that_want_to_rotate_a_key_one_does(rotating: Stage) -> None:
     stage, subject = rotating, rotating.subject()
 

@@ -56,7 +56,9 @@ class Watcher:
 
     def _run(self) -> None:
         try:
-            while not self._over.wait(EVERY):
+            due = time.monotonic()
+            while not self._over.wait(max(0.0, due - time.monotonic())):
+                due = max(due + EVERY, time.monotonic())
                 for where, look in self._places.items():
                     began = time.monotonic()
                     self.looks.append(Look(where, look(), began, time.monotonic()))

@@ -62,6 +62,8 @@ class Post:
         #: The turn of its issuer that it has.
         self._turn: asyncio.Semaphore | None = None
         self._told: Tale | None = None
+        #: How often in a row the status could not be written.
+        self._untold = 0
         #: When the readers were called last (monotonic clock).
         self._called = -CALLED
 
@@ -105,7 +107,8 @@ class Post:
             self.orders.settle_refused(error)
             return pacing.backoff(self._failures, random.random())  # noqa: S311
         self._failures = 0
-        return pause
+        # What could not be told is told soon, also where nothing else is to be done.
+        return min(pause, pacing.backoff(self._untold, random.random())) if self._untold else pause  # noqa: S311
 
     async def _reread(self) -> None:
         """Read the journal anew: somebody else has written it."""
@@ -139,11 +142,8 @@ class Post:
         if self.kept or not self.orders.needs_journal:
             self.orders.settle(self.journal)
         if not self._runs():
-            if record and wanted and await self._begun(aim, record, wanted):
+            if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
                 return 0.0
-            if self.kept is None and record and wanted:
-                # Told whether or not anything is due: a person has declared what will not be done.
-                await self._means.journals.owned(self._about(aim, record))
             if not (self.kept and (aim.gone or self.kept.journal.debts)):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
@@ -213,6 +213,17 @@ class Post:
         self._since = time.monotonic()
         self._reached(before, record)
         return True
+
+    async def _found(self, aim: Aim, record: Record) -> bool:
+        """Take up a journal that was not known of.
+
+        Raises:
+            Elsewhere: another object rotates the key; told whether or not anything is due.
+        """
+        if self.kept is None:
+            self.kept = await self._means.journals.owned(self._about(aim, record))
+            return self.kept is not None
+        return False
 
     def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
         return due.due(policies.policy(wanted), policies.known(record, self.name, self.journal), time.time())
@@ -327,11 +338,14 @@ class Post:
         if record is None:
             return
         asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
-        with contextlib.suppress(errors.Error):
+        try:
             await self._means.telling.tell(record, tale)
-            if tale.asks and not asked:
-                self._means.telling.asks(record, tale)
-            self._told = tale
+        except errors.Error:
+            self._untold += 1
+            return
+        if tale.asks and not asked:
+            self._means.telling.asks(record, tale)
+        self._told, self._untold = tale, 0
 
 
 def _with_handle(journal: Journal, handle: str | None) -> Journal:
