@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 #: What says that nothing is there.
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
-#: Seconds between two tests of a key: while it is tested, and later.
+#: Seconds between two tests of a key: while it is tested, or a person waits for what they say; and later.
 OFTEN, NOW_AND_THEN = 2.0, 240.0
 
 
@@ -86,7 +86,7 @@ class Looking:
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
         targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
-        often = OFTEN if journal.step in (Step.HELD, Step.TESTED) else NOW_AND_THEN
+        often = OFTEN if journal.step in (Step.HELD, Step.TESTED) or wish.now else NOW_AND_THEN
         halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
 
         async def trial(spot: Spot) -> Trial | None:
