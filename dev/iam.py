@@ -50,6 +50,10 @@ class Iam:
         self._client = self._signed(*own)
         self._denies = False
 
+    def trust(self) -> None:
+        """Look at no signatures from now on: moto does so for all that it is, or for none."""
+        self._check("inf")
+
     def close(self) -> None:
         """Listen no more, and check no more signatures: all that moto has is shared by the process."""
         self._check("inf")

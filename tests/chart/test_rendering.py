@@ -270,6 +270,16 @@ def test_files_are_mounted_where_the_operator_looks_for_them_and_cannot_be_writt
     assert [each for each in tester["volumes"] if each["name"] == "files"] == []
 
 
+def test_files_are_mounted_for_writing_where_that_is_asked_for() -> None:
+    values = {"fileStore": {"volume": {"persistentVolumeClaim": {"claimName": "keys"}}, "readOnly": False}}
+    operator, _ = (each["spec"] for each in pods(helm.template("keywright", "keywright-system", values)))
+    (container,) = operator["containers"]
+
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "files")
+    assert mount["readOnly"] is False
+    assert {"name": "files", **values["fileStore"]["volume"]} in operator["volumes"]  # type: ignore[dict-item]
+
+
 @ALL_SETS
 def test_the_operator_understands_its_arguments_and_its_environment(name: str, tmp_path: pathlib.Path) -> None:
     values, _ = SETS[name]

@@ -66,10 +66,11 @@ def test_one_place_in_other_words_is_the_same(name: str, one: Any, other: Any) -
     assert account(name, one) == account(name, one | other)
 
 
-def test_what_asks_nobody_tells_no_place() -> None:
-    kind = ISSUING["generated"]
+@pytest.mark.parametrize(("name", "said"), [("generated", {"uuid": {}}), ("manual", {})])
+def test_what_asks_nobody_tells_no_place(name: str, said: Any) -> None:
+    kind = ISSUING[name]
 
-    assert kind(kind.Config.model_validate({"uuid": {}}), HeldCredentials(), 5.0).account == ""
+    assert kind(kind.Config.model_validate(said), HeldCredentials(), 5.0).account == ""
 
 
 def test_a_query_is_not_told() -> None:

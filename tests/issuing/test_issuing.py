@@ -58,7 +58,9 @@ def calls(own: Issuing, handle: str, order: Order) -> dict[str, Callable[[], Any
 
 
 def test_everything_that_asks_somebody_is_tested_here() -> None:
-    assert set(CASES) == {name for name, each in ISSUING.items() if each.way is not Way.LOCAL}
+    asks = {name for name, each in ISSUING.items() if each.issue is not Issuing.issue or each.keys}
+
+    assert set(CASES) == asks - {name for name, each in ISSUING.items() if each.way is Way.LOCAL}
 
 
 @pytest.mark.parametrize("name", sorted(ISSUING))
@@ -67,7 +69,7 @@ def test_it_is_called_as_its_file_and_its_fields_can_be_a_crd(name: str) -> None
 
     assert re.sub("_(.)", lambda found: found[1].upper(), stem) == name
     assert ISSUING[name].issuer in {"", *ISSUERS}
-    assert crd.structural(ISSUING[name].Config, f"spec.{name}")["properties"]
+    assert crd.structural(ISSUING[name].Config, f"spec.{name}")["type"] == "object"
 
 
 def test_a_new_key_is_recognised_accepted_and_listed_as_ours(issuer: Desk) -> None:

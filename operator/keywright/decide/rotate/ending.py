@@ -102,9 +102,12 @@ def person_revokes(at: Situation) -> Move | None:
     same = old and new and old.handle is not None and old.handle == new.handle
     if at.rules.ends(old) and not same:
         return None
-    if condemned(at.seen.old):
+    trial = at.seen.old
+    if condemned(trial):
         return at.go(Step.REVOKED)
-    return at.wait(LATER, Why.TO_REVOKE, asks=True)
+    # Whoever has revoked it waits for that to be seen.
+    soon = at.seen.wish.now or (trial is not None and trial.last is Verdict.INVALID)
+    return at.wait(SOON if soon else LATER, Why.TO_REVOKE, asks=True)
 
 
 def disable(at: Situation) -> Move | None:

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 #: What says that nothing is there.
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
-#: Seconds between two tests of a key: while it is tested, and later.
+#: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise.
 OFTEN, NOW_AND_THEN = 2.0, 240.0
 
 
@@ -86,17 +86,16 @@ class Looking:
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
         targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
-        often = OFTEN if journal.step in (Step.HELD, Step.TESTED) else NOW_AND_THEN
-        dies = journal.old is not None and journal.old.revoked
-        pauses = {Spot.NEW: often, Spot.OLD: OFTEN if dies else often}
+        often = journal.step in (Step.HELD, Step.TESTED) or wish.now
         halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
 
         async def trial(spot: Spot) -> Trial | None:
             half, values = halves[spot]
             if not (spot in wanted and half and values and aim.rules.tests):
                 return None
-            credential = aim.recipe.credential
-            return await self._try(sight, trials.test(credential, values, half.fingerprint, every=pauses[spot]))
+            # One that was tested a moment ago, as it was the new one of the rotation before, may be revoked by now.
+            every = OFTEN if often or half.revoked else NOW_AND_THEN
+            return await self._try(sight, trials.test(aim.recipe.credential, values, half.fingerprint, every=every))
 
         new, old = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD))
         if keys:

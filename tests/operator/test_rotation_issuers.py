@@ -1,0 +1,119 @@
+"""Every way to have keys made, through a rotation by the real operator: many in one world, as in a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from issuing.cases import desk
+from rotating_many import Many, local
+from vendors.base import Made
+from world import Json, World
+
+#: What is made here, by the name of its object: what is configured, and a first key.
+LOCAL: dict[str, tuple[Json, dict[str, str]]] = {
+    "token": ({"random": {"part": "token", "prefix": "acme_"}}, {"token": "acme_first"}),
+    "login": ({"basicAuth": {"username": "ci"}}, {"username": "ci", "password": "first", "auth": "ci:first"}),
+}
+#: Those that switch a key off for a while before they revoke it.
+OFF_FIRST = ("awsIam", "gcpServiceAccount")
+#: Those that list nothing by which a key is known that was made by hand: a person ends the first one.
+BY_NAME = ("gitlab", "webhook")
+
+
+@pytest.fixture
+def many(world: World, tmp_path: pathlib.Path) -> Iterator[Many]:
+    """The credentials of the world."""
+    with contextlib.ExitStack() as stack:
+        yield Many(world, tmp_path, stack)
+
+
+def test_every_issuer_that_makes_keys_replaces_one_and_ends_the_old(world: World, many: Many) -> None:
+    names = ("awsIam", "azureOpenai", "gcpServiceAccount", "gitlab", "webhook")
+    first = {name: many.has(name) for name in names}
+    for name, (config, parts) in LOCAL.items():
+        many.wants(name, "generated", config, parts, local(*parts))
+    many.starts()
+    for name in (*names, *LOCAL):
+        world.is_ready(name.lower())
+
+    many.asks("Rotate", *names, *LOCAL)
+    many.succeed("Rotate", *names, *LOCAL)
+    for name in BY_NAME:
+        many.until(name, step="Grace", why="WaitsForRevocation")
+        many.desks[name].vendor.end(first[name].handle)
+    many.asks("RevokeNow", *OFF_FIRST, *BY_NAME)
+    many.succeed("RevokeNow", *OFF_FIRST, *BY_NAME)
+
+    many.over(*names, *LOCAL)
+    new = {name: many.key(name) for name in names}
+    for name in names:
+        assert new[name].keys() == first[name].parts.keys()
+        assert set(new[name].values()).isdisjoint(first[name].parts.values()), name
+    for name in ("azureOpenai", "gcpServiceAccount", "gitlab", "webhook"):
+        assert many.accepts(name, new[name]), name
+        assert not many.accepts(name, dict(first[name].parts)), name
+    # Of two places one was free, and is again.
+    assert many.desks["awsIam"].handles() == {new["awsIam"]["accessKeyId"]}
+    assert many.key("token")["token"].startswith("acme_")
+    login = many.key("login")
+    assert login["username"] == "ci"
+    assert login["auth"].startswith("ci:$2y$")
+    _go_on_by_themselves(many, first["azureOpenai"])
+
+
+def _go_on_by_themselves(many: Many, first: Made) -> None:
+    """Rotate once more: Azure's two places take turns, and what the others call their last key is known by now."""
+    azure = many.desks["azureOpenai"]
+    assert many.key("azureOpenai") == azure.vendor.made["Key2"].parts
+    names = ("azureOpenai", *BY_NAME)
+
+    many.asks("Rotate", *names, token="-2")
+    many.succeed("Rotate", *names, token="-2")
+    many.asks("RevokeNow", "webhook", token="-2")
+    many.succeed("RevokeNow", "webhook", token="-2")
+
+    many.over(*names)
+    assert many.key("azureOpenai") == azure.vendor.made["Key1"].parts != first.parts
+    for name in BY_NAME:
+        (left,) = many.desks[name].vendor.made.values()
+        assert many.key(name) == left.parts
+
+
+def test_a_person_makes_a_key_and_the_rest_goes_by_itself_as_far_as_the_issuer_lets_it(
+    world: World, many: Many
+) -> None:
+    first = many.has("anthropic")
+    own = many.desks["anthropic"]
+    with desk("gitlab") as other:
+        old, new = (other.person_makes() for _ in range(2))
+        checked = {"issuer": "gitlab", "endpoint": other.server.url}
+        many.desks["manual"] = other
+        many.wants("manual", "manual", {}, dict(old.parts), checked)
+        many.starts()
+        for name in many.desks:
+            world.is_ready(name)
+        made = own.person_makes()
+
+        many.asks("Rotate", *many.desks)
+        for name in many.desks:
+            many.until(name, step="Issuing", why="WaitsForNewKey")
+        many.writes("anthropic", made.parts)
+        many.writes("manual", new.parts)
+        many.succeed("Rotate", *many.desks)
+        many.asks("RevokeNow", "anthropic")
+        many.until("manual", step="Grace", why="WaitsForRevocation")
+        assert many.accepts("manual", dict(old.parts))
+        assert world.condition("manual", type_="Rotating")["reason"] == "RotationWaits"
+        other.vendor.end(old.handle)
+        # Whoever has revoked it says so, and it is looked at soon.
+        many.asks("RevokeNow", "manual")
+
+        many.succeed("RevokeNow", *many.desks)
+        many.over(*many.desks)
+        assert many.key("anthropic") == made.parts
+        assert own.handles() == {made.handle} != {first.handle}
+        assert many.key("manual") == new.parts
