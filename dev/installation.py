@@ -27,15 +27,18 @@ COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 _NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
-def install(plane: ControlPlane, namespace: str) -> pathlib.Path:
+def install(plane: ControlPlane, namespace: str, values: Json | None = None) -> pathlib.Path:
     """Make the operator's namespace, and its rights as the chart has them; return a kubeconfig for its ServiceAccount.
+
+    Args:
+        values: of the chart.
 
     Raises:
         StartError: the API server refuses something.
         helm.HelmError: the chart cannot be rendered.
     """
     create(plane, "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    for each in helm.template("keywright", namespace):
+    for each in helm.template("keywright", namespace, values):
         if each["kind"] in _NEEDED:
             create(plane, collection(each), each)
     return plane.kubeconfig_for(namespace, "keywright")
@@ -110,6 +113,19 @@ class OperatorProcess:
         text = self._session.get(f"{self.url}/metrics", timeout=5).text
         found = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
         return sum(float(value) for shown, value in found if labels in shown)
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does."""
+        self._server.kill()
+
+    def start_again(self) -> None:
+        """Start it anew, as Kubernetes does with what has ended.
+
+        Raises:
+            controlplane.StartError: it ended, or took too long.
+        """
+        self._server.restart()
+        self.wait()
 
     def stop(self) -> None:
         """End it in order."""
