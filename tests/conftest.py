@@ -41,6 +41,12 @@ def _only_units(config: pytest.Config) -> bool:
     return bool(asked) and all("unit" in pathlib.Path(each).parts for each in asked)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say how much of the sweep of rotations is wanted."""
+    parser.addoption("--sweep", choices=("short", "whole"), default="short", help="crash points of rotations")
+    parser.addoption("--sweep-seed", type=int, default=1, help="by which its double faults are drawn")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers, once for all workers."""
     if _is_worker(config):

@@ -24,6 +24,7 @@ from keywright.cli._exit import Exit
 from keywright.engine import gather
 from keywright.errors import STORE_TROUBLE, Reason
 from keywright.events import EventReason
+from keywright.issuing import ISSUING
 from keywright.stores import STORES
 from world import CLUSTER_KINDS, GROUP, PLURALS
 
@@ -81,6 +82,12 @@ def test_a_manifest_in_the_docs_is_accepted_by_the_api_server(
     )
 
     assert status in (200, 201), answer.get("message")
+
+
+def test_every_way_to_have_keys_made_has_its_row_of_rights() -> None:
+    text = (ROOT / "docs/howto/declare-an-issuer.md").read_text()
+
+    assert [name for name in ISSUING if f"\n| `{name}` | " not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

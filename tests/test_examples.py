@@ -30,6 +30,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 RESULTS: dict[str, dict[str, dict[str, str] | None]] = {
     "sync-a-key": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "OPENAI_ORG": "acme"}},
     "adopt-an-existing-secret": {"llm": {"OPENAI_API_KEY": "sk-demo-1", "LOG_LEVEL": "info"}},
+    "rotate-keys": {"gateway": {"username": "gateway", "password": "first-demo-1"}},
     "restart-workloads": {"llm": {"OPENAI_API_KEY": "sk-demo-1"}},
     "keep-a-secret": {"llm-keys": {"OPENAI_API_KEY": "sk-demo-1"}},
     "json-into-variables": {

@@ -20,7 +20,18 @@ def spec(*entries: Json, **more: Any) -> kinds.ApiKeySecretSpec:
 
 
 def test_every_file_of_kinds_is_discovered() -> None:
-    parts = {"__init__", "base", "credentials", "entries", "rewrite", "rollout", "selector", "shapes", "target"}
+    parts = {
+        "__init__",
+        "base",
+        "credentials",
+        "entries",
+        "rewrite",
+        "rollout",
+        "rotation",
+        "selector",
+        "shapes",
+        "target",
+    }
     files = {each.stem for each in pathlib.Path(kinds.__file__).parent.glob("*.py")} - parts
 
     assert {each.__module__.rpartition(".")[2] for each in kinds.KINDS.values()} == files

@@ -97,6 +97,7 @@ def test_kubectl_prints_our_columns(control_plane: ControlPlane, namespace: str)
         "keys": "1/1",
         "expires": "2030-01-01",
         "lastChanged": "2026-08-01T12:00:00Z",
+        "nextRotation": "2030-02-01T12:00:00Z",
     }
     merged = control_plane.request("PATCH", f"{path}/llm/status", {"status": status}, "application/merge-patch+json")
     assert merged[0] == 200, merged
@@ -104,9 +105,9 @@ def test_kubectl_prints_our_columns(control_plane: ControlPlane, namespace: str)
     header, row = kubectl(control_plane, "get", "aks", "-n", namespace, "-o", "wide").stdout.splitlines()
 
     columns = ["NAME", "READY", "REASON", "STORE", "KEYS", "EXPIRES", "SUSPENDED", "AGE"]
-    assert header.split() == [*columns, "MESSAGE", "LAST", "CHANGE"]
+    assert header.split() == [*columns, "MESSAGE", "LAST", "CHANGE", "OLDEST", "NEXT", "ROTATION"]
     assert row.split()[:6] == ["llm", "True", "Synced", "KeyStore/vault", "1/1", "2030-01-01"]
-    assert row.split()[7] == "In-order."
+    assert (row.split()[7], row.split()[-1]) == ("In-order.", "2030-02-01T12:00:00Z")
     narrow = kubectl(control_plane, "get", "aks", "-n", namespace).stdout.splitlines()[0]
     assert narrow.split() == columns
 

@@ -114,16 +114,35 @@ TYPOS = {
         for wrong, said, advice in (
             ("provider", "openai", "write issuer"),
             ("keys", {"apiKey": "KEY"}, "write parts"),
+        )
+    },
+    **{
+        f"rotation.{wrong}": (
+            with_spec(
+                credentials=[
+                    {
+                        "name": "a", "issuer": "openai", "parts": {"apiKey": "KEY"},
+                        "issuerRef": {"name": "a"}, "rotation": {wrong: said},
+                    }
+                ]
+            ),
+            f"spec.credentials[0].rotation.{wrong}",
+            advice,
+        )
+        for wrong, said, advice in (
+            ("interval", "30d", "write every"),
+            ("rotationInterval", "30d", "write every"),
+            ("renewBefore", "7d", "write beforeExpiry"),
+            ("gracePeriod", "1d", "write overlap"),
             (
-                "issuerRef",
-                {"name": "openai"},
-                "this version has no issuerRef: name the issuer itself, as in issuer: openai",
+                "exposePrevious",
+                True,
+                "this version has no exposePrevious: who is late uses the old key, which works until the overlap is over",
             ),
             (
-                "rotation",
-                {"every": "30d"},
-                "this version has no rotation: rotate keys where they are made; each new one is checked before it is "
-                "written",
+                "onDelete",
+                "Revoke",
+                "this version has no onDelete: a deletion revokes nothing; see `keywright debts`",
             ),
         )
     },

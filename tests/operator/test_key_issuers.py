@@ -34,7 +34,9 @@ def test_an_issuer_is_ready_once_it_can_be_asked_and_says_what_is_wrong_where_it
     with api_proxy.fault(Answer(409), method="PATCH", path="/keyissuers/openai/status", times=1) as refused:
         world.apply(key_issuer("openai", openai=openai_admin("https://api.openai.example")))
         refused.wait()
-    world.apply(key_issuer("weak", generated=WEAK))
+    with api_proxy.fault(Answer(403), method="PATCH", path="/keyissuers/weak/status", times=1) as denied:
+        world.apply(key_issuer("weak", generated=WEAK))
+        denied.wait()
     world.apply(cluster_key_issuer(name, {"generated": STRONG}, {"generated": WEAK}))
 
     ready = world.is_ready("openai", "KeyIssuer")["status"]["conditions"]

@@ -133,7 +133,7 @@ async def test_what_comes_of_a_call_bears_the_issuers_name_and_is_not_tried_agai
     openai: VendorServer, mood: Any, kind: type[errors.Error], reason: Reason
 ) -> None:
     desk = Desk(openai)
-    opened = desk.has_openai(timeout="300ms")
+    opened = desk.has_openai(timeout="300ms" if mood == "slow" else "30s")
     openai.pause = 30
     if mood == "denies":
         openai.vendor.denies = True
@@ -146,7 +146,8 @@ async def test_what_comes_of_a_call_bears_the_issuers_name_and_is_not_tried_agai
     assert caught.value.reason is reason
     assert caught.value.message.startswith("KeyIssuer/openai ")
     assert caught.value.__cause__ is caught.value.__context__ is None
-    assert len(openai.requests) == 1
+    # On a busy machine the time of the slow one is over before it is asked.
+    assert len(openai.requests) == 1 or (mood == "slow" and not openai.requests)
     assert desk.used == [reason]
 
 
@@ -157,15 +158,17 @@ async def test_where_an_issuer_may_not_be_nothing_is_sent_and_where_nobody_leads
     desk = Desk(openai)
     opened = desk.has_openai()
 
-    with pytest.raises(errors.Stalled) as forbidden:
-        await inside.has_openai().issue(ORDER)
+    desk.has(key_issuer("private", openai=openai_admin("http://10.255.255.1")))
+    for refused in (inside.has_openai(), desk.issuers.opened("KeyIssuer", "private", "team-a")):
+        with pytest.raises(errors.Stalled) as forbidden:
+            await refused.issue(ORDER)
+        assert forbidden.value.reason is Reason.ENDPOINT_FORBIDDEN
     desk.led = False
     for call in (opened.issue(ORDER), opened.revoke("key_1", {})):
         with pytest.raises(errors.Retry) as unled:
             await call
         assert unled.value.reason is Reason.NOT_LEADER
 
-    assert forbidden.value.reason is Reason.ENDPOINT_FORBIDDEN
     assert openai.requests == []
     assert await opened.keys(ORDER) == []
 

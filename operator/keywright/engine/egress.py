@@ -1,8 +1,8 @@
 """Where stores and issuers may connect to: checked by address, at the moment of connecting, whatever library does it.
 
 A host name is no protection: it may resolve to anything, and to something else the next time. Python tells an audit
-hook of every address that a socket connects or sends to; the hook looks at threads that run a store's call and at no
-others, so a store must not start threads or processes of its own that connect.
+hook of every address that a socket connects or sends to; the hook looks at threads that run a call of a store or an
+issuer and at no others, so neither may start threads or processes of its own that connect.
 
 Does not belong here: what a store may read (its own policies), Kubernetes NetworkPolicies.
 """

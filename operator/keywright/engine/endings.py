@@ -20,7 +20,7 @@ from .records import Record
 #: Conditions that are told here.
 ENDING = (str(Reason.EXPIRING_SOON), str(Reason.EXPIRED))
 #: What the status tells of credentials.
-ENDS = frozenset({"credentials", "expires"})
+ENDS = frozenset({"credentials", "expires", "oldest"})
 _SAID = {Reason.EXPIRING_SOON: EventReason.EXPIRING_SOON, Reason.EXPIRED: EventReason.EXPIRED}
 
 
@@ -48,7 +48,12 @@ class Endings:
 
 def fields(endings: Outlook) -> dict[str, Any]:
     """Return what the status tells of credentials."""
-    told: dict[str, Any] = {"credentials": endings.credentials, "expires": endings.first}
+    made = [each["createdAt"] for each in endings.credentials if each.get("createdAt")]
+    told: dict[str, Any] = {
+        "credentials": endings.credentials,
+        "expires": endings.first,
+        "oldest": min(made, default=None),
+    }
     return {name: value for name, value in told.items() if value}
 
 

@@ -43,8 +43,9 @@ class IssuerHealth:
     def looked(self, record: IssuerRecord) -> None:
         """Tell whether an issuer that is new or was changed can be asked as it is configured."""
         told = report.find(record.conditions, "Ready")
-        same = record.observed == record.generation and told and told.get("reason") != Reason.INVALID_SPEC
-        if record.problem or not same:
+        # What calls came to still holds, until one comes to something else.
+        by_use = told.get("status") == "True" or told.get("reason") in TROUBLE
+        if record.problem or record.observed != record.generation or not by_use:
             self._tell(record)
 
     def used(self, record: IssuerRecord, opened: OpenedIssuer, error: errors.Error | None) -> None:

@@ -100,14 +100,22 @@ class Journals:
         except cluster.Refused as refused:
             if refused.status != 409:
                 raise
-        found = await self.find(kept.about.key)
+        found = await self.owned(kept.about)
         if found is None:
             raise errors.Retry(Reason.CONFLICT, "the journal of a rotation was deleted while it was made")
-        there, ours = found.about, kept.about
-        if (there.namespace, there.name) != (ours.namespace, ours.name):
-            said = f"the key is rotated by ApiKeySecret {there.namespace}/{there.name}"
+        return found if found.about == kept.about else await self.write(dataclasses.replace(found, about=kept.about))
+
+    async def owned(self, ours: About) -> Kept | None:
+        """Return the journal of a key, None if there is none.
+
+        Raises:
+            Elsewhere: it is of another object.
+        """
+        found = await self.find(ours.key)
+        if found and (found.about.namespace, found.about.name) != (ours.namespace, ours.name):
+            said = f"the key is rotated by ApiKeySecret {found.about.namespace}/{found.about.name}"
             raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one object rotate it; all others read it")
-        return found if there == ours else await self.write(dataclasses.replace(found, about=ours))
+        return found
 
     async def find(self, key: str) -> Kept | None:
         """Return the journal of a key, None if there is none."""

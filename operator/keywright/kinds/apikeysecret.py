@@ -155,6 +155,8 @@ class ApiKeySecretStatus(Spec):
     """How many of the keys that the Secret is made of are there, out of how many: `3/3`."""
     expires: Annotated[str, pydantic.StringConstraints(max_length=40)] | None = None
     """When the first of the keys expires, where that is known."""
+    oldest: Time | None = None
+    """When the oldest of the keys was made, where that is known."""
     last_changed: Time | None = None
     """When the Secret was last written."""
     last_handled_refresh: Annotated[str, pydantic.StringConstraints(max_length=256)] | None = None
@@ -185,11 +187,12 @@ class ApiKeySecret(
         Column("Store", ".status.store"),
         Column("Keys", ".status.keys"),
         Column("Expires", ".status.expires"),
-        Column("Next Rotation", ".status.nextRotation", "date", wide=True),
         Column("Suspended", condition("Suspended", "status")),
         AGE,
         MESSAGE,
         Column("Last Change", ".status.lastChanged", "date", wide=True),
+        Column("Oldest", ".status.oldest", "date", wide=True),
+        Column("Next Rotation", ".status.nextRotation", wide=True),
     ),
     selectable=(".spec.storeRef.name",),
 ):

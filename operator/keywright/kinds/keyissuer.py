@@ -51,12 +51,12 @@ class IssuerLimits(Spec):
     """How hard the issuer may be used by everything that has keys made there."""
 
     timeout: CallTime = "10s"
-    """How long one call may take in all. Default `10s`."""
+    """How long one call may take in all."""
     rotations_at_once: Annotated[int, pydantic.Field(ge=1, le=32)] = 1
     """How many rotations may be under way at the same time at this place of the issuer. Where more objects name one
-    place, the fewest that any of them allows. Default 1."""
+    place, the fewest that any of them allows."""
     settle: Annotated[Duration, Cel("self <= duration('15m')", "must be at most 15m")] = "1m"
-    """After how long a key that was asked for is surely in the issuer's list, if it was made. Default `1m`."""
+    """After how long a key that was asked for is surely in the issuer's list, if it was made."""
 
     @property
     def settle_seconds(self) -> float:

@@ -73,7 +73,7 @@ class RotationSpec(Spec):
     """How old a key gets: `30d`. Keys of one age are spread over a tenth of that, at most a day."""
     schedule: Cron | None = None
     """When it gets a new one, as in cron: `30 2 1 * *` is the first of each month at 02:30."""
-    time_zone: Zone | None = None
+    time_zone: Zone = "UTC"
     """Time zone of `schedule`, as the IANA names it. Default `UTC`."""
     before_expiry: Duration | None = None
     """How long before its end it gets a new one, where that is known: `7d`."""

@@ -14,6 +14,7 @@ from ...issuing.base import Way
 from .any_time import (
     LATER,
     NOW_AND_THEN,
+    SOON,
     alive,
     asked_back,
     condemned,
@@ -48,7 +49,7 @@ def is_revoked(at: Situation) -> Move | None:
         return at.go(Step.REVOKED)
     if at.lasts() > at.rules.die_within and trial is not None:
         return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))
-    return at.wait(LATER)
+    return at.wait(SOON if at.lasts() < LATER else LATER)
 
 
 def wished_now(at: Situation) -> Move | None:

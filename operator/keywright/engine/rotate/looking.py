@@ -87,6 +87,8 @@ class Looking:
         targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
         often = OFTEN if journal.step in (Step.HELD, Step.TESTED) else NOW_AND_THEN
+        dies = journal.old is not None and journal.old.revoked
+        pauses = {Spot.NEW: often, Spot.OLD: OFTEN if dies else often}
         halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
 
         async def trial(spot: Spot) -> Trial | None:
@@ -94,7 +96,7 @@ class Looking:
             if not (spot in wanted and half and values and aim.rules.tests):
                 return None
             credential = aim.recipe.credential
-            return await self._try(sight, trials.test(credential, values, half.fingerprint, every=often))
+            return await self._try(sight, trials.test(credential, values, half.fingerprint, every=pauses[spot]))
 
         new, old = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD))
         if keys:

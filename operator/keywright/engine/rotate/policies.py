@@ -74,7 +74,7 @@ def policy(credential: CredentialSpec) -> Policy:
         errors.Stalled: ``InvalidSpec``: a schedule is none, or a window never opens.
     """
     said = credential.rotation or RotationSpec()
-    schedule = Timetable(said.schedule, said.time_zone or "UTC") if said.schedule else None
+    schedule = Timetable(said.schedule, said.time_zone) if said.schedule else None
     windows = tuple(due.Window(Timetable(each.start, each.time_zone), each.seconds) for each in said.windows)
     return Policy(
         every=said.seconds("every"),

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at a credential of which nothing is due, and until one that waits for its turn tries again.
 RESTING, QUEUED = 900.0, 5.0
+#: Seconds until readers whose Secrets lag are called again.
+CALLED = 60.0
 #: Steps at which a rotation has one of the turns of its issuer.
 TAKING_TURNS = frozenset({Step.ISSUING, Step.HELD, Step.TESTED})
 
@@ -60,6 +62,8 @@ class Post:
         #: The turn of its issuer that it has.
         self._turn: asyncio.Semaphore | None = None
         self._told: Tale | None = None
+        #: When the readers were called last (monotonic clock).
+        self._called = -CALLED
 
     @property
     def journal(self) -> Journal | None:
@@ -137,6 +141,9 @@ class Post:
         if not self._runs():
             if record and wanted and await self._begun(aim, record, wanted):
                 return 0.0
+            if self.kept is None and record and wanted:
+                # Told whether or not anything is due: a person has declared what will not be done.
+                await self._means.journals.owned(self._about(aim, record))
             if not (self.kept and (aim.gone or self.kept.journal.debts)):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
@@ -239,6 +246,9 @@ class Post:
                 self.kept = None
             case Wait(until, why, asks):
                 self.orders.settle(kept.journal)
+                if _lags(kept.journal.step, sight) and time.monotonic() - self._called >= CALLED:
+                    # Nobody else would: who was called may have read the old key once more, or has died since.
+                    self._call_readers(aim)
                 runs = self._runs()
                 first = self._next(record, wanted) if record and wanted and not runs else None
                 error = sight.trouble if why or runs else None
@@ -278,6 +288,7 @@ class Post:
 
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""
+        self._called = time.monotonic()
         for reader in self._means.places.readers(aim.place.key):
             self._means.again(reader.record.key)
 
@@ -336,6 +347,16 @@ def disabled() -> errors.Stalled:
     return errors.Stalled(
         Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
     )
+
+
+def _lags(step: Step, sight: Sight) -> bool:
+    """Whether a Secret has another key than the one that it should have at a step."""
+    targets = sight.seen.targets
+    if targets is None:
+        return False
+    if step is Step.ROLLING_BACK:
+        return bool(targets.new)
+    return step in (Step.STORED, Step.GRACE) and bool(targets.old or targets.other)
 
 
 def _name(debt: Debt) -> tuple[str, str, str]:

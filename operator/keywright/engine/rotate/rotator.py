@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds after the start in which every object has surely been heard of; and between two counts for metrics.
 SETTLED, COUNT = 5.0, 15.0
+#: Seconds between two looks whether an object was heard of.
+SOON = 0.1
 #: Where a namespace is not served by this operator, its journals are another one's.
 _Name = tuple[Key, str]
 
@@ -145,6 +148,7 @@ class Rotator:
         await self._ready.wait()
         if not self._means.settings.rotations:
             return act.failed(disabled())
+        await self._heard_of(key, int(found["metadata"].get("generation", 0)))
         self._look_at(key)
         posts = [post for post in self._of(key) if asked.credential in ("", post.name)]
         if not posts:
@@ -158,6 +162,15 @@ class Rotator:
         told = posts[0].orders.add(asked)
         posts[0].wake.set()
         return await told
+
+    async def _heard_of(self, key: Key, generation: int) -> None:
+        """Wait for the watch, which may tell of an object later than somebody asks for something of it."""
+        until = time.monotonic() + SETTLED
+        while time.monotonic() < until:
+            record = self._means.records.get(key)
+            if record and record.generation >= generation:
+                return
+            await asyncio.sleep(SOON)
 
     def _of(self, key: Key) -> Iterator[Post]:
         yield from (post for (owner, _), post in self._posts.items() if owner == key)
