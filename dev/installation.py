@@ -23,12 +23,13 @@ KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 #: Python keeps what it compiled, as an image has it: a start is not measured with compiling everything anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
+_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 #: What of the chart an operator out of this checkout needs.
-_NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+_NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", *_POLICIES)
 
 
 def install(plane: ControlPlane, namespace: str, values: Json | None = None) -> pathlib.Path:
-    """Make the operator's namespace, and its rights as the chart has them; return a kubeconfig for its ServiceAccount.
+    """Make the operator's namespace, its rights and policies as the chart has them; return a kubeconfig for it.
 
     Args:
         values: of the chart.
@@ -48,7 +49,9 @@ def collection(manifest: Json) -> str:
     """Return the path under which objects of a manifest's kind are, in its namespace if it names one."""
     version, space = manifest["apiVersion"], manifest["metadata"].get("namespace")
     place = f"/namespaces/{space}" if space else ""
-    return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{manifest['kind'].lower()}s"
+    kind = manifest["kind"].lower()
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{plural}"
 
 
 def create(plane: ControlPlane, path: str, body: Json) -> None:

@@ -25,7 +25,7 @@ from .watching import Watching
 #: What is shown of the objects when something went wrong.
 _STATE = ("get", "kst,aks", "-o=wide")
 #: What the operator of the second story is told: that a Lease is not waited for long, and a bad key is one soon.
-_ROTATING = ("--rotations", "--condemn-seconds=10", "--lease-seconds=10")
+_ROTATING = ("--rotations", "--condemn-seconds=10", "--lease-seconds=6")
 
 
 @click.command()
@@ -37,7 +37,7 @@ def main(*, cluster: str, yes: bool, rotate: bool, rotations: int) -> None:
     """Show the story of one key on real servers."""
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
-    teller = Teller()
+    teller = Teller(100 if rotate else 120)
     try:
         _play(teller, cluster, yes=yes, rotations=rotations if rotate else 0)
     except (Broken, BuildError, StartError, errors.Error) as error:

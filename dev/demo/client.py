@@ -27,12 +27,14 @@ class Count:
     Attributes:
         keys: how many keys were used, one after the other.
         why: what the first call that failed came to.
+        lasted: seconds from the beginning to the last call.
     """
 
     calls: int = 0
     failed: int = 0
     keys: int = 0
     why: str = ""
+    lasted: float = 0.0
 
 
 class Client:
@@ -66,10 +68,11 @@ class Client:
             while not self._ended.wait(_PAUSE):
                 said = self._call(connection)
                 self.count.calls += 1
+                self.count.lasted = time.monotonic() - started
                 if said != "200":
                     self.count.failed += 1
-                    at = time.monotonic() - started
-                    self.count.why = self.count.why or f"call {self.count.calls}, after {at:.1f} s, came to {said}"
+                    first = f"call {self.count.calls}, after {self.count.lasted:.1f} s, came to {said}"
+                    self.count.why = self.count.why or first
 
     def _call(self, connection: http.client.HTTPConnection) -> str:
         """Call once; return the status of the answer, or what kept it away."""

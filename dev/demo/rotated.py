@@ -44,5 +44,5 @@ spec:
       every: 30d
       overlap: {overlap}s
       consumers: Optional
-      test: {{passes: 2, apart: "0", within: 10s}}
+      test: {{passes: 1, apart: "0", within: 10s}}
 """

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import datetime
 import json
 import pathlib
 import threading
@@ -34,6 +35,10 @@ Json = dict[str, Any]
 
 #: The fewest rotations that make the story: one in full, one that is killed, and one at the end.
 FEWEST = 3
+#: From here on, `keywright history` tells of Secrets.
+_BELOW = "\n\nDONE"
+#: Seconds for which a command is waited for.
+_LONGEST = 90.0
 _EVENT = "TYPE:.type,REASON:.reason,MESSAGE:.message"
 
 
@@ -79,6 +84,8 @@ class Rotations:
         self._client = Client(self._folder / ENTRY, place.issuer.url)
         #: How many have ended with a dead old key; the id of the last that has ended in any way.
         self._done, self._last = 0, ""
+        #: When the rotation began in which the operator was killed, and when it had ended.
+        self._killed = "", ""
 
     async def play(self) -> None:
         """Play it from the first to the last step.
@@ -138,19 +145,19 @@ class Rotations:
                 yield
 
     async def _one_in_full(self) -> None:
-        told = await self._rotation("A rotation is asked for")
+        told = await self._rotation()
         self._teller.command(*told)
         self._kubectl("get", "events", "--field-selector=involvedObject.name=llm", f"-o=custom-columns={_EVENT}")
 
     async def _some(self, number: int) -> None:
         for _ in range(number):
-            await self._rotation("Once more")
+            await self._rotation()
 
-    async def _rotation(self, title: str) -> tuple[str, str]:
+    async def _rotation(self) -> tuple[str, str]:
         """Play one to its end; return the command and what it printed."""
         before = self._now()
-        with self._teller.step(f"{title}: rotation {self._done + 1} of {self._rotations}") as step:
-            told = await self._asks("rotate", "--reason=Scheduled")
+        with self._teller.step(f"Rotation {self._done + 1} of {self._rotations}") as step:
+            told = await self._asks("rotate", "--reason", "Scheduled")
             await self._ends("Rotated")
             self._is_replaced(before)
             step.remark = self._remark(before)
@@ -158,10 +165,10 @@ class Rotations:
 
     async def _a_bad_key_turns_back(self) -> None:
         before = self._now()
-        with self._teller.step("The issuer makes a key that it does not accept: the rotation turns back") as step:
+        with self._teller.step("The issuer makes a key that it does not accept") as step:
             self._vendor.spoils = True
             handles = {*self._vendor.made}
-            asked = asyncio.create_task(self._asks("rotate", "--reason=Scheduled", code=1))
+            asked = asyncio.create_task(self._asks("rotate", "--reason", "Scheduled", code=1))
             await self._until(lambda: self._vendor.made.keys() - handles, "the issuer has made the bad key")
             (bad,) = (self._vendor.made[each] for each in self._vendor.made.keys() - handles)
             told = await asked
@@ -173,14 +180,14 @@ class Rotations:
             _check(self._alive() == {before.key}, "the bad key is left at the issuer")
             step.remark = self._remark(before)
         self._teller.command(*told)
+        self._teller.show("That key is revoked; it was never in the store, nor in the Secret.")
 
     async def _the_operator_is_killed(self) -> None:
         before = self._now()
-        title = f"kill -9 of the operator in rotation {self._done + 1}, as the issuer has just made the key"
-        with self._teller.step(title) as step:
-            handles = {*self._vendor.made}
+        with self._teller.step(f"Rotation {self._done + 1}, with a kill -9 of the operator") as step:
+            handles, began = {*self._vendor.made}, _written()
             with self._deadly() as killed:
-                asked = asyncio.create_task(self._asks("rotate", "--reason=Scheduled"))
+                asked = asyncio.create_task(self._asks("rotate", "--reason", "Scheduled"))
                 _check(await asyncio.to_thread(killed.wait, 60), "the operator did not ask the issuer for a key")
             (lost,) = self._vendor.made.keys() - handles
             died = time.monotonic()
@@ -189,12 +196,13 @@ class Rotations:
             told = await asked
             await self._ends("Rotated")
             self._is_replaced(before)
+            self._killed = began, _written()
             _check(lost not in self._vendor.made, "a key that nobody has is left at the issuer")
             step.remark = self._remark(before)
         self._teller.show(
-            f"Nobody was told of the new key ({masked(lost)}): the operator was dead before it was answered.\n"
+            f"It died when the issuer had made a key ({masked(lost)}), and before it was told so.\n"
             f"{led:.1f} s later another one leads. It reads the journal, finds the lost key at the issuer by the\n"
-            "rotation's name, revokes it, and has another one made. Who asked is still waiting, and is told:"
+            "rotation's name, revokes it, and has another one made. Who asked still waits, and is told:"
         )
         self._teller.command(*told)
 
@@ -216,11 +224,11 @@ class Rotations:
 
     async def _a_person_turns_back(self) -> None:
         before = self._now()
-        with self._teller.step("A person rotates, does not like it, and turns back while the old key works") as step:
+        with self._teller.step("A person turns a rotation back while the old key still works") as step:
             await self._overlap("1h")
-            there = await self._asks("rotate", "--reason=Scheduled")
+            there = await self._asks("rotate", "--reason", "Scheduled")
             _check(self._key() != before.key, "the key was not replaced")
-            back = await self._asks("rollback", "--reason=Other")
+            back = await self._asks("rollback", "--reason", "Other")
             await self._ends("RolledBack")
             _check(self._key() == before.key, "the old key is not back")
             _check(self._alive() == {before.key}, "the new key is still alive")
@@ -234,12 +242,11 @@ class Rotations:
         with self._teller.step("The client ends") as step:
             self._nothing_failed()
             _check(self._done == self._rotations, f"{self._done} rotations were done, not {self._rotations}")
-            # The first, and one for each rotation; the one that was turned back was there and went again.
-            _check(count.keys >= self._rotations + 1, f"the client has seen {count.keys} keys only")
-            step.took = 0.0
-        self._teller.say(
-            f"     {count.calls:,} calls, {count.failed} failed, over {self._rotations} rotations.", "bold"
-        )
+            # The first, and one for each rotation; one more was there for a moment before it was turned back.
+            _check(count.keys > self._rotations, f"the client has seen {count.keys} keys only")
+            step.took = count.lasted
+        said = f"{count.calls:,} calls, {count.failed} failed, {self._rotations} rotations"
+        self._teller.show(f"{said}, 1 bad key, 1 dead operator, 1 way back.", "bold green")
 
     async def _one_key_is_left(self) -> None:
         with self._teller.step("The issuer has one key of ours, the one in the Secret; nothing is owed"):
@@ -251,11 +258,18 @@ class Rotations:
 
     async def _it_is_told(self) -> None:
         with self._teller.step("All of it is on record: who asked for what, and what was done outside"):
-            history = await self._runs("history", "-n", self._namespace, NAME)
-            done = await self._runs("audit", "log", "--name", NAME, "--action", "rotation.outcome", "--limit", "12")
-            whole = await self._runs("audit", "verify", "--heads", str(self._place.operator.log))
-        for each in (history, done, whole):
-            self._teller.command(*each)
+            killed = ("--action", "rotation.outcome", "--since", self._killed[0], "--until", self._killed[1])
+            history, done, whole = await asyncio.gather(
+                self._runs("history", "-n", self._namespace, NAME),
+                self._runs("audit", "log", "--name", NAME, *killed),
+                self._runs("audit", "verify", code=2),
+            )
+            for code in ("Issue", "StoreNew", "Revoke"):
+                _check(f"rotation.outcome {code}" in done[1], f"the record does not tell of {code}: {done[1]}")
+        self._teller.command(history[0], f"{history[1].partition(_BELOW)[0]}\n…")
+        self._teller.show("The rotation in which the operator was killed, as the record has it:")
+        self._teller.command(*done)
+        self._teller.command(*whole)
 
     # Acting.
 
@@ -270,14 +284,17 @@ class Rotations:
 
     async def _asks(self, what: str, *arguments: str, code: int = 0) -> tuple[str, str]:
         """Ask for something as a person does, and wait for its end."""
-        return await self._runs(what, "-n", self._namespace, NAME, *arguments, "--wait", "--timeout=90s", code=code)
+        return await self._runs(what, "-n", self._namespace, NAME, *arguments, "--wait", code=code)
 
     async def _runs(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         """Run a command that is to end with a code; return it and what it printed."""
-        came, printed = await self._place.cluster.keywright_meanwhile(*arguments)
+        came, printed = -1, ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST):
+                came, printed = await self._place.cluster.keywright_meanwhile(*arguments)
         shown = "keywright " + " ".join(arguments)
-        _check(came == code, f"{shown} ended with {came}, not {code}: {printed}")
-        return shown.replace(str(self._place.operator.log), "operator.log"), printed
+        _check(came == code, f"{shown} ended with {came}, not {code}: {printed or 'it took too long'}")
+        return shown, printed
 
     # Looking.
 
@@ -333,6 +350,11 @@ class Rotations:
         output = self._place.cluster.kubectl(f"--namespace={self._namespace}", *arguments)
         shown = " ".join(each.partition("=custom-columns")[0] for each in arguments).removesuffix(" -o")
         self._teller.command(f"kubectl -n {self._namespace} {shown}", output)
+
+
+def _written() -> str:
+    """Return the time as records have it."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _check(holds: bool, otherwise: str) -> None:
