@@ -196,7 +196,7 @@ class Rotations:
             told = await asked
             await self._ends("Rotated")
             self._is_replaced(before)
-            self._killed = began, _written()
+            self._killed = began, _written(later=1)
             _check(lost not in self._vendor.made, "a key that nobody has is left at the issuer")
             step.remark = self._remark(before)
         self._teller.show(
@@ -267,7 +267,9 @@ class Rotations:
             for code in ("Issue", "StoreNew", "Revoke"):
                 _check(f"rotation.outcome {code}" in done[1], f"the record does not tell of {code}: {done[1]}")
         self._teller.command(history[0], f"{history[1].partition(_BELOW)[0]}\n…")
-        self._teller.show("The rotation in which the operator was killed, as the record has it:")
+        self._teller.show(
+            "The rotation in which the operator was killed; Unknown is what came of the key that was lost:"
+        )
         self._teller.command(*done)
         self._teller.command(*whole)
 
@@ -352,9 +354,9 @@ class Rotations:
         self._teller.command(f"kubectl -n {self._namespace} {shown}", output)
 
 
-def _written() -> str:
-    """Return the time as records have it."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _written(later: float = 0) -> str:
+    """Return the time as records have it, or that of some seconds later."""
+    return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=later)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _check(holds: bool, otherwise: str) -> None:
