@@ -128,7 +128,8 @@ class Stage:
             spec["aws"] |= self.aws
             web["role"] = self.knows[web["role"]]
         for each in spec.get("credentials", ()):
-            each["endpoint"] = self.endpoints[each["issuer"]]
+            if each["issuer"] in self.endpoints:
+                each["endpoint"] = self.endpoints[each["issuer"]]
         for holder in (manifest.get("metadata"), spec.get("storeRef")):
             if holder and "ClusterKeyStore" in (holder.get("kind"), manifest["kind"]):
                 holder["name"] = f"{self.world.namespace}-{holder['name']}"

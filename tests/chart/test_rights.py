@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import rolling
-from build import api_key_secret, cluster_key_issuer, cluster_key_store, entry, key_action, key_issuer, key_store
+from build import API, api_key_secret, cluster_key_issuer, cluster_key_store, entry, key_action, key_issuer, key_store
 from chart.release import Release
 from controlplane import Answer, AuditEntry, ControlPlane, FaultProxy, LoseAnswer, OpenBao
 from installation import OperatorProcess
@@ -22,6 +22,8 @@ from vendors.server import MoodyServer
 from world import World
 
 Json = dict[str, Any]
+#: Who uses a key need not be seen.
+FOR_NOBODY = {"consumers": "Optional"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -129,6 +131,24 @@ class Everything:
         # Where a test beside this one has controllers run, workloads get ready, and the Pods made by hand stay behind.
         over = ("RolloutTimedOut", "RolledOut", "OldValueInUse")
         world.until(lambda: world.condition("rolled", type_="RolledOut").get("reason") in over, "they are restarted")
+
+    def rotate(self) -> None:
+        """Rotate a key, and forget the journal with its object."""
+        world, named = self.world, {"name": "made-here"}
+        world.put("llm/rotated", password="first")
+        world.apply(key_store("written", world.bao.url, world.mount, access="ReadWrite"))
+        issuer = {"generated": {"random": {"part": "password"}}}
+        world.apply({"apiVersion": API, "kind": "KeyIssuer", "metadata": named, "spec": issuer})
+        one = {"name": "made", "issuer": "custom", "custom": {"parts": [{"name": "password"}]}}
+        one |= {"parts": {"password": "PASSWORD"}, "issuerRef": named, "rotation": {"overlap": "0", **FOR_NOBODY}}
+        wanted = entry("PASSWORD", "llm/rotated", "password")
+        world.apply(api_key_secret("rotated", wanted, storeRef={"name": "written"}, credentials=[one]))
+        world.is_ready("rotated")
+        world.apply(key_action("rotate", "rotated", action="Rotate", requestedBy="admin"))
+        world.ends("rotate", "Succeeded")
+        world.delete("ApiKeySecret", "rotated")
+        journals = f"/api/v1/namespaces/{world.system}/secrets?labelSelector=keywright.dev/journal=rotation"
+        world.until(lambda: not world.must("GET", journals)["items"], "the journal is forgotten")
 
     def act(self) -> None:
         """Carry out a KeyAction of somebody whose name may be proven, while somebody else changes it."""
@@ -248,6 +268,8 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
             everything.record()
             if values.get("rollout", {}).get("enabled"):
                 everything.restart()
+            if values.get("rotation", {}).get("enabled"):
+                everything.rotate()
             everything.log_in(tokens=values.get("serviceAccountTokens", {}).get("enabled", True))
             if values.get("clusterStores", {}).get("enabled", True):
                 everything.share()
@@ -269,9 +291,10 @@ def is_exact(plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.
     assert (unused, beyond) == ([], [])
 
 
-WITHOUT = {"clusterStores": {"enabled": False}, "extraArgs": ["--ghost-check-seconds=1"]}
+ON = {"enabled": True}
+WITHOUT = {"clusterStores": {"enabled": False}, "extraArgs": ["--ghost-check-seconds=1"], "rotation": ON}
 MODES: dict[str, Json] = {
-    "with everything": {"audit": {"sinks": ["https://siem.invalid/keywright"]}, "rollout": {"enabled": True}},
+    "with everything": {"audit": {"sinks": ["https://siem.invalid/keywright"]}, "rollout": ON, "rotation": ON},
     "without ClusterKeyStores": WITHOUT,
     "without tokens": {"serviceAccountTokens": {"enabled": False}},
 }

@@ -121,8 +121,11 @@ TYPOS = {
             with_spec(
                 credentials=[
                     {
-                        "name": "a", "issuer": "openai", "parts": {"apiKey": "KEY"},
-                        "issuerRef": {"name": "a"}, "rotation": {wrong: said},
+                        "name": "a",
+                        "issuer": "openai",
+                        "parts": {"apiKey": "KEY"},
+                        "issuerRef": {"name": "a"},
+                        "rotation": {wrong: said},
                     }
                 ]
             ),
@@ -137,7 +140,7 @@ TYPOS = {
             (
                 "exposePrevious",
                 True,
-                "this version has no exposePrevious: who is late uses the old key, which works until the overlap is over",
+                "this version has no exposePrevious: who is late uses the old key until the overlap is over",
             ),
             (
                 "onDelete",

@@ -65,7 +65,7 @@ class RotationSpec(Spec):
         Renamed("rotationInterval", "every"),
         Renamed("renewBefore", "beforeExpiry"),
         Renamed("gracePeriod", "overlap"),
-        Absent("exposePrevious", "who is late uses the old key, which works until the overlap is over"),
+        Absent("exposePrevious", "who is late uses the old key until the overlap is over"),
         Absent("onDelete", "a deletion revokes nothing; see `keywright debts`"),
     )
 
