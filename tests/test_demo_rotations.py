@@ -15,7 +15,7 @@ from vendors import serving
 ROOT = pathlib.Path(__file__).parent.parent
 
 STORY = (
-    "an issuer that can make others",
+    "an issuer that makes others",
     "A client calls the API with the key from its mounted Secret",
     "Rotation 1 of 3",
     "The issuer makes a key that it does not accept",
@@ -44,7 +44,7 @@ def test_a_client_calls_on_through_rotations_a_bad_key_a_dead_operator_and_a_way
     assert [line for line, expected in zip(told, STORY, strict=True) if expected not in line] == []
     assert re.search(r"[\d,]+ calls, 0 failed, 3 rotations, 1 bad key, 1 dead operator, 1 way back\.", done.stdout)
     assert "Nothing is owed" in done.stdout
-    # No key is shown, whose kind ever: each begins so.
+    # Every key of theirs begins so.
     assert not re.search(r"sk-(svcacct|admin)", done.stdout + done.stderr)
     assert max(map(len, done.stdout.splitlines())) <= 100
 

@@ -108,7 +108,7 @@ class Rotations:
         await self._it_is_told()
 
     async def _a_key_that_rotates(self) -> None:
-        with self._teller.step("A key in OpenBao, and an issuer that can make others: the operator may do both"):
+        with self._teller.step("A key in OpenBao, an issuer that makes others, and an object that wants it rotated"):
             made = self._vendor.make("key_made_by_hand", "by-hand", "service account key")
             self._vault.create_or_update_secret(PATH, {"api_key": made.parts["apiKey"]})
             await objects.connect_store(self._api, self._place, access="ReadWrite")
@@ -140,7 +140,8 @@ class Rotations:
                 self._teller.show(
                     "It reads the file for each call, and tries nothing twice. No kubelet runs here: the demo\n"
                     "keeps the file as one does, up to a second late. The old key works longer than that:\n"
-                    f"for {OVERLAP} s after the Secret has the new one."
+                    f"for {OVERLAP} s after the Secret has the new one. There is no pod to be seen either, hence\n"
+                    "consumers: Optional."
                 )
                 yield
 
@@ -167,7 +168,7 @@ class Rotations:
         before = self._now()
         with self._teller.step("The issuer makes a key that it does not accept") as step:
             self._vendor.spoils = True
-            handles = {*self._vendor.made}
+            handles, version = {*self._vendor.made}, self._version()
             asked = asyncio.create_task(self._asks("rotate", "--reason", "Scheduled", code=1))
             await self._until(lambda: self._vendor.made.keys() - handles, "the issuer has made the bad key")
             (bad,) = (self._vendor.made[each] for each in self._vendor.made.keys() - handles)
@@ -176,6 +177,7 @@ class Rotations:
             await self._ends("RolledBack")
             value = base64.b64encode(bad.parts["apiKey"].encode()).decode()
             _check(value not in self._seen.held, "the bad key was in a Secret")
+            _check(self._version() == version, "the bad key was in the store")
             _check(self._key() == before.key, "the key was replaced by a bad one")
             _check(self._alive() == {before.key}, "the bad key is left at the issuer")
             step.remark = self._remark(before)
@@ -328,6 +330,10 @@ class Rotations:
 
     def _key(self) -> str:
         return (self._seen.secret(NAME) or {})[ENTRY]
+
+    def _version(self) -> int:
+        """Return how often the key in the store was written."""
+        return int(self._vault.read_secret_metadata(PATH)["data"]["current_version"])
 
     def _alive(self) -> set[str]:
         """Return the keys of ours that the issuer accepts."""
