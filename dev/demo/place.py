@@ -83,8 +83,9 @@ class Cluster:
         try:
             out, err = await running.communicate()
         finally:
-            with contextlib.suppress(ProcessLookupError):
+            if running.returncode is None:
                 running.kill()
+                await running.communicate()
         return running.returncode or 0, (out or err).decode()
 
     def _command(self, *arguments: str) -> list[str]:
