@@ -7,6 +7,7 @@ ARGS ?=
 # Test processes, by default two more than there are cores; one shared control plane serves them all.
 JOBS ?= auto
 CLUSTER ?= own
+ROTATE ?=
 # What builds the image, how it is called, and on what: any image with Python 3.13, pip and venv.
 ENGINE ?= $(firstword $(foreach each,docker podman buildah,$(shell command -v $(each))))
 ENGINE_FLAGS ?=
@@ -54,8 +55,8 @@ sweep: setup ## Rotations with a fault at every place where they do something ou
 	$(BIN)/python -m controlplane build
 	$(BIN)/pytest tests/sweeping --sweep whole --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
-demo: setup ## The main job in a terminal: make demo, or CLUSTER=current for the cluster of your kube context
-	@$(BIN)/python -m demo --cluster $(CLUSTER) $(ARGS)
+demo: setup ## The main job in a terminal; ROTATE=1: keys are replaced; CLUSTER=current: where your kube context is
+	@$(BIN)/python -m demo --cluster $(CLUSTER) $(if $(filter-out 0,$(ROTATE)),--rotate) $(ARGS)
 
 bench: setup ## Measure against the raw limit in the same run; writes bench/results
 	$(BIN)/python -m bench $(ARGS)

@@ -23,19 +23,23 @@ KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
 #: Python keeps what it compiled, as an image has it: a start is not measured with compiling everything anew.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
+_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 #: What of the chart an operator out of this checkout needs.
-_NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+_NEEDED = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", *_POLICIES)
 
 
-def install(plane: ControlPlane, namespace: str) -> pathlib.Path:
-    """Make the operator's namespace, and its rights as the chart has them; return a kubeconfig for its ServiceAccount.
+def install(plane: ControlPlane, namespace: str, values: Json | None = None) -> pathlib.Path:
+    """Make the operator's namespace, its rights and policies as the chart has them; return a kubeconfig for it.
+
+    Args:
+        values: of the chart.
 
     Raises:
         StartError: the API server refuses something.
         helm.HelmError: the chart cannot be rendered.
     """
     create(plane, "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    for each in helm.template("keywright", namespace):
+    for each in helm.template("keywright", namespace, values):
         if each["kind"] in _NEEDED:
             create(plane, collection(each), each)
     return plane.kubeconfig_for(namespace, "keywright")
@@ -45,7 +49,9 @@ def collection(manifest: Json) -> str:
     """Return the path under which objects of a manifest's kind are, in its namespace if it names one."""
     version, space = manifest["apiVersion"], manifest["metadata"].get("namespace")
     place = f"/namespaces/{space}" if space else ""
-    return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{manifest['kind'].lower()}s"
+    kind = manifest["kind"].lower()
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return f"/{'apis' if '/' in version else 'api'}/{version}{place}/{plural}"
 
 
 def create(plane: ControlPlane, path: str, body: Json) -> None:
@@ -110,6 +116,19 @@ class OperatorProcess:
         text = self._session.get(f"{self.url}/metrics", timeout=5).text
         found = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
         return sum(float(value) for shown, value in found if labels in shown)
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does."""
+        self._server.kill()
+
+    def start_again(self) -> None:
+        """Start it anew, as Kubernetes does with what has ended.
+
+        Raises:
+            controlplane.StartError: it ended, or took too long.
+        """
+        self._server.restart()
+        self.wait()
 
     def stop(self) -> None:
         """End it in order."""

@@ -7,6 +7,7 @@ Does not belong here: the story.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -70,11 +71,27 @@ class Cluster:
 
     def keywright(self, *arguments: str) -> tuple[int, str]:
         """Run a command of Keywright as a person with rights; return its exit code and what it printed."""
-        reach = [f"--kubeconfig={self.kubeconfig}", f"--operator-namespace={self.system}"]
-        reach += [f"--context={self.context}"] if self.context else []
-        command = [sys.executable, "-m", "keywright", *arguments, *reach]
+        command = self._command(*arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
         return done.returncode, done.stdout or done.stderr
+
+    async def keywright_meanwhile(self, *arguments: str) -> tuple[int, str]:
+        """Do the same while other things go on; it ends with whoever waits for it."""
+        pipe = asyncio.subprocess.PIPE
+        command = self._command(*arguments)
+        running = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, start_new_session=True)
+        try:
+            out, err = await running.communicate()
+        finally:
+            if running.returncode is None:
+                running.kill()
+                await running.communicate()
+        return running.returncode or 0, (out or err).decode()
+
+    def _command(self, *arguments: str) -> list[str]:
+        reach = [f"--kubeconfig={self.kubeconfig}", f"--operator-namespace={self.system}"]
+        reach += [f"--context={self.context}"] if self.context else []
+        return [sys.executable, "-m", "keywright", *arguments, *reach]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +106,9 @@ class Place:
 
 @contextlib.contextmanager
 def own_cluster(folder: pathlib.Path) -> Iterator[Cluster]:
-    """Start a control plane with Keywright installed."""
+    """Start a control plane with Keywright installed, so that it may rotate keys."""
     with ControlPlane.start(folder / "kubernetes", crd.manifests()) as plane:
-        kubeconfig = installation.install(plane, "keywright-system")
+        kubeconfig = installation.install(plane, "keywright-system", {"rotation": {"enabled": True}})
         installation.create(plane, "/api/v1/namespaces", {"metadata": {"name": "team-a"}})
         yield Cluster(str(plane.kubeconfig), None, "team-a", "keywright-system", str(kubeconfig), plane=plane)
 
@@ -152,10 +169,14 @@ def borrowed(cluster: Cluster) -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def furnished(cluster: Cluster, folder: pathlib.Path) -> Iterator[Place]:
-    """Start OpenBao, with TLS as in earnest, a server that answers as OpenAI does, and the operator."""
+def furnished(cluster: Cluster, folder: pathlib.Path, *flags: str) -> Iterator[Place]:
+    """Start OpenBao, with TLS as in earnest, a server that answers as OpenAI does, and the operator.
+
+    Args:
+        flags: more of the operator's.
+    """
     with OpenBao.start_raft(folder / "openbao") as bao, serving("openai") as issuer:
-        flags = (*cluster.flags, f"--allow-issuer-endpoint={issuer.url}")
+        flags = (*cluster.flags, *flags, f"--allow-issuer-endpoint={issuer.url}")
         operator = OperatorProcess(cluster.operator_kubeconfig, cluster.system, folder, *flags)
         try:
             operator.wait()

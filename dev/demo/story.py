@@ -13,11 +13,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from keywright import cluster, kinds
+from keywright import cluster
 from keywright.audit.segment import SEGMENTS
 from keywright.engine.records import API_KEY_SECRETS
 
-from . import committed
+from . import committed, objects
 from .place import Place
 from .telling import Broken, Teller, masked
 from .watching import KEY_STORES, Watching
@@ -74,7 +74,7 @@ class Story:
                 self._put(path, value)
         with self._teller.step("Keys in OpenBao become native Secrets") as step:
             before = self._requests()
-            await self._connect_store()
+            await objects.connect_store(self._api, self._place)
             started = time.monotonic()
             for name, entries in _KEYS.items():
                 await self._create(API_KEY_SECRETS, _api_key_secret(name, entries))
@@ -177,10 +177,10 @@ class Story:
             await self._create(cluster.CONFIG_MAPS, config_map)
             await self._create(cluster.SECRETS, master)
             started = time.monotonic()
-            await self._create(KEY_STORES, _manifest("KeyStore", "git", store))
+            await self._create(KEY_STORES, objects.manifest("KeyStore", "git", store))
             entry = {"key": "OPENAI_API_KEY", "remoteRef": {"path": committed.PATH}}
             spec = {"storeRef": {"name": "git"}, "data": [entry]}
-            await self._create(API_KEY_SECRETS, _manifest("ApiKeySecret", committed.NAME, spec))
+            await self._create(API_KEY_SECRETS, objects.manifest("ApiKeySecret", committed.NAME, spec))
             await self._holds(committed.NAME, {"OPENAI_API_KEY": committed.VALUE})
             step.took = time.monotonic() - started
         self._teller.show(f"ConfigMap keys: {len(file)} bytes that only their key opens")
@@ -242,24 +242,8 @@ class Story:
 
     # Acting.
 
-    async def _connect_store(self) -> None:
-        """Let there be a KeyStore for OpenBao, with what its login needs."""
-        bao = self._place.bao
-        await self._create(
-            cluster.SECRETS, {"metadata": {"name": "vault-token"}, "stringData": {"token": bao.root_token}}
-        )
-        authority = {"ca.crt": bao.ca_file.read_text() if bao.ca_file else ""}
-        await self._create(cluster.CONFIG_MAPS, {"metadata": {"name": "vault-ca"}, "data": authority})
-        vault = {
-            "server": bao.url,
-            "mount": "secret",
-            "caProvider": {"kind": "ConfigMap", "name": "vault-ca", "key": "ca.crt"},
-            "auth": {"token": {"secretRef": {"name": "vault-token", "key": "token"}}},
-        }
-        await self._create(KEY_STORES, _manifest("KeyStore", "vault", {"vault": vault}))
-
     async def _create(self, resource: cluster.Resource, body: Json) -> None:
-        await self._api.call("POST", resource, self._namespace, body=body)
+        await objects.create(self._api, self._namespace, resource, body)
 
     async def _refresh(self, name: str, token: str) -> None:
         body = {"metadata": {"annotations": {"keywright.dev/refresh": token}}}
@@ -320,13 +304,10 @@ _EVENT = "TYPE:.type,REASON:.reason,MESSAGE:.message"
 _WRITES = {cluster.SECRETS: "apply", API_KEY_SECRETS: "patch", KEY_STORES: "patch", cluster.EVENTS: "post"}
 
 
-def _manifest(kind: str, name: str, spec: Json) -> Json:
-    return {"apiVersion": kinds.API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def _api_key_secret(name: str, entries: Mapping[str, tuple[str, str]]) -> Json:
     data = [{"key": key, "remoteRef": {"path": path, "property": "api_key"}} for key, (path, _) in entries.items()]
-    return _manifest("ApiKeySecret", name, {"storeRef": {"name": "vault"}, "refreshInterval": "10s", "data": data})
+    spec = {"storeRef": {"name": "vault"}, "refreshInterval": "10s", "data": data}
+    return objects.manifest("ApiKeySecret", name, spec)
 
 
 def _checked(issuer: str) -> Json:

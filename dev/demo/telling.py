@@ -34,13 +34,18 @@ class Step:
 
 
 class Teller:
-    """Tells the story on the terminal, or plainly where there is none."""
+    """Tells the story on the terminal, or plainly where there is none.
 
-    def __init__(self) -> None:
+    Args:
+        width: columns that it takes at most.
+    """
+
+    def __init__(self, width: int = 120) -> None:
         self._console = Console(highlight=False)
         if not self._console.is_terminal:
             # What a pipe or a log gets is not cut at some terminal's width.
-            self._console = Console(highlight=False, width=120, color_system=None)
+            self._console = Console(highlight=False, width=width, color_system=None)
+        self._console.width = min(width, self._console.width)
         self._number = 0
 
     def say(self, text: str, style: str = "") -> None:

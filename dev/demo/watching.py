@@ -40,6 +40,8 @@ class Watching:
         self._known: dict[cluster.Resource, dict[str, Json]] = {each: {} for each in _WATCHED}
         #: When the last change of a Secret was seen, by name and type of change (ADDED, MODIFIED, DELETED).
         self.seen_at: dict[tuple[str, str], float] = {}
+        #: What any Secret was ever seen to hold, as the API server writes it.
+        self.held: set[str] = set()
         self._changed = asyncio.Event()
 
     @contextlib.asynccontextmanager
@@ -83,6 +85,11 @@ class Watching:
             return {}
         return next((each for each in status.get("conditions") or [] if each["type"] == "Ready"), {})
 
+    def rotation(self, name: str) -> Json:
+        """Return what the status of an ApiKeySecret tells of its first credential that rotates."""
+        found = (self._known[API_KEY_SECRETS].get(name) or {}).get("status") or {}
+        return dict((found.get("rotations") or [{}])[0])
+
     def events(self, name: str) -> list[Json]:
         """Return the Events about an object, oldest first."""
         found = (each for each in self._known[cluster.EVENTS].values() if each["regarding"]["name"] == name)
@@ -115,4 +122,5 @@ class Watching:
             known[name] = event["object"]
         if resource is cluster.SECRETS:
             self.seen_at[name, event["type"]] = time.monotonic()
+            self.held |= set((event["object"].get("data") or {}).values())
         self._changed.set()

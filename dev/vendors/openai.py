@@ -20,11 +20,13 @@ class OpenAI(Vendor):
         project: its only one; in it there is a person's key too.
         account: the project's only service account.
         page: how many keys it lists at once.
+        spoils: whether it does not accept what it makes.
     """
 
     name = "openai"
     project, account = "proj_abc", "user-abc"
     page = 2
+    spoils = False
 
     def samples(self) -> Mapping[str, Mapping[str, str]]:
         """Make a key of each kind."""
@@ -77,6 +79,8 @@ class OpenAI(Vendor):
 
     def _issue(self, said: Mapping[str, Any]) -> Response:
         made = self.make(f"key_{word(16)}", said["name"], "service account key")
+        if self.spoils:
+            self.knows(made.parts, "invalid")
         ends = int(made.at) + said["expires_in_seconds"] if "expires_in_seconds" in said else None
         told = {"object": "organization.project.service_account.api_key", "id": made.handle, "name": made.name}
         return Response(200, {**told, "value": made.parts["apiKey"], "created_at": int(made.at), "expires_at": ends})

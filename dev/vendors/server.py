@@ -95,15 +95,22 @@ class MoodyServer:
 
 
 class VendorServer(MoodyServer):
-    """The running server of a vendor."""
+    """The running server of a vendor.
+
+    Attributes:
+        before_answer: what happens once a request is done, before it is answered.
+    """
 
     def __init__(self, vendor: Vendor, context: ssl.SSLContext | None = None) -> None:
         self.vendor = vendor
+        self.before_answer: Callable[[Request], object] = lambda _: None
         super().__init__(self._as_told, context)
 
     def _as_told(self, request: Request) -> Response:
         # Looked up each time: a test may have the vendor answer otherwise.
-        return self.vendor.answer(request)
+        response = self.vendor.answer(request)
+        self.before_answer(request)
+        return response
 
 
 #: Headers that are a connection's own.
