@@ -260,6 +260,9 @@ def _told(described: Json) -> Json:
         result["description"] = text if "Default `" in text else f"{text} Default `{said}`.".lstrip()
     if "properties" in result:
         result["properties"] = {name: _told(each) for name, each in result["properties"].items()}
+        if not result["properties"]:
+            # The API server keeps no empty map of them.
+            del result["properties"]
     return result | {name: _told(result[name]) for name in ("items", "additionalProperties") if name in result}
 
 
