@@ -129,11 +129,13 @@ def by_schedule(policy: Policy, known: Known, now: float) -> Next | None:
 
 def by_expiry(policy: Policy, known: Known, now: float) -> Next | None:
     """Begin a while before it ends."""
-    if policy.before_expiry is None or known.expires is None:
+    if policy.before_expiry is None or known.expires is None or known.expires <= known.seen:
+        # An end before it was there is that of another one.
         return None
     at = known.expires - policy.before_expiry
     # One that lives for less than that is not rotated as soon as it is made.
-    half = (known.expires + known.born) / 2 if known.born is not None else at
+    begun = known.born if known.born is not None or at > known.seen else known.seen
+    half = (known.expires + begun) / 2 if begun is not None else at
     return Next(max(at, half), Cause.EXPIRING)
 
 

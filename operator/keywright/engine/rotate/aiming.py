@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
 from ...kinds import CredentialSpec
@@ -65,7 +66,7 @@ class Aiming:
         wanted, recipe = self._wanted(record)
         if wanted and recipe:
             place = self._means.places.find(self._key.namespace, recipe)
-            if kept is None or kept.about.key == place.key:
+            if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, wanted, kept, gone=False), wanted
         if kept is None or (record is None and not await self._is_gone()):
             raise Over
@@ -93,3 +94,8 @@ class Aiming:
         """Ask whether the object is gone, of which no watch tells."""
         found = await self._means.api.get(API_KEY_SECRETS, *self._key)
         return found is None or "deletionTimestamp" in found["metadata"]
+
+
+def _moved(kept: Kept, recipe: Recipe) -> bool:
+    """Whether the object says by now that the parts are elsewhere at their path than where a rotation has put them."""
+    return kept.journal.step is not Step.IDLE and recipes.read(kept.about.recipe).properties != recipe.properties

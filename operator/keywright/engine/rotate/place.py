@@ -113,5 +113,8 @@ def _key(use: Use, namespace: str) -> str:
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str, str | None]]:
     for entry in spec.data:
         yield entry.store_ref or spec.store_ref, entry.remote_ref.path, entry.remote_ref.version
+        for other in entry.sources:
+            remote = other.remote_ref or entry.remote_ref
+            yield other.store_ref, remote.path, remote.version
     for each in spec.data_from:
         yield each.store_ref or spec.store_ref, each.extract.path, each.extract.version

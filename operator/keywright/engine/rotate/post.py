@@ -23,7 +23,7 @@ from ...decide.rotate.told import Tale
 from ...errors import Reason
 from ...kinds import CredentialSpec
 from ..bugs import bug
-from ..journals import About, Kept
+from ..journals import About, Elsewhere, Kept
 from ..queue import Key
 from ..records import Record
 from . import policies
@@ -103,6 +103,9 @@ class Post:
                 await self._reread()
             elif self._failures > 1 or isinstance(error, errors.Stalled):
                 await self._tell_of(error)
+            if isinstance(error, errors.Stalled):
+                # Others need not wait for a person to see to it.
+                self._give_turn()
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, error.reason, error)
             self.orders.settle_refused(error)
             return pacing.backoff(self._failures, random.random())  # noqa: S311
@@ -113,8 +116,11 @@ class Post:
     async def _reread(self) -> None:
         """Read the journal anew: somebody else has written it."""
         if self.kept:
-            with contextlib.suppress(errors.Error):
-                self.kept = await self._means.journals.find(self.kept.about.key)
+            with contextlib.suppress(errors.Retry):
+                try:
+                    self.kept = await self._means.journals.owned(self.kept.about)
+                except Elsewhere:
+                    self.kept = None
 
     async def _tell_of(self, error: errors.Error) -> None:
         tale = Tale(self.name, self.journal, asks=isinstance(error, errors.Stalled) and self._runs(), error=error)
@@ -134,6 +140,7 @@ class Post:
             raise disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
+            self._give_turn()
             return RESTING
         aim, wanted = await self._aiming.at(record, self.kept)
         await self._know_again(aim, record)
@@ -234,7 +241,9 @@ class Post:
         first = self._next(record, wanted) if record and wanted else None
         self.orders.settle(self.journal)
         await self._tell(Tale(self.name, self.journal, next=first.at if first else None))
-        return min(RESTING, max(0.05, first.at - time.time())) if first else RESTING
+        left = first.at - time.time() if first else RESTING
+        # What is due, or asked for, and was not begun waits for a turn of its issuer.
+        return QUEUED if left <= 0 or self.orders.wanted(self.journal) else min(RESTING, max(0.05, left))
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
@@ -264,7 +273,7 @@ class Post:
                 first = self._next(record, wanted) if record and wanted and not runs else None
                 error = sight.trouble if why or runs else None
                 await self._tell(Tale(self.name, kept.journal, why, asks, error, first.at if first else None))
-                left = min(until, first.at if first else until) - time.time()
+                left = min(until, first.at if first and first.at > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0
 
