@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 import pydantic
@@ -19,6 +20,25 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 SpecT = TypeVar("SpecT", bound=schema.Spec)
+
+
+def with_fields(configs: Mapping[str, type[schema.Spec]]) -> Callable[[type[SpecT]], type[SpecT]]:
+    """Return what adds an optional field to a model for each of these; their docstrings are the docs.
+
+    Args:
+        configs: models of the fields by their names, in snake_case.
+    """
+    fields: dict[str, Any] = {
+        name: (config | None, pydantic.Field(default=None, description=config.__doc__))
+        for name, config in configs.items()
+    }
+
+    def added(model: type[SpecT]) -> type[SpecT]:
+        return pydantic.create_model(
+            model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields
+        )
+
+    return added
 
 
 @dataclasses.dataclass(frozen=True)

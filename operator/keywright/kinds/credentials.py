@@ -6,7 +6,7 @@ Does not belong here: any issuer's own fields (its file), what a check comes to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import alias_generators
@@ -15,10 +15,9 @@ from .. import schema
 from ..issuers import ISSUERS
 from ..issuers.base import Issuer, Verdict
 from ..schema import Cel, DataKey, Duration, ObjectName, Renamed, Spec, Time, Url
+from .base import with_fields
 from .keyissuer import IssuerRef
 from .rotation import RotationSpec
-
-ModelT = TypeVar("ModelT", bound=Spec)
 
 Policy = Literal["Enforce", "Warn", "Off"]
 #: Parts by their names, in camelCase as all fields.
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 else:
     IssuerName = Literal[tuple(ISSUERS)]
 
-#: The issuers that take more than parts, by the field of the model that holds it.
-_FIELDS: Mapping[str, type[Issuer]] = {
-    alias_generators.to_snake(name): issuer for name, issuer in ISSUERS.items() if issuer.Config
+#: What issuers take that take more than parts, by the field of the model that holds it.
+_CONFIGS: Mapping[str, type[Spec]] = {
+    alias_generators.to_snake(name): issuer.Config for name, issuer in ISSUERS.items() if issuer.Config
 }
 
 
@@ -59,18 +58,6 @@ class Check(Spec):
     def every_seconds(self) -> float:
         """Seconds between probes."""
         return schema.seconds(self.every)
-
-
-def _with_issuers(model: type[ModelT]) -> type[ModelT]:
-    """Add an optional field for each issuer that takes more than parts."""
-    fields: dict[str, Any] = {
-        name: (config | None, pydantic.Field(default=None, description=config.__doc__))
-        for name, issuer in _FIELDS.items()
-        if (config := issuer.Config)
-    }
-    return pydantic.create_model(
-        model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields
-    )
 
 
 def _rules() -> tuple[Cel, ...]:
@@ -98,7 +85,7 @@ def _named(issuer: type[Issuer]) -> str:
     return ", ".join(each.name if each.required else f"{each.name} (optional)" for each in issuer.parts)
 
 
-@_with_issuers
+@with_fields(_CONFIGS)
 class CredentialSpec(Spec):
     """One credential: which entries it consists of, who issued it, and how it is checked."""
 

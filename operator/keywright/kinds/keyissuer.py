@@ -6,7 +6,7 @@ Does not belong here: any issuer's own fields (its file), what is rotated when (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import alias_generators
@@ -16,26 +16,13 @@ from ..errors import Reason
 from ..issuing import ISSUING
 from ..issuing.base import Issuing
 from ..schema import Absent, CallTime, Cel, Condition, Duration, ListMap, ObjectName, OneOf, Renamed, Spec, Time
-from .base import Kind
+from .base import Kind, with_fields
 from .selector import LabelSelector
-
-ModelT = TypeVar("ModelT", bound=Spec)
 
 #: The ways to have keys made by the field of the model that holds their configuration.
 _FIELDS: Mapping[str, type[Issuing]] = {alias_generators.to_snake(name): each for name, each in ISSUING.items()}
 
 _CERTIFICATES = "API keys are made here; certificates are cert-manager's"
-
-
-def _with_issuers(model: type[ModelT]) -> type[ModelT]:
-    """Add an optional field for each way to have keys made."""
-    fields: dict[str, Any] = {
-        name: (each.Config | None, pydantic.Field(default=None, description=each.Config.__doc__))
-        for name, each in _FIELDS.items()
-    }
-    return pydantic.create_model(
-        model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields
-    )
 
 
 class IssuerRef(Spec):
@@ -88,7 +75,7 @@ class OneIssuer(Spec):
         )
 
 
-@_with_issuers
+@with_fields({name: each.Config for name, each in _FIELDS.items()})
 class KeyIssuerSpec(OneIssuer):
     """How keys are had made: one field for each way there is, of which exactly one is set."""
 
@@ -103,7 +90,7 @@ class KeyIssuerSpec(OneIssuer):
     """How hard the issuer may be used."""
 
 
-@_with_issuers
+@with_fields({name: each.Config for name, each in _FIELDS.items()})
 class Binding(OneIssuer):
     """Where keys are made for some namespaces: one field for each way there is, of which exactly one is set."""
 

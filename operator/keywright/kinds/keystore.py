@@ -6,7 +6,7 @@ Does not belong here: any store's own fields (its file).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import alias_generators
@@ -27,10 +27,8 @@ from ..schema import (
 )
 from ..stores import STORES
 from ..stores.base import Store
-from .base import Kind
+from .base import Kind, with_fields
 from .selector import LabelSelector
-
-ModelT = TypeVar("ModelT", bound=Spec)
 
 #: The stores by the field of the model that holds their configuration.
 _FIELDS: Mapping[str, type[Store]] = {alias_generators.to_snake(name): store for name, store in STORES.items()}
@@ -52,18 +50,7 @@ class Limits(Spec):
         return schema.seconds(self.timeout)
 
 
-def _with_stores(model: type[ModelT]) -> type[ModelT]:
-    """Add an optional field for each store."""
-    fields: dict[str, Any] = {
-        name: (store.Config | None, pydantic.Field(default=None, description=store.Config.__doc__))
-        for name, store in _FIELDS.items()
-    }
-    return pydantic.create_model(
-        model.__name__, __base__=model, __doc__=model.__doc__, __module__=model.__module__, **fields
-    )
-
-
-@_with_stores
+@with_fields({name: each.Config for name, each in _FIELDS.items()})
 class KeyStoreSpec(Spec):
     """How to reach a store: one field for each there is, of which exactly one is set."""
 
