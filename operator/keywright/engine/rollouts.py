@@ -20,9 +20,9 @@ from .. import cluster, errors, events, kinds, pacing
 from ..decide import report, rollout
 from ..decide.consumers import Census
 from ..errors import Reason
+from . import standing
 from .bugs import bug
 from .queue import Key
-from .records import API_KEY_SECRETS
 from .reporter import rfc3339
 from .restart_records import RestartRecords
 from .restarts import POD_LOOKS, Restarts, Work
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 #: Seconds between two looks at pods that lag behind, or after a denial: the first, and the longest.
 LATER = (5.0, 300.0)
-#: Times that a status may be changed by others while it is written.
-ROUNDS = 8
 
 #: What ends a rollout until a person, or the next change, begins another.
 _ENDS = frozenset({Reason.ROLLOUT_FAILED, Reason.ROLLOUT_TIMED_OUT})
@@ -185,24 +183,13 @@ class Rollouts:
             _Superseded: the object wants another one, or is gone.
             errors.Error: it could not be written.
         """
-        namespace, name = work.key
-        for _ in range(ROUNDS):
-            item = await self._api.get(API_KEY_SECRETS, namespace, name)
+
+        def after(item: cluster.Json | None) -> dict[str, Any]:
             if item is None or _identity(item) != wanted:
                 raise _Superseded
-            patch = report.needs_write(item["status"], _after(item, phase, condition, counts))
-            if not patch:
-                return
-            body = {"metadata": {"resourceVersion": item["metadata"]["resourceVersion"]}, "status": patch}
-            where = (API_KEY_SECRETS, namespace, name, "status")
-            try:
-                await self._api.call("PATCH", *where, body=body, content_type=cluster.MERGE, accept=cluster.METADATA)
-            except cluster.Refused as refused:
-                if refused.status not in (404, 409):
-                    raise
-            else:
-                return
-        raise errors.Retry(Reason.CONFLICT, "its status keeps being changed while it is written")
+            return _after(item, phase, condition, counts)
+
+        await standing.revise(self._api, work.key, after)
 
 
 def _after(item: cluster.Json, phase: str, condition: dict[str, Any] | None, counts: dict[str, Any]) -> dict[str, Any]:

@@ -9,18 +9,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ... import cluster, errors, events, pacing
+from ... import cluster, events, pacing
 from ...decide import report
 from ...decide.rotate import told
 from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.told import Tale
-from ...errors import Reason
 from ...events import EventReason
+from .. import standing
 from ..queue import Key
-from ..records import API_KEY_SECRETS, Record
-
-#: Times that a status may be changed by others while it is written.
-ROUNDS = 8
+from ..records import Record
 
 
 class Telling:
@@ -64,32 +61,14 @@ class Telling:
         self._recorder.say(record.regarding, EventReason.ROTATION_WAITS, "Rotate", tale.sentence(), about=about)
 
     async def _write(self, record: Record, without: str = "") -> None:
-        namespace, name = record.key
-        item: cluster.Json | None = {
-            "metadata": {"resourceVersion": record.resource_version, "generation": record.generation},
-            "status": record.status_json(),
-        }
-        for _ in range(ROUNDS):
-            if item is None:
-                return
+        def after(item: cluster.Json | None) -> dict[str, Any] | None:
+            if item is None or item["metadata"]["uid"] != record.uid:
+                return None
             # Others tell meanwhile of credentials of the same object.
-            status, tales = item.get("status") or {}, self._tales.get(record.key, {})
-            patch = report.needs_write(status, _after(item, status, tales, without))
-            if not patch:
-                return
-            body = {"metadata": {"resourceVersion": item["metadata"]["resourceVersion"]}, "status": patch}
-            where = (API_KEY_SECRETS, namespace, name, "status")
-            try:
-                await self._api.call("PATCH", *where, body=body, content_type=cluster.MERGE, accept=cluster.METADATA)
-            except cluster.Refused as refused:
-                if refused.status not in (404, 409):
-                    raise
-            else:
-                return
-            item = await self._api.get(API_KEY_SECRETS, namespace, name)
-            if item and item["metadata"]["uid"] != record.uid:
-                return
-        raise errors.Retry(Reason.CONFLICT, "its status keeps being changed while it is written")
+            return _after(item, item.get("status") or {}, self._tales.get(record.key, {}), without)
+
+        meta = {"uid": record.uid, "resourceVersion": record.resource_version, "generation": record.generation}
+        await standing.revise(self._api, record.key, after, {"metadata": meta, "status": record.status_json()})
 
 
 def _after(item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Tale], without: str) -> dict[str, Any]:
