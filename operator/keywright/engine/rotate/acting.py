@@ -16,12 +16,12 @@ from ...audit.trail import Trail
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Debt, Half, Journal, Step
 from ...decide.rotate.moves import Came, Do, Effect
-from ...issuing.base import Issued, Order
+from ...issuing.base import Issued
 from ...secret import SecretMap
 from ...stores.base import Store
 from ..journals import About, Kept
 from .aiming import Aim
-from .looking import Looking, Sight
+from .looking import Looking, Sight, order
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +91,7 @@ class Acting:
         return Result(Came.DONE)
 
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
-        journal = kept.journal
-        old = journal.old.handle if journal.old else None
-        order = Order(journal.id, kept.old, old, journal.before or frozenset(), journal.asked_at)
-        issued: Issued = await aim.issuer.issue(order)
+        issued: Issued = await aim.issuer.issue(order(kept))
         half = self._looking.half(kept.about.key, _own(aim, issued.parts))
         return Result(Came.DONE, dataclasses.replace(half, handle=issued.handle), issued.parts)
 

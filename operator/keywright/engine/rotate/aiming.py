@@ -67,11 +67,12 @@ class Aiming:
         if wanted and recipe:
             place = self._means.places.find(self._key.namespace, recipe)
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
-                return self._aimed(recipe, wanted, kept, gone=False), wanted
+                return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record is None and not await self._is_gone()):
             raise Over
         former = recipes.read(kept.about.recipe)
-        return self._aimed(former, former.credential, kept, gone=True), None
+        place = self._means.places.find(self._key.namespace, former)
+        return self._aimed(former, place, kept, gone=True), None
 
     def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
         if record is None:
@@ -80,8 +81,8 @@ class Aiming:
         found = next((each for each in spec.credentials if each.name == self._name and each.rotation), None)
         return (found, recipes.of(spec, found)) if found else (None, None)
 
-    def _aimed(self, recipe: Recipe, credential: CredentialSpec, kept: Kept | None, *, gone: bool) -> Aim:
-        place = self._means.places.find(self._key.namespace, recipe)
+    def _aimed(self, recipe: Recipe, place: Place, kept: Kept | None, *, gone: bool) -> Aim:
+        credential = recipe.credential
         ref = credential.issuer_ref
         assert ref  # noqa: S101 - the CRD wants it beside rotation
         issuer = self._means.issuers.opened(ref.kind, ref.name, self._key.namespace)

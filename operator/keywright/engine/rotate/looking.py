@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ... import cluster, errors
@@ -84,8 +84,9 @@ class Looking:
         if Spot.STORE in wanted:
             await self._store(aim, kept, sight)
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
-        targets = self._targets(aim, kept, sight) if Spot.TARGETS in wanted else None
-        users = await self._try(sight, self._users(aim)) if Spot.USERS in wanted else None
+        readers = self._places.readers(aim.place.key) if wanted & {Spot.TARGETS, Spot.USERS} else []
+        targets = self._targets(readers, kept, sight) if Spot.TARGETS in wanted else None
+        users = await self._try(sight, self._users(readers)) if Spot.USERS in wanted else None
         often = journal.step in (Step.HELD, Step.TESTED) or wish.now
         halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
 
@@ -170,15 +171,12 @@ class Looking:
         return await use.opened.write(claim, use.identity, aim.place.credentials)
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
-        journal = kept.journal
-        handle = journal.old.handle if journal.old else None
-        order = Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
-        return await aim.issuer.keys(order)
+        return await aim.issuer.keys(order(kept))
 
-    def _targets(self, aim: Aim, kept: Kept, sight: Sight) -> Targets | None:
+    def _targets(self, readers: Sequence[Reader], kept: Kept, sight: Sight) -> Targets:
         """Count which key the Secrets of all readers have."""
         counts = dict.fromkeys(Holds, 0)
-        for reader in self._places.readers(aim.place.key):
+        for reader in readers:
             counts[self._held(reader, kept, sight)] += 1
         return Targets(counts[Holds.OLD], counts[Holds.NEW], counts[Holds.OTHER])
 
@@ -201,10 +199,10 @@ class Looking:
         same = version is not None and version in {each.get("version") for each in told}
         return sight.seen.store if same and sight.seen.store else Holds.OTHER
 
-    async def _users(self, aim: Aim) -> Users | None:
+    async def _users(self, readers: Sequence[Reader]) -> Users | None:
         """Count who uses the Secrets, and who has another key than these have now."""
         found = late = 0
-        for reader in self._places.readers(aim.place.key):
+        for reader in readers:
             mark = (reader.record.status_json().get("rollout") or {}).get("fingerprint")
             known = await written(self._api, reader.record.key, reader.secret, mark)
             if known is None:
@@ -213,6 +211,13 @@ class Looking:
             found += len(seen.pods)
             late += len(seen.unsettled)
         return Users(found, late)
+
+
+def order(kept: Kept) -> Order:
+    """Return what a rotation asks of its issuer: by that keys are made, and known again."""
+    journal = kept.journal
+    handle = journal.old.handle if journal.old else None
+    return Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
 
 
 def _holds(journal: Journal, held: Half | None) -> Holds:

@@ -39,12 +39,10 @@ class Reader:
 
     Attributes:
         secret: name of its target.
-        fixed: whether it stays at one version.
     """
 
     record: Record
     secret: str
-    fixed: bool
 
 
 class Places:
@@ -93,9 +91,8 @@ class Places:
                 spec = record.spec_model()
             except errors.Stalled:
                 continue
-            found = [version for ref, path, version in _refs(spec) if self._key(record, ref, path) == key]
-            if found:
-                yield Reader(record, spec.target_name(record.key.name), fixed=all(found))
+            if any(self._key(record, ref, path) == key for ref, path in _refs(spec)):
+                yield Reader(record, spec.target_name(record.key.name))
 
     def _key(self, record: Record, ref: StoreRef | None, path: str) -> str:
         try:
@@ -110,11 +107,10 @@ def _key(use: Use, namespace: str) -> str:
     return f"{kind.location(config, namespace)} {use.ref.path}"
 
 
-def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str, str | None]]:
+def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str]]:
     for entry in spec.data:
-        yield entry.store_ref or spec.store_ref, entry.remote_ref.path, entry.remote_ref.version
+        yield entry.store_ref or spec.store_ref, entry.remote_ref.path
         for other in entry.sources:
-            remote = other.remote_ref or entry.remote_ref
-            yield other.store_ref, remote.path, remote.version
+            yield other.store_ref, (other.remote_ref or entry.remote_ref).path
     for each in spec.data_from:
-        yield each.store_ref or spec.store_ref, each.extract.path, each.extract.version
+        yield each.store_ref or spec.store_ref, each.extract.path

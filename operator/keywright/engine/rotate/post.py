@@ -181,10 +181,8 @@ class Post:
         changed = self.orders.journal(kept.journal, time.time())
         if changed is None:
             return False
-        paid = tuple(each for each in kept.journal.debts if each not in changed.debts)
-        if len(changed.debts) < len(kept.journal.debts):
-            self._means.acting.owed(kept.about, self.name, paid, done=True)
         self.kept = await self._means.journals.write(kept.but(changed))
+        self._reached(kept.journal, self._record())
         self.orders.settle(self.kept.journal)
         return True
 

@@ -9,7 +9,6 @@ import asyncio
 import collections
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from ... import cluster, errors, metrics
@@ -44,7 +43,8 @@ class Rotator:
 
     def __init__(self, scopes: tuple[str | None, ...]) -> None:
         self._scopes = scopes
-        self._posts: dict[_Name, Post] = {}
+        #: By their objects, and the names of their credentials.
+        self._posts: dict[Key, dict[str, Post]] = collections.defaultdict(dict)
         self._tasks: dict[_Name, asyncio.Task[None]] = {}
         self._signatures: dict[Key, Any] = {}
         self._journals: dict[_Name, Kept] = {}
@@ -110,28 +110,31 @@ class Rotator:
         except errors.Stalled:
             return
         for name in wanted:
-            if (key, name) not in self._posts:
+            if name not in self._posts[key]:
                 self._man((key, name), self._journals.pop((key, name), None))
 
     def look_again(self, _: str = "") -> None:
         """Look again at everything: a store or an issuer that it may wait for was changed."""
-        for post in self._posts.values():
-            post.wake.set()
+        for key in self._posts:
+            self._wake(key)
 
     def _wake(self, key: Key) -> None:
-        for (owner, _), post in self._posts.items():
-            if owner == key:
-                post.wake.set()
+        for post in self._posts.get(key, {}).values():
+            post.wake.set()
 
     def _man(self, name: _Name, kept: Kept | None) -> None:
-        if self._closed or name in self._posts:
+        key, credential = name
+        if self._closed or credential in self._posts[key]:
             return
-        post = self._posts[name] = Post(self._means, *name, kept)
+        post = self._posts[key][credential] = Post(self._means, key, credential, kept)
         task = self._tasks[name] = asyncio.create_task(post.run())
         task.add_done_callback(lambda _: self._left(name))
 
     def _left(self, name: _Name) -> None:
-        self._posts.pop(name, None)
+        key, credential = name
+        self._posts[key].pop(credential, None)
+        if not self._posts[key]:
+            del self._posts[key]
         self._tasks.pop(name, None)
 
     def close(self) -> None:
@@ -150,7 +153,7 @@ class Rotator:
             return act.failed(disabled())
         await self._heard_of(key, int(found["metadata"].get("generation", 0)))
         self._look_at(key)
-        posts = [post for post in self._of(key) if asked.credential in ("", post.name)]
+        posts = [post for post in self._posts.get(key, {}).values() if asked.credential in ("", post.name)]
         if not posts:
             return act.unrotated(key.name)
         if len(posts) > 1:
@@ -172,11 +175,9 @@ class Rotator:
                 return
             await asyncio.sleep(SOON)
 
-    def _of(self, key: Key) -> Iterator[Post]:
-        yield from (post for (owner, _), post in self._posts.items() if owner == key)
-
     def _count(self) -> None:
-        journals = [post.journal for post in self._posts.values() if post.journal]
+        posts = (post for each in self._posts.values() for post in each.values())
+        journals = [post.journal for post in posts if post.journal]
         steps = collections.Counter(each.step for each in journals)
         owed = collections.Counter(debt.owed for each in journals for debt in each.debts)
         for step in Step:
