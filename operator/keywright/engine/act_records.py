@@ -5,17 +5,14 @@ Does not belong here: carrying them out (``actions``), keeping records (``audit/
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Any
 
-from .. import cluster, errors
+from .. import cluster
 from ..audit.record import Action, Credential, Entry, Object, Type, Who
 from ..audit.trail import Trail
 from ..decide import act
+from . import record_keeping
 from .actions import KEY_ACTIONS, UNRECORDED_TOO, ActionRecord
-
-log = logging.getLogger(__name__)
 
 #: Seconds after which every KeyAction that goes on has surely been taken up.
 SETTLED = 10.0
@@ -43,22 +40,11 @@ class ActRecords:
 
 async def settle(api: cluster.Cluster, trail: Trail) -> None:
     """End what the leader before has begun and nobody goes on with: its KeyAction is over, or was deleted."""
-    left = [row for row in await trail.left_open() if row.get("type") == Type.ACTION_INTENT]
-    if left:
-        await asyncio.sleep(SETTLED)
-    for row in left:
-        try:
-            if await _goes_on(api, row):
-                continue
-            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
-        except (errors.Error, ValueError, KeyError, TypeError):
-            log.warning("an open intent of the leader before stays open: its KeyAction could not be looked at")
-            continue
-        trail.note(entry.model_copy(update={"type": Type.ACTION_OUTCOME, "code": "Unknown"}))
 
+    async def came_of(row: dict[str, Any]) -> str | None:
+        return None if await _goes_on(api, row) else "Unknown"
 
-#: What an outcome takes over from its intent.
-_KEPT = frozenset({"type", "code", "who", "id", "object", "credential", "action"})
+    await record_keeping.settle(trail, Type.ACTION_INTENT, Type.ACTION_OUTCOME, came_of, after=SETTLED)
 
 
 async def _goes_on(api: cluster.Cluster, row: dict[str, Any]) -> bool:

@@ -1,18 +1,21 @@
-"""The audit trail of an operator: whose it is, its key, and what people are told when nothing can be recorded.
+"""The audit trail of an operator: whose it is, its key, what people are told when it fails, what a leader left open.
 
 Does not belong here: what is recorded (``chronicle``), how (``audit/``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from .. import cluster, errors, lease
-from ..audit.record import Who
+from ..audit.record import Entry, Type, Who
 from ..audit.trail import Trail
 from ..audit.writer import Writer
 from ..errors import Reason
@@ -20,7 +23,14 @@ from ..events import EventReason, Recorder, Regarding
 from ..settings import Settings
 from . import installkeys
 
+log = logging.getLogger(__name__)
+
 MIB = 1024 * 1024
+#: What an outcome takes over from its intent.
+_KEPT = frozenset({"type", "code", "who", "id", "object", "secret", "credential", "action"})
+
+#: What a row of the trail that is an intent has come to, a code; None: somebody goes on with it.
+CameOf = Callable[[dict[str, Any]], Awaitable[str | None]]
 
 
 def trail(settings: Settings, recorder: Recorder, who: Who, committed: Callable[[], None]) -> Trail:
@@ -71,3 +81,24 @@ def _subject(token: str) -> str:
     except (IndexError, ValueError, binascii.Error, AttributeError):
         return ""
     return said if re.fullmatch(r"[-:.a-z0-9]{1,253}", said) else ""
+
+
+async def settle(trail: Trail, intent: Type, outcome: Type, came_of: CameOf, *, after: float = 0.0) -> None:
+    """End what the leader before has begun to record and nobody goes on with.
+
+    Args:
+        came_of: may raise ``errors.Error``: then it stays open.
+        after: seconds to wait before, if there is something.
+    """
+    left = [row for row in await trail.left_open() if row.get("type") == intent]
+    if left and after:
+        await asyncio.sleep(after)
+    for row in left:
+        try:
+            code = await came_of(row)
+            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
+        except (errors.Error, ValueError, KeyError, TypeError):
+            log.warning("%s of the leader before stays open: what it is about could not be looked at", intent)
+            continue
+        if code:
+            trail.note(entry.model_copy(update={"type": outcome, "code": code}))

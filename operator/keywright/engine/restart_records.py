@@ -6,23 +6,20 @@ Does not belong here: restarting (``rollouts``), keeping records (``audit/``).
 from __future__ import annotations
 
 import dataclasses
-import logging
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from .. import cluster, errors
+from .. import cluster
 from ..audit.record import Entry, Object, Type
 from ..audit.trail import Trail
 from ..decide.consumers import Workload
 from ..kinds.rollout import RESTARTED
+from . import record_keeping
 from .consumers import WORKLOADS
-
-log = logging.getLogger(__name__)
 
 #: Digits of a fingerprint by which an intent tells for which values it is.
 DIGITS = 12
-#: What an outcome takes over from its intent.
-_KEPT = frozenset({"type", "code", "who", "id", "object", "secret"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,16 +73,8 @@ def begins(uid: str, mark: str) -> str:
 
 async def settle(api: cluster.Cluster, trail: Trail) -> None:
     """End what the leader before has begun to record: its workload's template tells whether it was restarted."""
-    for row in await trail.left_open():
-        if row.get("type") != Type.RESTART_INTENT:
-            continue
-        try:
-            code = await _came_of(api, row)
-            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
-        except (errors.Error, ValueError, KeyError, TypeError):
-            log.warning("an open intent of the leader before stays open: its workload could not be looked at")
-            continue
-        trail.note(entry.model_copy(update={"type": Type.RESTART_OUTCOME, "code": code}))
+    came_of = functools.partial(_came_of, api)
+    await record_keeping.settle(trail, Type.RESTART_INTENT, Type.RESTART_OUTCOME, came_of)
 
 
 async def _came_of(api: cluster.Cluster, row: dict[str, Any]) -> str:

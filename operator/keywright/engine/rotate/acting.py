@@ -6,7 +6,6 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``j
 from __future__ import annotations
 
 import dataclasses
-import logging
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -19,14 +18,11 @@ from ...decide.rotate.moves import Came, Do, Effect
 from ...issuing.base import Issued
 from ...secret import SecretMap
 from ...stores.base import Store
+from .. import record_keeping
 from ..journals import About, Kept
 from .aiming import Aim
 from .looking import Looking, Sight, order
 
-log = logging.getLogger(__name__)
-
-#: What an outcome takes over from its intent.
-_KEPT = frozenset({"type", "code", "who", "id", "object", "credential"})
 #: By it the writes of a rotation are named.
 _NAMES = uuid.UUID("6f7c3ae2-64ff-4b3e-9d0a-0c3b7f6b5a11")
 
@@ -135,15 +131,11 @@ class Acting:
 
 async def settle(trail: Trail) -> None:
     """End what the leader before has begun to record: what came of it, the next look at the rotation tells."""
-    for row in await trail.left_open():
-        if row.get("type") != Type.ROTATION_INTENT:
-            continue
-        try:
-            entry = Entry.model_validate({name: row[name] for name in row.keys() & _KEPT})
-        except (ValueError, KeyError, TypeError):
-            log.warning("an open intent of the leader before stays open: it cannot be read")
-            continue
-        trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": "Unknown"}))
+
+    async def came_of(_: object) -> str:
+        return "Unknown"
+
+    await record_keeping.settle(trail, Type.ROTATION_INTENT, Type.ROTATION_OUTCOME, came_of)
 
 
 def _own(aim: Aim, parts: SecretMap) -> SecretMap:
