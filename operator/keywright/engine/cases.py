@@ -64,30 +64,16 @@ class Cases:
             errors.Stalled: the object says of it what cannot be.
         """
         try:
-            issuer = self._issuer(spec)
+            issuer = issuer_of(spec, self._table)
             parts = _parts(issuer, spec, gathered)
             if parts is None:
                 return None
-            scope = self._scope(issuer, spec, issuer.address_for(parts))
+            scope = scope_of(issuer, spec, issuer.address_for(parts), self._settings)
         except errors.Stalled as error:
             said = error.about(f"credential {spec.name}")
         else:
             return Case(spec, issuer, scope, parts, self._known(owner, issuer, spec, gathered, parts))
         raise said
-
-    def _issuer(self, spec: kinds.CredentialSpec) -> Issuer:
-        kind = ISSUERS.get(spec.issuer)
-        if kind is None:
-            hint = f"Name one of {', '.join(ISSUERS)}, or install the version that its CRD is from"
-            raise errors.Stalled(Reason.INVALID_SPEC, "names an issuer that this version does not know", hint)
-        return kind(spec.config(), self._table, spec.endpoint)
-
-    def _scope(self, issuer: Issuer, spec: kinds.CredentialSpec, address: str) -> egress.Scope:
-        if not address or spec.check.liveness == "Off":
-            return egress.Scope()
-        chosen = self._settings
-        loopback = chosen.allow_loopback_stores
-        return endpoints.scope(type(issuer), address, chosen.issuer_endpoints, loopback=loopback)
 
     def _known(
         self, owner: str, issuer: Issuer, spec: kinds.CredentialSpec, gathered: Gathered, parts: SecretMap
@@ -106,6 +92,34 @@ class Cases:
             expires_at=earliest(*(gathered.ends.get(each) for each in entries)),
             version=gathered.versions.get(entries[0]),
         )
+
+
+def issuer_of(spec: kinds.CredentialSpec, table: Table) -> Issuer:
+    """Return the issuer of a credential, configured as its object says.
+
+    Args:
+        table: the forms of all credentials.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: there is none of the name, or its own fields say what cannot be.
+    """
+    kind = ISSUERS.get(spec.issuer)
+    if kind is None:
+        hint = f"Name one of {', '.join(ISSUERS)}, or install the version that its CRD is from"
+        raise errors.Stalled(Reason.INVALID_SPEC, "names an issuer that this version does not know", hint)
+    return kind(spec.config(), table, spec.endpoint)
+
+
+def scope_of(issuer: Issuer, spec: kinds.CredentialSpec, address: str, chosen: settings.Settings) -> egress.Scope:
+    """Return what addresses the issuer of a credential may have; none where it is not asked.
+
+    Raises:
+        errors.Stalled: ``EndpointForbidden``, ``InvalidSpec``.
+    """
+    if not address or spec.check.liveness == "Off":
+        return egress.Scope()
+    loopback = chosen.allow_loopback_stores
+    return endpoints.scope(type(issuer), address, chosen.issuer_endpoints, loopback=loopback)
 
 
 def earliest(*times: str | None) -> str | None:

@@ -92,10 +92,25 @@ class RotationSpec(Spec):
     test: Trial = pydantic.Field(default_factory=Trial)
     """How a new key is tested."""
 
-    def seconds(self, field: str) -> float | None:
-        """Return one of the durations in seconds; None if it is not given."""
-        text = getattr(self, field)
-        return None if text is None else schema.seconds(text)
+    @property
+    def every_seconds(self) -> float | None:
+        """Age in seconds that a key gets; None: no matter."""
+        return schema.seconds(self.every) if self.every else None
+
+    @property
+    def before_expiry_seconds(self) -> float | None:
+        """Seconds before its end at which it gets a new one; None: that does not matter."""
+        return schema.seconds(self.before_expiry) if self.before_expiry else None
+
+    @property
+    def overlap_seconds(self) -> float:
+        """Seconds for which the old key still works."""
+        return schema.seconds(self.overlap)
+
+    @property
+    def adoption_seconds(self) -> float:
+        """Seconds after which a person is told that not everybody uses the new key."""
+        return schema.seconds(self.adoption_timeout)
 
 
 class DebtStatus(Spec):

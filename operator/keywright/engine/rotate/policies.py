@@ -42,12 +42,6 @@ def example(credential: CredentialSpec) -> SecretMap:
 def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> Rules:
     """Return what an issuer can do and its users have declared."""
     rotation, makes = credential.rotation or RotationSpec(), issuer.issuing
-    usual = Rules()
-
-    def seconds(field: str, otherwise: float) -> float:
-        found = rotation.seconds(field)
-        return otherwise if found is None else found
-
     return Rules(
         way=makes.way,
         issuer=f"{makes.name} {makes.account or issuer.label}",
@@ -60,10 +54,10 @@ def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> R
         apart=rotation.test.apart_seconds,
         test_within=rotation.test.within_seconds,
         settle=issuer.settle,
-        overlap=seconds("overlap", usual.overlap),
-        adopt_within=seconds("adoption_timeout", usual.adopt_within),
+        overlap=rotation.overlap_seconds,
+        adopt_within=rotation.adoption_seconds,
         needs_users=rotation.consumers == "Required",
-        quiet=min(usual.quiet, seconds("overlap", usual.quiet)),
+        quiet=min(Rules().quiet, rotation.overlap_seconds),
     )
 
 
@@ -77,9 +71,9 @@ def policy(credential: CredentialSpec) -> Policy:
     schedule = Timetable(said.schedule, said.time_zone) if said.schedule else None
     windows = tuple(due.Window(Timetable(each.start, each.time_zone), each.seconds) for each in said.windows)
     return Policy(
-        every=said.seconds("every"),
+        every=said.every_seconds,
         schedule=schedule,
-        before_expiry=said.seconds("before_expiry"),
+        before_expiry=said.before_expiry_seconds,
         windows=windows,
         reissue=said.on_invalid == "Reissue",
     )

@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from ... import errors, kinds, settings
+from ... import kinds, settings
 from ...decide.checks import History
 from ...decide.rotate.sight import Trial
-from ...issuers import ISSUERS
 from ...issuers._table import Table
-from ...issuers.base import Issuer, Verdict
+from ...issuers.base import Verdict
 from ...secret import SecretMap
-from .. import egress, endpoints
+from ..cases import issuer_of, scope_of
 from ..prober import Probe, Prober
 from ..queue import Key
 
@@ -59,7 +58,7 @@ class Trials:
         """
         if credential.check.liveness == "Off" or not self._settings.probes:
             return False
-        return bool(self._issuer(credential).address_for(values))
+        return bool(issuer_of(credential, self._table).address_for(values))
 
     async def test(
         self, credential: kinds.CredentialSpec, values: SecretMap, mark: str, *, every: float
@@ -73,12 +72,11 @@ class Trials:
         Raises:
             errors.Stalled: the object says of it what cannot be.
         """
-        issuer = self._issuer(credential)
+        issuer = issuer_of(credential, self._table)
         address = issuer.address_for(values)
         if not address:
             return None
-        loopback = self._settings.allow_loopback_stores
-        scope: egress.Scope = endpoints.scope(type(issuer), address, self._settings.issuer_endpoints, loopback=loopback)
+        scope = scope_of(issuer, credential, address, self._settings)
         row = self._rows.setdefault(mark, _Row())
         anew = time.monotonic() - row.at >= every
         probe = Probe(issuer, values, scope, credential.check.every_seconds)
@@ -87,12 +85,6 @@ class Trials:
             _count(row, history)
         believed = history.verdict(self._prober.over) if history else Verdict.UNKNOWN
         return Trial(believed, row.passes, row.over, row.last, row.tries, row.told)
-
-    def _issuer(self, credential: kinds.CredentialSpec) -> Issuer:
-        kind = ISSUERS.get(credential.issuer)
-        if kind is None:
-            raise errors.Stalled(errors.Reason.INVALID_SPEC, "names an issuer that this version does not know", "")
-        return kind(credential.config(), self._table, credential.endpoint)
 
 
 def _count(row: _Row, history: History) -> None:

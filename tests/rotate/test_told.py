@@ -1,0 +1,37 @@
+"""What is told of rotations has a word for everything, and the API the words of the machine."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from keywright.decide.rotate import told
+from keywright.decide.rotate.journal import Cause, Journal, Owed, Step, Why
+from keywright.kinds.rotation import DebtStatus, LastRotation, RotationStatus
+from keywright.schema import Spec
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "words"),
+    [(RotationStatus, "step", Step), (RotationStatus, "cause", Cause), (DebtStatus, "owed", Owed)],
+)
+def test_the_status_knows_the_words_of_the_machine_and_no_others(
+    model: type[Spec], field: str, words: type[Step | Cause | Owed]
+) -> None:
+    annotation = model.model_fields[field].annotation
+    known = [
+        each for each in (annotation, *get_args(annotation)) if get_args(each) and str in map(type, get_args(each))
+    ]
+
+    assert get_args(known[0]) == tuple(map(str, words))
+
+
+def test_each_outcome_is_one_that_the_status_knows() -> None:
+    found = {str((told.last(Journal("r", Step.IDLE, 0.0, why=why)) or {})["outcome"]) for why in (None, *Why)}
+
+    assert found == set(get_args(LastRotation.model_fields["outcome"].annotation))
+
+
+def test_whatever_is_waited_for_has_its_sentence() -> None:
+    assert told.WORDS.keys() == set(Why)
