@@ -77,7 +77,7 @@ def _objects(schema: Json) -> st.SearchStrategy[Json]:
             max_size=3,
         )
     required = set(schema.get("required", ()))
-    fields = {name: each for name, each in schema["properties"].items() if "type" in each}
+    fields = {name: each for name, each in schema.get("properties", {}).items() if "type" in each}
     made = {name: admitted(each) for name, each in fields.items()}
     groups = [arms for rule in schema.get("x-kubernetes-validations", ()) if (arms := _arms(rule["rule"]))]
     common = {name: each for name, each in made.items() if not any(name in arms for arms in groups)}

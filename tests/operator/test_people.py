@@ -50,7 +50,7 @@ def test_kubectl_shows_what_one_wants_to_know_and_waits_for_it(world: World) -> 
     assert "Secret llm holds 1 of 1 keys from KeyStore/vault." in kubectl(world, "get", "aks", "-o", "wide")
     ours = kubectl(world, "get", "keywright", "-o", "name").splitlines()
     # ClusterKeyStores belong to no namespace: those of tests beside this one are listed as well.
-    assert [name for name in ours if not name.startswith("clusterkeystore.")] == [
+    assert [name for name in ours if not name.startswith(("clusterkeystore.", "clusterkeyissuer."))] == [
         "apikeysecret.keywright.dev/llm",
         "keystore.keywright.dev/vault",
     ]
