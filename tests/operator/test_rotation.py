@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 import pytest
 
 from audit.trails import Kept
+from keywright.decide.rotate import written
+from keywright.decide.rotate.journal import Journal, Step
+from keywright.engine.journals import LABEL, TYPE, About, name_of
 from rotating import QUICK, Rotating
 from vendors import serving
 from world import World
@@ -187,6 +192,22 @@ def test_two_objects_do_not_rotate_one_key(world: World, rotating: Rotating) -> 
 
     assert "RotationOwnedElsewhere" in str(told)
     assert rotating.alive() == {rotating.key()}
+
+
+def test_a_journal_that_says_nothing_of_its_key_holds_up_nobody_else(world: World, rotating: Rotating) -> None:
+    first = rotating.begins()
+    about = About("elsewhere", world.namespace, "other", "u-1")
+    meta = {"name": name_of(about.key), "labels": LABEL}
+    data = {"about": json.dumps(dataclasses.asdict(about)), "journal": written.text(Journal("kw-1", Step.GRACE, 0.0))}
+    path = f"/api/v1/namespaces/{world.system}/secrets"
+    world.must("POST", path, {"metadata": meta, "type": TYPE, "stringData": data})
+    rotating.starts()
+    world.is_ready()
+
+    rotating.asks("Rotate")
+
+    world.ends("please", "Succeeded")
+    assert rotating.key() != first.parts["apiKey"]
 
 
 def test_an_install_that_rotates_nothing_says_so(world: World, rotating: Rotating) -> None:

@@ -75,13 +75,21 @@ class Rotator:
                     if isinstance(kept, errors.Stalled):
                         log.error("%s", kept)
                     elif None in self._scopes or kept.about.namespace in self._scopes:
-                        name = recipes.read(kept.about.recipe).credential.name
-                        self._journals[Key(kept.about.namespace, kept.about.name), name] = kept
+                        self._know(kept)
             except errors.Error as error:
                 log.warning("journals of rotations cannot be listed: %s; it is tried again", error)
                 await asyncio.sleep(SETTLED)
             else:
                 return
+
+    def _know(self, kept: Kept) -> None:
+        try:
+            name = recipes.read(kept.about.recipe).credential.name
+        except errors.Stalled as error:
+            # One that somebody has edited holds up nobody else's.
+            log.warning("%s/%s: %s", kept.about.namespace, kept.about.name, error)
+            return
+        self._journals[Key(kept.about.namespace, kept.about.name), name] = kept
 
     # What the watch tells.
 
