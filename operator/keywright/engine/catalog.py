@@ -49,15 +49,8 @@ class Namespace:
 
 
 @dataclasses.dataclass(slots=True)
-class StoreRecord:
-    """One KeyStore or ClusterKeyStore as the API server has it.
-
-    Attributes:
-        observed: the generation that its status is about.
-        changed: when it was first seen in this form, its status was about another one, or was about this one for a
-            short time only: not all of its users may have been looked at.
-        files: generations of the files that were read, by id.
-    """
+class Known:
+    """A store or an issuer, by what all have: the namespace of a cluster kind is empty."""
 
     kind: str
     namespace: str
@@ -65,12 +58,6 @@ class StoreRecord:
     uid: str
     generation: int
     resource_version: str
-    spec: kinds.KeyStoreSpec
-    conditions: list[dict[str, object]]
-    observed: int
-    changed: bool
-    files: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    opened: OpenedStore | None = None
 
     @property
     def title(self) -> str:
@@ -81,6 +68,25 @@ class StoreRecord:
     def identifier(self) -> str:
         """Names it uniquely."""
         return identifier(self.kind, self.namespace, self.name)
+
+
+@dataclasses.dataclass(slots=True)
+class StoreRecord(Known):
+    """One KeyStore or ClusterKeyStore as the API server has it.
+
+    Attributes:
+        observed: the generation that its status is about.
+        changed: when it was first seen in this form, its status was about another one, or was about this one for a
+            short time only: not all of its users may have been looked at.
+        files: generations of the files that were read, by id.
+    """
+
+    spec: kinds.KeyStoreSpec
+    conditions: list[dict[str, object]]
+    observed: int
+    changed: bool
+    files: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    opened: OpenedStore | None = None
 
 
 def read(kind: str, item: dict[str, Any]) -> StoreRecord:

@@ -17,14 +17,14 @@ from ..errors import Reason
 from ..settings import Settings
 from ..stores.base import Credentials
 from . import egress
-from .catalog import Namespace, identifier
+from .catalog import Known, Namespace, identifier
 from .opened_issuer import Guard, OpenedIssuer, Turns, place_of
 
 CLUSTER_KIND = "ClusterKeyIssuer"
 
 
 @dataclasses.dataclass(slots=True)
-class IssuerRecord:
+class IssuerRecord(Known):
     """One KeyIssuer or ClusterKeyIssuer as the API server has it.
 
     Attributes:
@@ -34,27 +34,11 @@ class IssuerRecord:
         troubles: what calls came to which a person has to see to, by issuer.
     """
 
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    generation: int
-    resource_version: str
     spec: kinds.KeyIssuerSpec | kinds.ClusterKeyIssuerSpec | errors.Error
     conditions: list[dict[str, Any]]
     observed: int
     opened: tuple[OpenedIssuer | errors.Error, ...] = ()
     troubles: dict[OpenedIssuer, errors.Error] = dataclasses.field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """How people know it; the same name in two namespaces is told apart by where it is said."""
-        return f"{self.kind}/{self.name}"
-
-    @property
-    def identifier(self) -> str:
-        """Names it uniquely."""
-        return identifier(self.kind, self.namespace, self.name)
 
     @property
     def problem(self) -> errors.Error | None:

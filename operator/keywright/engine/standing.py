@@ -6,11 +6,12 @@ Does not belong here: what it says (``reporter``, ``issuer_health``, ``rollouts`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from .. import cluster, errors
 from ..decide import report
 from ..errors import Reason
+from .catalog import Known
 from .queue import Key
 from .records import API_KEY_SECRETS, ISSUER_RESOURCES, STORE_RESOURCES
 
@@ -19,22 +20,7 @@ _RESOURCES = STORE_RESOURCES | ISSUER_RESOURCES
 ROUNDS = 8
 
 
-class Standing(Protocol):
-    """An object whose status is told."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    generation: int
-    resource_version: str
-
-    @property
-    def title(self) -> str:
-        """How people know it."""
-
-
-async def write(api: cluster.Cluster, record: Standing, status: dict[str, Any]) -> bool:
+async def write(api: cluster.Cluster, record: Known, status: dict[str, Any]) -> bool:
     """Patch a status at the version that is known, which is then that of the record; False if the object is another.
 
     Raises:
