@@ -61,8 +61,9 @@ PLACES: dict[str, Place] = {
     "store": Place("store", ("POST", "PUT", "PATCH"), "/data/llm/{name}"),
     "read": Place("store", ("GET",), "/data/llm/{name}", effect=False),
 }
-#: What an operator asks for all the time, whether anything rotates or not.
-ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews")
+#: What an operator asks for all the time, whether anything rotates or not; it tells of cluster objects of tests beside
+#: this one too.
+ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews|/clusterkeyissuers/[^/]+/status")
 
 #: How often in a row a fault happens, where that is not once.
 TIMES = {"503 thrice": 3}

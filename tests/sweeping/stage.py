@@ -133,9 +133,7 @@ class Stage:
     def starts(self) -> None:
         """Start an operator, which takes over soon after one that was killed; and another one if that is killed too."""
         api = self.proxies["api"]
-        own: tuple[str, ...] = (f"--allow-issuer-endpoint={self.proxies['issuer'].url}", "--condemn-seconds=10")
-        # Cluster objects are those of tests beside this one.
-        own += ("--rotations", "--no-cluster-stores")
+        own = (f"--allow-issuer-endpoint={self.proxies['issuer'].url}", "--condemn-seconds=10", "--rotations")
         while True:
             made = self.world.launch(*own, "--lease-seconds=2", server=api.url, ca_file=api.ca_file)
             self.world.until(lambda made=made: not _runs(made) or (made.ready() and made.records()), "it works")  # type: ignore[misc]
