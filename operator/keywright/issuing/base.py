@@ -31,6 +31,9 @@ class Way(enum.StrEnum):
     """A person makes it and writes it to the store."""
     LOCAL = "Local"
     """Nobody accepts it but who reads it: it is made here, and there is nothing to revoke."""
+    MINTED = "Minted"
+    """It lives for a short while and is kept in no store: before it ends it is made to live longer, or another one is
+    made. What is lost of it ends by itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Issued:
     Attributes:
         parts: its values by part, as ``issuers`` names them.
         handle: the issuer's name of it; None where keys have none.
-        expires_at: when it ends (RFC 3339), where the issuer tells.
+        expires_at: when it ends (RFC 3339), where the issuer tells; of a minted one always.
     """
 
     parts: SecretMap
@@ -127,6 +130,9 @@ class Issuing(abc.ABC):
     #: a person has to. What is gone already is revoked, and what never was; an account that is not there, or not seen,
     #: is no key that is gone.
     revoke: Callable[[str, SecretMap], None] | None = None
+    #: Makes a minted key live longer, by its handle; returns when it ends by then (RFC 3339). ``errors.Stalled`` where
+    #: there is no such key any more, or it lives as long as it may. None where it cannot.
+    renew: Callable[[str], str] | None = None
     #: Switches a key off, and on again; None where it cannot. ``errors.Stalled`` where there is no such key.
     disable: Callable[[str], None] | None = None
     enable: Callable[[str], None] | None = None
