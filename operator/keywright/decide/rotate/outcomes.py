@@ -16,16 +16,20 @@ from .sight import Rules
 FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
 
 
-def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None) -> Journal:
+def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None, before: Journal | None = None) -> Journal:
     """Return what is remembered once an effect has come to something.
 
     Args:
         at: the situation in which it was done, with the journal as it was written before.
         issued: the new key, where one was made.
+        before: the journal as it was before that.
     """
-    if outcome is Came.UNCLEAR:
-        # Looked at again; what is owed waits, as nobody else would.
-        return _tried(at.journal, done.handle, at.now) if at.journal.step is Step.IDLE else at.journal
+    if outcome is Came.NOT_BEGUN and before:
+        # It is tried again later, as what came to nothing; that it was asked for is not so.
+        return before.but(tries=at.journal.tries, again=at.journal.again)
+    if outcome in (Came.UNCLEAR, Came.NOT_BEGUN):
+        # Looked at again.
+        return at.journal
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
     came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
     return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
@@ -85,12 +89,17 @@ def _not_revoked(after: _After) -> Journal:
         return kept.owing(Owed.REVOKE, journal.old, now).at(Step.REVOKED, now)
     if journal.step is Step.ROLLING_BACK and after.is_new:
         return journal.owing(Owed.REVOKE, journal.new, now).at(Step.ROLLED_BACK, now)
+    if journal.step is Step.IDLE:
+        # That it was tried was written before.
+        return journal
     if any(each.handle == after.handle for each in journal.debts):
-        return _tried(journal, after.handle, now)
+        return tried(journal, after.handle, now)
     return journal.owing(Owed.REVOKE, Half("", after.handle), now)
 
 
-def _tried(journal: Journal, handle: str, now: float) -> Journal:
+def tried(journal: Journal, handle: str, now: float) -> Journal:
+    """Return it with one try more of what is owed for a key; the next one is later each time."""
+
     def again(debt: Debt) -> Debt:
         pause = min(LONGEST_TRY, FIRST_TRY * 2 ** min(debt.tries, 16))
         return dataclasses.replace(debt, tries=debt.tries + 1, due=now + pause) if debt.handle == handle else debt

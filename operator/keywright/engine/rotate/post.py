@@ -287,12 +287,17 @@ class Post:
         self._reached(before, self._record())
 
     async def _act(self, aim: Aim, kept: Kept, sight: Sight, at: Situation, do: Do) -> float:
-        first = do.first or at.journal
-        if first != kept.journal:
-            kept = self.kept = await self._means.journals.write(kept.but(first))
-        result = await self._means.acting.do(aim, kept, sight, do, self._means.fence)
+        before, first, acting = kept.journal, do.first or at.journal, self._means.acting
+        entry = await acting.announce(aim, kept, do)
+        if first != before:
+            try:
+                kept = self.kept = await self._means.journals.write(kept.but(first))
+            except errors.Error as error:
+                acting.give_up(entry, error)
+                raise
+        result = await acting.do(entry, aim, kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half)
+        after = outcomes.came(at, do, result.came, result.half, before)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
@@ -302,7 +307,7 @@ class Post:
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
             await self._tell(Tale(self.name, after, after.why, error=result.error))
-        return 1.0 if result.came is Came.UNCLEAR else 0.0
+        return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""
