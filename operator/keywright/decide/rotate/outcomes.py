@@ -6,7 +6,7 @@ Does not belong here: what is done next (``machine``).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .journal import Debt, Half, Journal, Owed, Step, Why
 from .moves import Came, Do, Effect, Situation
@@ -105,6 +105,33 @@ def tried(journal: Journal, handle: str, now: float) -> Journal:
         return dataclasses.replace(debt, tries=debt.tries + 1, due=now + pause) if debt.handle == handle else debt
 
     return journal.but(debts=tuple(map(again, journal.debts)))
+
+
+def carried(debts: Sequence[Debt]) -> tuple[Debt, ...]:
+    """Return what is owed when a key is kept at another place from now on. Whether that place holds a key which is to
+    be revoked cannot be seen by its fingerprint, so those that somebody may have are left alive, and told to people.
+    """
+    return tuple(
+        dataclasses.replace(each, owed=Owed.KEEP) if each.owed is Owed.REVOKE and each.fingerprint else each
+        for each in debts
+    )
+
+
+def lost(journal: Journal, now: float, *, local: bool) -> Journal:
+    """Return what is remembered of a rotation that can never go on, as its object is gone and its store or its issuer
+    too: which keys live on, and which may.
+
+    Args:
+        local: whether nobody but its readers accepts the key.
+    """
+    if local:
+        return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)
+    halves = (each for each in (journal.old, journal.new) if each and not each.revoked)
+    for half in halves:
+        journal = journal.owing(Owed.KEEP, half, now)
+    if journal.new is None and journal.asked_at is not None and journal.step is not Step.IDLE:
+        journal = journal.owing(Owed.FIND, None, now)
+    return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)
 
 
 #: The steps that an effect leads to, from the step at which it is done; elsewhere the step stays.
