@@ -14,7 +14,7 @@ import pytest
 
 from controlplane import Answer, ControlPlane, FaultProxy, LoseAnswer
 from keywright import cluster, errors, settings
-from keywright.decide.rotate.journal import Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.journal import Half, Journal, Step
 from keywright.engine import journals
 from keywright.engine.journals import About, Journals, Kept
 from keywright.errors import Reason
@@ -126,21 +126,6 @@ async def test_two_credentials_do_not_share_a_journal_and_one_that_was_renamed_g
         taken = await ours.claim(second, frozenset({"two"}))
 
     assert (taken.about, taken.journal) == (second.about, rests.journal)
-
-
-async def test_a_key_that_its_store_refused_to_write_is_free_for_another_object(desk: Desk) -> None:
-    other = dataclasses.replace(FRESH, about=dataclasses.replace(ABOUT, namespace="team-b"))
-
-    async with desk.journals() as ours:
-        made = await ours.claim(FRESH)
-        refused = made.journal.but(why=Why.STORE_REFUSED).rest(1020.0)
-        owing = await ours.write(made.but(refused.owing(Owed.REVOKE, Half("f2", "k2"), 1020.0)))
-        with pytest.raises(journals.Elsewhere):
-            await ours.claim(other)
-        await ours.write(owing.but(refused))
-        taken = await ours.claim(other)
-
-    assert (taken.about, taken.journal) == (other.about, refused)
 
 
 async def test_of_two_writers_one_goes_on(desk: Desk) -> None:

@@ -83,8 +83,8 @@ class Desk:
         labels: of every namespace.
     """
 
-    def __init__(self, world: World, issuers: Issuers, labels: dict[str, str]) -> None:
-        self.world, self.issuers, self.labels = world, issuers, labels
+    def __init__(self, world: World, issuers: Issuers, labels: dict[str, str], api: cluster.Cluster) -> None:
+        self.world, self.issuers, self.labels, self.api = world, issuers, labels, api
 
     def has(self, manifest: dict[str, object]) -> None:
         """Let there be an issuer, and the watch tell of it."""
@@ -111,7 +111,7 @@ async def desk(world: World, plane: ControlPlane, folder: pathlib.Path) -> Async
     issuers = issuer_health.issuers(settings, api, recorder, lambda name: Namespace({"uid": name, "labels": labels}))
     try:
         async with asyncio.timeout(60):
-            yield Desk(world, issuers, labels)
+            yield Desk(world, issuers, labels, api)
             await recorder.drain()
     finally:
         issuers.close()
@@ -142,6 +142,31 @@ async def test_what_an_issuer_answers_is_told_by_its_object(
         await ours.is_told("True", "Valid", "openai")
         assert issued.handle in openai.vendor.made
     world.has_events("Refused", "Refused", "Recovered", name="openai")
+
+
+async def test_who_leads_no_more_has_no_key_made_listed_ones_may_still_be_looked_at(
+    world: World, control_plane: ControlPlane, openai: VendorServer, tmp_path: pathlib.Path
+) -> None:
+    world.secret_is("openai-admin", {"key": openai.vendor.admin})
+
+    def lost() -> float:
+        raise errors.Retry(Reason.NOT_LEADER, "another one leads")
+
+    async with desk(world, control_plane, tmp_path) as ours:
+        ours.has(key_issuer("openai", openai=openai_admin(openai.url)))
+        opened = ours.issuers.opened("KeyIssuer", "openai", world.namespace)
+        # As in the operator, which knows whether it leads only after it was put together.
+        ours.api.fence = lost
+
+        with pytest.raises(errors.NotBegun) as caught:
+            await opened.issue(Order("kw-1"))
+        with pytest.raises(errors.NotBegun):
+            await opened.revoke("key_1", {})
+
+        assert caught.value.reason is Reason.NOT_LEADER
+        assert await opened.keys(Order("kw-1")) == []
+        assert {each.method for each in openai.requests} == {"GET"}
+        ours.api.fence = lambda: 60.0
 
 
 async def test_a_binding_decides_where_keys_are_made_and_by_what_right(

@@ -134,7 +134,7 @@ def test_a_test_writes_nothing_and_a_pin_holds_what_is_due(world: World, rotatin
     rotating.asks("Pin", "pin")
     rotating.starts()
     world.ends("pin", "Succeeded")
-    assert rotating.told()["pinned"] is True
+    world.until(lambda: rotating.told().get("pinned") is True, "it is told")
 
     rotating.asks("Rotate", "try", testOnly=True)
     world.ends("try", "Succeeded")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from audit.trails import Kept
-from build import api_key_secret, cluster_key_store, credential, entry
+from build import api_key_secret, cluster_key_store, credential, entry, key_store
 from cli.terminal import keywright
 from controlplane import Answer, FaultProxy
 from rotating import QUICK, Rotating
@@ -176,6 +176,57 @@ def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_it
     told = world.ends("please", "Succeeded" if apart else "Failed")
     assert apart or told["reason"] == "RotationUnsupported"
     assert (rotating.key() == first.parts["apiKey"]) is not apart
+
+
+def test_a_dead_key_in_the_store_ends_no_key_that_works(world: World, rotating: Rotating) -> None:
+    rotating.begins(**LONG)
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+    new = rotating.key()
+
+    # Out of a backup that is too old, say.
+    world.put("llm/openai", api_key="sk-svcacct-of-long-ago", region="eu")
+    world.refreshes("now")
+
+    def waits() -> bool:
+        return (rotating.told().get("step"), rotating.told().get("why")) == ("RollingBack", "StoredKeyUnconfirmed")
+
+    world.until(waits, lambda: f"a person is asked; it is {rotating.told()}", seconds=60)
+    assert new in rotating.alive()
+    assert {"old.apiKey", "new.apiKey"} <= set(journal(rotating)["entries"])
+
+    world.put("llm/openai", api_key=new, region="eu")
+    world.refreshes("again")
+
+    # The old one works as well, and that is what turning back is about.
+    assert rotating.reaches("Idle", seconds=60)["last"]["outcome"] == "RolledBack"
+    assert rotating.key() in rotating.alive()
+
+
+def test_who_cannot_read_its_store_holds_up_no_other_rotation(
+    world: World, rotating: Rotating, bao_proxy: FaultProxy
+) -> None:
+    first = rotating.begins(**LONG)
+    silent = key_store("silent", bao_proxy.url, world.mount, access="ReadWrite", limits={"timeout": "2s"})
+    world.apply(silent)
+    world.put("llm/other", api_key=first.parts["apiKey"])
+    other = entry("OPENAI_API_KEY", "llm/other", "api_key")
+    spec = {"credentials": [one(rotating, "openai")], "refreshInterval": "1h", "storeRef": {"name": "silent"}}
+    world.apply(api_key_secret("other", other, **spec))
+    rotating.starts()
+    world.is_ready()
+    world.is_ready("other")
+
+    with bao_proxy.fault(Answer(502), path="/data/llm/other"):
+        rotating.asks("Rotate", "stuck", apiKeySecret="other")
+        world.until(lambda: bao_proxy.count(path="/data/llm/other") > 1, "it is tried")
+        rotating.asks("Rotate")
+        world.ends("please", "Succeeded")
+
+    world.ends("stuck", "Succeeded")
 
 
 def test_an_object_that_comes_again_in_mid_rotation_goes_on(world: World, rotating: Rotating) -> None:

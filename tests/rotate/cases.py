@@ -28,6 +28,9 @@ KEYS = Keys(frozenset({"k0"}))
 WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Users(3, 0), GOOD, GOOD)
 #: All is back: the same with the old key.
 BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2))
+#: The same with a key that somebody else has written.
+THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
+UNTESTED = Rules(tests=False)
 LONG = 10 * 86400.0
 
 
@@ -196,6 +199,11 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("there was no orphan", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW - 61), seen(BACK), "RolledBack"),
     ("none was asked for", RULES, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None), seen(BACK), "RolledBack"),
     ("it cannot be looked for", Rules(lists=False), at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW), seen(BACK), "RolledBack"),
+    ("what somebody has written works", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), THEIRS, "revoke k1"),
+    ("nobody knows if it works", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=None), "wait StoredKeyUnconfirmed!"),
+    ("it is dead, as out of an old backup", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=BAD), "wait StoredKeyUnconfirmed!"),
+    ("the new key was nowhere yet", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED, reached=Step.TESTED), seen(THEIRS, theirs=BAD), "revoke k1"),
+    ("it cannot be tested", UNTESTED, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=None), "RolledBack StoreChanged"),
     # Between rotations.
     ("after success", RULES, at(Step.REVOKED), seen(), "Idle"),
     ("after failure", RULES, at(Step.ROLLED_BACK, why=Why.TEST_FAILED), seen(), "Idle TestFailed"),
@@ -213,6 +221,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("what may live on is for a person", RULES, at(Step.IDLE, debts=(Debt(Owed.DIE, "kd", "", 0.0),)), seen(), "wait !"),
     ("not if it is not known what the store has", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.OTHER, held=None), "wait !"),
     ("nothing is in the store", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None), "revoke kd"),
+    ("not of a gone object, whose users cannot be seen", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(wish=Wish(gone=True)), "wait !"),
+    ("of a gone object what nobody can use", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(wish=Wish(gone=True)), "revoke kd"),
     ("who fails again and again", RULES, at(Step.IDLE, failures=3, not_before=NOW + 10), seen(), "wait !"),
     ("who was reissued a while ago", RULES, at(Step.IDLE, reissued=NOW - 3600), seen(), "wait"),
     ("not too soon", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0, due=NOW + 1),)), seen(), "wait !"),

@@ -202,6 +202,9 @@ class World:
     def _see_old(self, journal: Journal) -> dict[str, object]:
         return {"old": self._tried(journal.old)}
 
+    def _see_theirs(self, journal: Journal) -> dict[str, object]:
+        return {"theirs": self._tried(Half(self.store) if self.store else None)}
+
     def _tried(self, half: Half | None) -> Trial | None:
         if half is None or not self.rules.tests:
             return None

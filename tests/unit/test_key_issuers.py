@@ -98,7 +98,7 @@ async def test_keys_are_made_listed_and_revoked_and_calls_are_counted(openai: Ve
 
     assert [each.handle for each in listed if each.ours] == [issued.handle]
     assert openai.vendor.made == {}
-    assert (opened.name, opened.who, opened.place) == ("KeyIssuer/counted", "openai uid-1 proj_abc", "openai proj_abc")
+    assert (opened.name, opened.who) == ("KeyIssuer/counted", "openai uid-1 proj_abc")
     assert opened.issuing.way is Way.ISSUE
     assert desk.homes == ["team-a"]
     assert desk.used == [None, None, None]
@@ -248,7 +248,7 @@ async def test_what_an_issuer_cannot_do_is_not_asked_of_it(openai: VendorServer)
         with pytest.raises(errors.Stalled) as caught:
             await call
         assert caught.value.reason is Reason.UNSUPPORTED
-    assert own.place == own.who == "generated uid-1 "
+    assert own.who == "generated uid-1 "
 
 
 async def test_objects_that_name_one_place_take_turns_as_the_strictest_allows(openai: VendorServer) -> None:

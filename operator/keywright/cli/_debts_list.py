@@ -41,15 +41,18 @@ def command(place: _connection.Place, name: str | None, *, all_namespaces: bool,
     async def work(api: Cluster) -> Exit:
         namespace = None if all_namespaces or gone else place.namespace_in(api)
         objects = await _objects(api, namespace, name)
+        unread: list[errors.Stalled] = []
         if gone:
-            found = await _left(api, place.operator_namespace, objects)
+            found = await _left(api, place.operator_namespace, objects, unread)
         else:
             found = [row for item in objects for row in _rotations.owed(item)]
         if output != "table":
             _output.structured(output, {"debts": found})
         else:
             _show(found, namespace)
-        return Exit.NOT_READY if found else Exit.FINE
+        for error in unread:
+            click.echo(f"Error: {error}. {error.hint}.", err=True)
+        return Exit.FAILED if unread else Exit.NOT_READY if found else Exit.FINE
 
     _connection.run(place, work)
 
@@ -63,11 +66,16 @@ async def _objects(api: Cluster, namespace: str | None, name: str | None) -> lis
     return sorted(found, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"]))
 
 
-async def _left(api: Cluster, system: str, objects: Sequence[Json]) -> list[_rotations.Row]:
+async def _left(
+    api: Cluster, system: str, objects: Sequence[Json], unread: list[errors.Stalled]
+) -> list[_rotations.Row]:
     """Return what journals tell of objects that are not there.
 
+    Args:
+        unread: takes why journals could not be read.
+
     Raises:
-        errors.Stalled: they may not be read.
+        errors.Stalled: none may be read.
     """
     from ..engine.journals import Journals
 
@@ -75,8 +83,8 @@ async def _left(api: Cluster, system: str, objects: Sequence[Json]) -> list[_rot
     rows = []
     async for kept in Journals(api, system).all():
         if isinstance(kept, errors.Stalled):
-            raise kept
-        if (kept.about.namespace, kept.about.name) not in there:
+            unread.append(kept)
+        elif (kept.about.namespace, kept.about.name) not in there:
             rows += _rotations.left(kept)
     return rows
 
@@ -104,8 +112,8 @@ def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
         page.line()
         page.line("Their objects are gone. What is settled is forgotten with its journal, a Secret in the operator's")
         page.line(f"namespace: {', '.join(journals)}.")
-    for word, said in _rotations.OWED.items():
+    for word in (*_rotations.OWED, _rotations.UNDER_WAY):
         if any(each["owed"] == word for each in debts):
             page.line()
             page.line(word)
-            page.below(said)
+            page.below(_rotations.meaning(word))

@@ -36,6 +36,15 @@ OWED = {
     " `keywright debts forget`.",
 }
 
+#: What is told in its place of a rotation that goes on although its object is gone.
+UNDER_WAY = "Rotation"
+_GOES_ON = "A rotation has not ended, although its object is gone; the operator's log says what it waits for."
+
+
+def meaning(owed: str) -> str:
+    """Return what a word for what is owed means, and what to do."""
+    return OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")
+
 
 def of(item: Json) -> list[Row]:
     """Return what the status of an object tells of the rotations of its credentials."""
@@ -55,12 +64,16 @@ def owed(item: Json) -> list[Row]:
 
 
 def left(kept: Kept) -> list[Row]:
-    """Return what a journal tells that is owed, and the journal's name."""
+    """Return what a journal tells that is owed, or that goes on, and the journal's name."""
+    from ..decide.rotate.journal import Step
     from ..engine.journals import name_of
 
     about = kept.about
     whose = {"namespace": about.namespace, "name": about.name, "credential": about.credential}
-    return [
+    runs = kept.journal.step is not Step.IDLE
+    under_way = {"owed": UNDER_WAY, "handle": "", "since": pacing.rfc3339(kept.journal.since), "tries": 0}
+    ends = [whose | under_way | {"journal": name_of(about.key)}] if runs else []
+    return ends + [
         whose
         | {"owed": str(each.owed), "handle": each.handle, "since": pacing.rfc3339(each.since), "tries": each.tries}
         | {"journal": name_of(about.key)}

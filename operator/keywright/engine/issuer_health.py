@@ -119,8 +119,12 @@ def issuers(
     def rights(home: str) -> ClusterCredentials:
         return ClusterCredentials(api, asyncio.get_running_loop(), home, home)
 
+    def fence() -> object:
+        # Set once this process leads, which is later than this.
+        return api.fence()
+
     told = IssuerHealth(api, recorder)
-    return Issuers(settings, namespace, rights, fence=api.fence, changed=changed, looked=told.looked, used=told.used)
+    return Issuers(settings, namespace, rights, fence=fence, changed=changed, looked=told.looked, used=told.used)
 
 
 def _refused(error: errors.Error) -> report.Conditions:

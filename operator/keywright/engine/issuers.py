@@ -199,7 +199,7 @@ class Issuers:
             with errors.boundary(_bug):
                 kind, config = chosen.issuing()
                 issuing = kind(config, self._credentials(home), limits.timeout_seconds)
-                place = place_of(issuing, record.uid)
+                place = place_of(issuing, record.uid, record.namespace)
         except errors.Error as error:
             return error.about(where)
         turns = self._turns.setdefault(place, Turns())

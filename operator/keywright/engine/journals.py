@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from .. import cluster, errors
 from ..decide.rotate import written
-from ..decide.rotate.journal import Journal, Step, Why
+from ..decide.rotate.journal import Journal, Step
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 
@@ -245,11 +245,11 @@ class Journals:
 
 def _is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
     """Whether a journal is one's own, or may be by now."""
-    theirs, rests = found.about, found.journal.step is Step.IDLE
+    theirs = found.about
     if (theirs.namespace, theirs.name) != (ours.namespace, ours.name):
-        # One that the store has refused to write holds up nobody.
-        return rests and found.journal.why is Why.STORE_REFUSED and not found.journal.debts
-    return theirs.credential == ours.credential or (rests and theirs.credential not in others)
+        return False
+    renamed = found.journal.step is Step.IDLE and theirs.credential not in others
+    return theirs.credential == ours.credential or renamed
 
 
 def _elsewhere(theirs: About, ours: About) -> Elsewhere:

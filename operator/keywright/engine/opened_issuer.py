@@ -86,9 +86,14 @@ class Guard:
     grace: float = GRACE
 
 
-def place_of(issuing: Issuing, uid: str) -> str:
-    """Name the place at which an issuer makes keys; those with the same place share its limits."""
-    return f"{issuing.name} {issuing.account}" if issuing.account else who_of(issuing, uid)
+def place_of(issuing: Issuing, uid: str, namespace: str) -> str:
+    """Name the place at which an issuer makes keys; those with the same place share its limits.
+
+    Args:
+        namespace: of the issuer's object; empty for one of the cluster. What a namespace says of itself is not proven,
+            so it shares limits with nobody else's.
+    """
+    return f"{namespace} {issuing.name} {issuing.account}" if issuing.account else who_of(issuing, uid)
 
 
 def who_of(issuing: Issuing, uid: str) -> str:
@@ -106,7 +111,6 @@ class OpenedIssuer:
         name: how people know it: ``ClusterKeyIssuer/openai``.
         label: what metrics call it, unique in the cluster.
         who: names it by what stays the same.
-        place: what limits are shared by.
         issuing: its way to make keys; what it can do shows on it. Its methods are not to be called but here.
         turns: whose turn to rotate it is at its place.
         settle: seconds after which a key that was asked for is in the list, if it was made.
@@ -127,7 +131,7 @@ class OpenedIssuer:
         used: Callable[[OpenedIssuer, errors.Error | None], None],
     ) -> None:
         self.name, self.label, self.issuing, self.turns = name, label, issuing, turns
-        self.who, self.place = who_of(issuing, uid), place_of(issuing, uid)
+        self.who = who_of(issuing, uid)
         self._guard, self._used = guard, used
         self.settle = guard.settle
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix=name)

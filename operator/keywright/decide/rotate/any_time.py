@@ -43,6 +43,8 @@ def payable(at: Situation) -> list[Debt]:
         and each.due <= at.now
         and not _may_be_held(at, each)
         and not (each.fingerprint and at.journal.step is Step.IDLE and (users is None or users.late))
+        # Who uses a key cannot be seen any more, once its object is gone.
+        and not (each.fingerprint and at.seen.wish.gone)
     ]
 
 

@@ -125,6 +125,16 @@ def revoked(at: Situation) -> Move | None:
     return None
 
 
+def theirs_unknown(at: Situation) -> Move | None:
+    """Keep the new key until what somebody else has written over it is known to work: one of them has to."""
+    new = at.journal.new
+    if at.journal.why is not Why.STORE_CHANGED or not at.journal.got(Step.STORED) or at.seen.store is not Holds.OTHER:
+        return None
+    if not at.rules.tests:
+        return Go(_left(at).owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
+    return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
+
+
 def revoke_new(at: Situation) -> Move | None:
     """Revoke the new key; or owe it, where we cannot."""
     new = at.journal.new
@@ -167,6 +177,7 @@ ROLLING_BACK = (
     Row(nothing_to_revoke, _END),
     Row(orphan, does=(Effect.REVOKE,)),
     Row(revoked, _END),
+    Row(theirs_unknown, _END),
     Row(revoke_new, _END, (Effect.REVOKE,)),
     Row(keys_unknown, _END),
     Row(answer_lost, _END),

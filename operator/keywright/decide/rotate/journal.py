@@ -119,6 +119,8 @@ class Why(enum.StrEnum):
     """It is not known that the old key works, so it is not put back."""
     OLD_DEAD = "OldKeyInvalid"
     """The issuer does not accept the old key any more: there is nothing to turn back to."""
+    THEIRS_UNKNOWN = "StoredKeyUnconfirmed"
+    """It is not known that the key works which somebody else has written to the store, so the new one stays."""
     TO_REVOKE = "WaitsForRevocation"
     """A person has to revoke a key."""
     QUEUED = "WaitsForTurn"

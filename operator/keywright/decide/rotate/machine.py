@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from . import back, ending, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
-from .journal import Cause, Half, Journal, Step, Why
+from .journal import Cause, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
 from .outcomes import tried
 
@@ -106,6 +106,9 @@ def begin(
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
     if old and old.handle is None and kept.left and kept.left.fingerprint == old.fingerprint and kept.issuer == issuer:
         old = dataclasses.replace(old, handle=kept.left.handle)
+    if old is None and kept.left and kept.left.handle:
+        # It was there when the last rotation ended, and lives on.
+        kept = kept.owing(Owed.KEEP, kept.left, now)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
     reissued = now if cause is Cause.INVALID else kept.reissued
     return kept.but(**begun, why=None, reissued=reissued, began=now).at(Step.ISSUING, now)

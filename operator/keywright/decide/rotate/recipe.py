@@ -5,6 +5,7 @@ Does not belong here: which store that is (``engine``), what is done when (``mac
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -121,6 +122,18 @@ def parts(recipe: Recipe, fetched: Fetched) -> SecretMap | None:
         }
     except errors.Stalled:
         return None
+
+
+def has_some(recipe: Recipe, fetched: Fetched) -> bool:
+    """Whether what the store has holds a part of the credential at least."""
+    if None in recipe.properties.values() or not fetched.is_map:
+        return True
+    parsed = render.Parsed(fetched)
+    for part, name in recipe.properties.items():
+        with contextlib.suppress(errors.Stalled):
+            render.entry_value(parsed, property=name, where=f"part {part}")
+            return True
+    return False
 
 
 def content(recipe: Recipe, fetched: Fetched | None, values: SecretMap) -> Content:

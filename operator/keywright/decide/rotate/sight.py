@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .journal import Half, Journal, Step
+from .journal import Half, Journal, Step, Why
 
 
 class Place(enum.StrEnum):
@@ -31,6 +31,8 @@ class Place(enum.StrEnum):
     """Whether the issuer accepts the new key."""
     OLD = "old"
     """Whether it accepts the old one."""
+    THEIRS = "theirs"
+    """Whether it accepts what somebody else has written to the store."""
 
 
 #: What is looked at, at each step; see ``looks``.
@@ -149,6 +151,7 @@ class Seen:
     users: Users | None = None
     new: Trial | None = None
     old: Trial | None = None
+    theirs: Trial | None = None
     ours: bool = True
     wish: Wish = dataclasses.field(default_factory=Wish)
 
@@ -213,4 +216,6 @@ def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
     places, old = LOOKS[journal.step], journal.old
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
+    if journal.step is Step.ROLLING_BACK and journal.why is Why.STORE_CHANGED:
+        places |= {Place.THEIRS}
     return places

@@ -47,6 +47,8 @@ WORDS: dict[Why, str] = {
     Why.NOT_ALIVE: "It is not known that the new key works, so the old one stays.",
     Why.OLD_NOT_ALIVE: "It is not known that the old key works, so it is not put back.",
     Why.OLD_DEAD: "Neither key works any more. Have one made, and write it to the store.",
+    Why.THEIRS_UNKNOWN: "Somebody else has written a key to the store of which it is not known that it works, so the "
+    "new key stays alive. Write one to the store that works.",
     Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ... import errors, metrics
 from ...audit.record import Credential, Entry, Object, Type
@@ -76,10 +76,12 @@ class Acting:
         self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": code}))
         return result
 
-    def owed(self, about: About, credential: str, debts: tuple[Debt, ...], *, done: bool) -> None:
-        """Record what is owed from now on, or no longer."""
-        kind = Type.CLEANUP_DONE if done else Type.CLEANUP_OWED
-        for each in debts:
+    def owed(self, about: About, credential: str, before: Sequence[Debt], after: Sequence[Debt]) -> None:
+        """Record what is owed from now on, and no longer."""
+        known, owed = ({_name(each) for each in debts} for debts in (before, after))
+        told = [(each, Type.CLEANUP_OWED) for each in after if _name(each) not in known]
+        told += [(each, Type.CLEANUP_DONE) for each in before if _name(each) not in owed]
+        for each, kind in told:
             entry = _entry(self._trail, about, credential, str(each.owed), None)
             self._trail.note(entry.model_copy(update={"type": kind}))
 
@@ -146,6 +148,10 @@ async def settle(trail: Trail) -> None:
         return "Unknown"
 
     await record_keeping.settle(trail, Type.ROTATION_INTENT, Type.ROTATION_OUTCOME, came_of)
+
+
+def _name(debt: Debt) -> tuple[str, str, str]:
+    return debt.owed, debt.handle, debt.fingerprint
 
 
 def _own(aim: Aim, parts: SecretMap) -> SecretMap:

@@ -92,7 +92,11 @@ class Aiming:
         try:
             former = recipes.read(kept.about.recipe)
             place = self._means.places.find(self._key.namespace, former)
-            return self._aimed(former, place, kept, gone=True), None
+            aim = self._aimed(former, place, kept, gone=True)
+            if kept.journal.step is not Step.IDLE and kept.journal.issuer != aim.rules.issuer:
+                said = f"{aim.issuer.name} is not what made the keys any more"
+                raise errors.Stalled(Reason.ISSUER_NOT_FOUND, said, "Name the former account there until it has ended")
+            return aim, None
         except errors.Stalled as trouble:
             raise Lost(trouble) from None
 
@@ -110,12 +114,7 @@ class Aiming:
 
     def _has_heir(self, record: Record, kept: Kept) -> bool:
         """Whether the journal's key is rotated under another name by now, which takes it up."""
-        spec = record.spec_model()
-        others = [each for each in spec.credentials if each.rotation and each.name != self._name]
-        with contextlib.suppress(errors.Stalled):
-            found = (self._means.places.find(self._key.namespace, recipes.of(spec, each)) for each in others)
-            return any(place.key == kept.about.key for place in found)
-        return False
+        return bool(rotated_at(self._means, record, kept.about.key) - {self._name})
 
     def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
         if record is None:
@@ -138,6 +137,16 @@ class Aiming:
         """Ask whether the object is gone, of which no watch tells."""
         found = await self._means.api.get(API_KEY_SECRETS, *self._key)
         return found is None or "deletionTimestamp" in found["metadata"]
+
+
+def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:
+    """Return the names of the credentials that an object has rotated where a key lies."""
+    spec, found = record.spec_model(), set()
+    for each in spec.credentials:
+        with contextlib.suppress(errors.Stalled):
+            if each.rotation and means.places.find(record.key.namespace, recipes.of(spec, each)).key == key:
+                found.add(each.name)
+    return frozenset(found)
 
 
 def _moved(kept: Kept, recipe: Recipe) -> bool:

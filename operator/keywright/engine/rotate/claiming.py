@@ -12,7 +12,8 @@ import time
 
 from ... import errors
 from ...decide.rotate import outcomes
-from ...decide.rotate.journal import Journal, Step
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Journal
 from ...errors import Reason
 from ...issuing import ISSUING
 from ...issuing.base import Way
@@ -20,7 +21,7 @@ from ...secret import SecretMap
 from ..journals import About, Elsewhere, Kept
 from ..queue import Key
 from ..records import Record
-from .aiming import Aim
+from .aiming import Aim, rotated_at
 from .looking import NOTHING
 from .means import Means
 
@@ -47,7 +48,7 @@ class Claiming:
         Raises:
             Elsewhere: somebody else rotates it.
         """
-        return await self._means.journals.owned(self.about(aim, record), _others(record))
+        return await self._means.journals.owned(self.about(aim, record), rotated_at(self._means, record, aim.place.key))
 
     async def made(self, aim: Aim, record: Record, journal: Journal, values: SecretMap) -> Kept:
         """Claim the key with a journal that is made; one that is there already is taken up as it is.
@@ -68,28 +69,40 @@ class Claiming:
             said = "the store says that somebody else rotates this key"
             raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one cluster rotate it; all others read it")
         kept = Kept(self.about(aim, record), journal, values, {})
-        return await self._means.journals.claim(kept, _others(record))
+        return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key))
 
     async def known_again(self, aim: Aim, record: Record, kept: Kept) -> Kept:
         """Have a journal say what its object says by now."""
-        about = self.about(aim, record)
-        return kept if kept.about == about else await self._means.journals.write(dataclasses.replace(kept, about=about))
+        about, journal = self.about(aim, record), kept.journal
+        if kept.about == about:
+            return kept
+        if recipes.read(kept.about.recipe).properties != aim.recipe.properties:
+            # Of other parts a key has another fingerprint: it would not be known again.
+            journal = journal.but(debts=outcomes.carried(journal.debts))
+        return await self._means.journals.write(dataclasses.replace(kept, about=about, journal=journal))
 
     async def reread(self, kept: Kept, record: Record | None) -> Kept | None:
         """Return a journal as it lies there: somebody else has written it. None: it is somebody else's, or gone."""
         try:
-            return await self._means.journals.owned(kept.about, _others(record) if record else frozenset())
+            others = rotated_at(self._means, record, kept.about.key) if record else frozenset()
+            return await self._means.journals.owned(kept.about, others)
         except Elsewhere:
             return None
         except errors.Retry:
             return kept
 
     async def moved(self, former: Aim | None, kept: Kept, aim: Aim, record: Record) -> Kept:
-        """Have what is owed told by the journal of the place at which the key is now; the former one is over."""
+        """Have what is remembered told by the journal of the place at which the key is now; the former one is over.
+
+        Args:
+            former: at the place that is left; None where that is not there any more.
+        """
         debts = outcomes.carried(kept.journal.debts)
-        there = await self.made(aim, record, Journal("", Step.IDLE, time.time()), {})
-        if more := tuple(each for each in debts if each not in there.journal.debts):
-            journal = there.journal.but(debts=(*there.journal.debts, *more))
+        there = await self.made(aim, record, kept.journal.rest(kept.journal.since, debts=debts, left=None), {})
+        more = tuple(each for each in debts if each not in there.journal.debts)
+        pinned = there.journal.pinned or kept.journal.pinned
+        journal = there.journal.but(debts=(*there.journal.debts, *more), pinned=pinned)
+        if journal != there.journal:
             there = await self._means.journals.write(there.but(journal))
         await self.ended(former, kept)
         return there
@@ -114,8 +127,3 @@ class Claiming:
         said = "%s/%s: its rotation of %s was given up: %s: %s; %d keys may live on, `keywright debts list` names them"
         log.warning(said, about.namespace, about.name, about.credential, trouble.reason, trouble, len(journal.debts))
         return given_up
-
-
-def _others(record: Record) -> frozenset[str]:
-    """Return the credentials that an object has rotated."""
-    return frozenset(each.name for each in record.spec_model().credentials if each.rotation)

@@ -103,17 +103,23 @@ class Looking:
         targets = self._targets(readers, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(readers)) if Spot.USERS in wanted else None
         often = journal.step in (Step.HELD, Step.TESTED) or wish.now
-        halves = {Spot.NEW: (journal.new, kept.new), Spot.OLD: (journal.old, kept.old)}
+        halves: dict[Spot, tuple[Half | None, SecretMap]] = {
+            Spot.NEW: (journal.new, kept.new),
+            Spot.OLD: (journal.old, kept.old),
+        }
+
+        if sight.seen.store is Holds.OTHER:
+            halves[Spot.THEIRS] = sight.seen.held, sight.values or {}
 
         async def trial(spot: Spot) -> Trial | None:
-            half, values = halves[spot]
+            half, values = halves.get(spot, (None, {}))
             if not (spot in wanted and half and values and aim.rules.tests):
                 return None
             # One that was tested a moment ago, as it was the new one of the rotation before, may be revoked by now.
             every = OFTEN if often or half.revoked else NOW_AND_THEN
             return await self._try(sight, trials.test(aim.recipe.credential, values, half.fingerprint, every=every))
 
-        new, old = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD))
+        new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
         if keys:
             sight.handle = next((each.handle for each in keys if each.is_old), None)
         sight.seen = dataclasses.replace(
@@ -123,6 +129,7 @@ class Looking:
             users=users,
             new=new,
             old=old,
+            theirs=theirs,
             wish=dataclasses.replace(wish, gone=aim.gone),
         )
         return sight
@@ -171,8 +178,16 @@ class Looking:
         if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self.owner_of(aim))):
             ours = owner == self.owner
         sight.seen = dataclasses.replace(
-            sight.seen, store=_holds(kept.journal, held), held=_named(kept.journal, held), ours=ours
+            sight.seen,
+            store=_holds(kept.journal, held, whole=not self._torn(aim, sight)),
+            held=_named(kept.journal, held),
+            ours=ours,
         )
+
+    @staticmethod
+    def _torn(aim: Aim, sight: Sight) -> bool:
+        """Whether the store has some parts of the credential, and not all of them."""
+        return sight.store is not None and sight.values is None and recipes.has_some(aim.recipe, sight.store)
 
     async def owner_of(self, aim: Aim) -> str:
         """Put our mark on the store's key where there is none; return whose mark it has.
@@ -241,9 +256,9 @@ def order(kept: Kept) -> Order:
     return Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
 
 
-def _holds(journal: Journal, held: Half | None) -> Holds:
+def _holds(journal: Journal, held: Half | None, *, whole: bool) -> Holds:
     if held is None:
-        return Holds.NOTHING
+        return Holds.NOTHING if whole else Holds.OTHER
     # The new one first: an issuer may give the same key twice, which is seen before it is written.
     for half, which in ((journal.new, Holds.NEW), (journal.old, Holds.OLD)):
         if half and half.fingerprint == held.fingerprint:

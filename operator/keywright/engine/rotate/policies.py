@@ -103,3 +103,11 @@ def known(record: Record, name: str, journal: Journal | None) -> Known:
 def is_asked(way: Way) -> bool:
     """Whether anybody is asked to make a key."""
     return way not in (Way.MANUAL, Way.LOCAL)
+
+
+def disabled() -> errors.Stalled:
+    """Return why nothing is rotated where that is switched off."""
+    said = "this install rotates nothing"
+    return errors.Stalled(
+        Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
+    )

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from ... import errors, metrics, pacing
 from ...decide import due
 from ...decide.rotate import machine, outcomes
-from ...decide.rotate.journal import Cause, Debt, Journal, Step, Why
+from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
 from ...decide.rotate.told import Tale
 from ...errors import Reason
@@ -108,8 +108,8 @@ class Post:
                     self.kept = await self._claiming.reread(self.kept, self._record())
             elif self._failures > 1 or isinstance(error, errors.Stalled):
                 await self._tell_of(error)
-            if isinstance(error, errors.Stalled):
-                # Others need not wait for a person to see to it.
+            if isinstance(error, errors.Stalled) or not self._runs():
+                # Others need not wait for a person to see to it, or for a store.
                 self._turn.give()
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, error.reason, error)
             self.orders.settle_refused(error)
@@ -133,7 +133,7 @@ class Post:
 
     async def _take_turn(self) -> float:
         if not self._means.settings.rotations:
-            raise disabled()
+            raise policies.disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
             self._turn.give()
@@ -144,7 +144,16 @@ class Post:
             aim, wanted = await self._aiming.at(record, self.kept)
         except Lost as lost:
             return await self._give_up(lost.trouble, record)
+        except Over:
+            if not self._others:
+                raise
+            self.kept = None
+            return 0.0
         self._lost = math.inf
+        return await self._go_about(aim, record, wanted)
+
+    async def _go_about(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
+        """Do what people ask, then what is under way, then what is due."""
         if self.kept and record and not aim.gone:
             self.kept = await self._claiming.known_again(aim, record, self.kept)
         if self.kept and (await self._heed(self.kept) or (aim.gone and await self._moved(aim, self.kept, record))):
@@ -182,12 +191,12 @@ class Post:
         return await self._step(aim, kept, record, wanted)
 
     async def _moved(self, aim: Aim | None, kept: Kept, record: Record | None) -> bool:
-        """Go on at another place, if the object names one by now and nothing but debts holds the journal.
+        """Go on at another place, if the object names one by now and no rotation is under way.
 
         Args:
             aim: at the place that is left; None where that is not there any more.
         """
-        if not (record and kept.journal.debts) or self._runs():
+        if record is None or self._runs():
             return False
         there = self._aiming.elsewhere(record)
         if there:
@@ -200,12 +209,16 @@ class Post:
         self._turn.give()
         kept, patience = self.kept, self._means.settings.give_up_seconds
         assert kept  # noqa: S101 - what cannot go on was remembered
+        if await self._heed(kept):
+            return 0.0
+        self.orders.settle(self.journal)
+        await self._tell(Tale(self.name, self.journal, asks=True, error=trouble))
         if kept.journal.step is Step.IDLE and kept.journal.debts:
             return 0.0 if await self._moved(None, kept, record) else QUEUED if self._others else RESTING
         if time.monotonic() - self._lost < patience:
             return min(patience, QUEUED)
         self.kept = await self._claiming.lost(kept, trouble)
-        self._reached(kept.journal, None)
+        self._reached(kept.journal, record)
         if not self.kept.journal.debts:
             await self._means.journals.forget(self.kept)
             self.kept = None
@@ -301,7 +314,7 @@ class Post:
                 self.kept = None
             case Wait(until, why, asks):
                 self.orders.settle(kept.journal)
-                if asks:
+                if asks or isinstance(sight.trouble, errors.Stalled):
                     # Others need not wait for a person to see to it.
                     self._turn.give()
                 if sight.lags(kept.journal.step) and time.monotonic() - self._called >= CALLED:
@@ -363,17 +376,16 @@ class Post:
         if before is None or before.step is not after.step:
             metrics.ROTATION_STEPS.labels(str(after.step)).inc()
         self._means.telling.step(record, Tale(self.name, after), before)
-        known = {_name(each): each for each in before.debts} if before else {}
-        owed = {_name(each): each for each in after.debts}
-        about, acting = self.kept.about, self._means.acting
-        acting.owed(about, self.name, tuple(each for name, each in owed.items() if name not in known), done=False)
-        acting.owed(about, self.name, tuple(each for name, each in known.items() if name not in owed), done=True)
+        self._means.acting.owed(self.kept.about, self.name, before.debts if before else (), after.debts)
 
     # Telling.
 
     async def _tell(self, tale: Tale) -> None:
         record = self._record()
         if record is None:
+            if tale.asks and self._told != tale:
+                log.warning("%s is gone, and a rotation of it waits: %s", self.key, tale.sentence())
+                self._told = tale
             return
         asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
         try:
@@ -384,15 +396,3 @@ class Post:
         if tale.asks and not asked:
             self._means.telling.asks(record, tale)
         self._told, self._untold = tale, 0
-
-
-def disabled() -> errors.Stalled:
-    """Return why nothing is rotated where that is switched off."""
-    said = "this install rotates nothing"
-    return errors.Stalled(
-        Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
-    )
-
-
-def _name(debt: Debt) -> tuple[str, str, str]:
-    return debt.owed, debt.handle, debt.fingerprint

@@ -21,7 +21,8 @@ from ..journals import Kept
 from ..queue import Key
 from .asked import none
 from .means import Means
-from .post import Post, disabled
+from .policies import disabled
+from .post import Post
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class Rotator:
         self._ready, self._told = asyncio.Event(), asyncio.Event()
         self._trouble: errors.Stalled | None = None
         self._closed = False
+        #: KeyActions that ask for something, until that is taken or they are deleted.
+        self._asking: set[str] = set()
 
     async def run(self, means: Means) -> None:
         """Take up every rotation that is under way, then count them until cancelled."""
@@ -171,13 +174,22 @@ class Rotator:
     async def carry_out(self, asked: Asked, found: cluster.Json) -> act.Ended:
         """Do what a KeyAction asks of a rotation; asked again for one that is known, go on with it."""
         key = Key(found["metadata"]["namespace"], found["metadata"]["name"])
+        self._asking.add(asked.uid)
         await self._told.wait()
-        if not self._means.settings.rotations:
-            return act.failed(disabled())
-        if self._trouble and not self._ready.is_set():
-            return act.failed(self._trouble)
+        trouble = disabled() if not self._means.settings.rotations else None if self._ready.is_set() else self._trouble
+        if trouble:
+            return act.failed(trouble)
         await self._heard_of(key, int(found["metadata"].get("generation", 0)))
         self._look_at(key)
+        post = self._asked_of(key, asked)
+        if isinstance(post, act.Ended):
+            return post
+        told = post.orders.add(asked)
+        post.wake.set()
+        return await told
+
+    def _asked_of(self, key: Key, asked: Asked) -> Post | act.Ended:
+        """Return whom it is asked of, or why nobody is there."""
         posts = [post for post in self._posts.get(key, {}).values() if asked.credential in ("", post.name)]
         if not posts:
             return act.unrotated(key.name)
@@ -190,12 +202,14 @@ class Rotator:
         debts = posts[0].journal.debts if posts[0].journal else ()
         if asked.action == "ForgetDebt" and asked.debt not in {each.handle for each in debts}:
             return none("There is no such debt; `keywright debts list` shows what there is.")
-        told = posts[0].orders.add(asked)
-        posts[0].wake.set()
-        return await told
+        if asked.uid not in self._asking:
+            return none("It was deleted.")
+        self._asking.discard(asked.uid)
+        return posts[0]
 
     def withdraw(self, uid: str) -> None:
         """Take note that a KeyAction was deleted."""
+        self._asking.discard(uid)
         for posts in self._posts.values():
             for post in posts.values():
                 post.orders.withdraw(uid)
