@@ -8,15 +8,21 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from ... import errors, kinds
 from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
 from ...kinds import StoreRef
-from ...stores.base import Credentials
+from ...stores.base import Credentials, Store
 from ..catalog import Catalog, StoreRecord, Use
 from ..queue import Key
 from ..records import Record
+
+T = TypeVar("T")
+
+#: The label by which a selector selects one namespace.
+NAMESPACE = "kubernetes.io/metadata.name"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +37,12 @@ class Place:
     key: str
     use: Use
     credentials: Callable[[], Credentials]
+
+    async def write(self, ask: Callable[[Store], T], fence: Callable[[], object]) -> T:
+        """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
+        opened = self.use.opened
+        async with opened.turn(self.credentials().namespace):
+            return await opened.write(ask, self.use.identity, self.credentials, fence)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Places:
 
         Raises:
             errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it
-                is not written.
+                is not written; ``RotationUnsupported``: what a namespace has made must not get there.
         """
         use = self._catalog.use(namespace, recipe.store_ref, recipe.path, None)
         if use.record.spec.access != "ReadWrite":
@@ -75,6 +87,11 @@ class Places:
         if use.opened.kind.write is None:
             said = f"{use.record.title} is of a kind that Keywright does not write"
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Keep keys that rotate in another store")
+        issuer = recipe.credential.issuer_ref
+        if issuer and issuer.kind == "KeyIssuer" and _is_shared(use):
+            said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
+            hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
+            raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
         return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace))
 
     def readers(self, key: str) -> list[Reader]:
@@ -105,6 +122,16 @@ class Places:
 def _key(use: Use, namespace: str) -> str:
     kind, config = use.record.spec.store()
     return f"{kind.location(config, namespace)} {use.ref.path}"
+
+
+def _is_shared(use: Use) -> bool:
+    """Whether whoever may write a path for one namespace writes what others read there."""
+    spec = use.record.spec
+    if not isinstance(spec, kinds.ClusterKeyStoreSpec) or use.identity:
+        return False
+    kind, config = spec.store()
+    apart = "{namespace}" in spec.path_prefix or kind.location(config, "a") != kind.location(config, "b")
+    return not apart and NAMESPACE not in spec.namespace_selector.match_labels
 
 
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str]]:
