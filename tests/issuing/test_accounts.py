@@ -16,6 +16,9 @@ ELSEWHERE: dict[str, Any] = {"anthropic": {"workspace": "wrkspc_2"}}
 SPELLED: dict[str, list[tuple[Any, Any]]] = {
     "awsIam": [({"user": "ci"}, {"user": "CI", "endpoint": "https://vpce.example"})],
     "azureOpenai": [({"account": "acme", "resourceGroup": "llm"}, {"account": "Acme", "resourceGroup": "LLM"})],
+    "githubApp": [
+        ({"endpoint": None}, {"endpoint": "https://API.github.com:443/", "permissions": {"contents": "read"}}),
+    ],
     "gitlab": [
         ({"endpoint": None}, {"endpoint": "https://GitLab.com:443/"}),
         (
@@ -24,6 +27,10 @@ SPELLED: dict[str, list[tuple[Any, Any]]] = {
         ),
     ],
     "openai": [({"scopes": ["a"], "lifetime": "1d"}, {"endpoint": "https://gateway.example"})],
+    "vaultDynamic": [
+        ({"server": "https://vault.example"}, {"server": "https://VAULT.example:443/", "increment": "1h"}),
+        ({"namespace": "teams/a"}, {"namespace": "teams/a/", "parts": {"login": "username"}}),
+    ],
     "webhook": [
         (
             {"server": "https://keys.example"},
