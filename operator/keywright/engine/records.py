@@ -165,7 +165,9 @@ def _is_refreshed(spec: dict[str, Any]) -> bool:
 
 def uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:
     """Return the identifiers of the stores that a spec names."""
-    named = [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]
+    # What is minted is in none.
+    stored = [each for each in spec.get("data") or [] if each.get("remoteRef")]
+    named = [*stored, *(spec.get("dataFrom") or [])]
     refs = [each.get("storeRef") or spec.get("storeRef") for each in named]
     refs += [other.get("storeRef") for each in named for other in each.get("sources") or []]
     return frozenset(

@@ -48,6 +48,7 @@ WORDS: dict[Why, str] = {
     Why.OLD_NOT_ALIVE: "It is not known that the old key works, so it is not put back.",
     Why.OLD_DEAD: "Neither key works any more. Have one made, and write it to the store.",
     Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
+    Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
 }
 _STEPS: dict[Step, str] = {
     Step.ISSUING: "A new key is being made.",

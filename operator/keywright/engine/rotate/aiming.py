@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ... import errors
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Step
 from ...decide.rotate.recipe import Recipe
@@ -65,14 +66,22 @@ class Aiming:
         """
         wanted, recipe = self._wanted(record)
         if wanted and recipe:
-            place = self._means.places.find(self._key.namespace, recipe)
+            place = self._means.places.find(self._key, recipe)
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record is None and not await self._is_gone()):
             raise Over
         former = recipes.read(kept.about.recipe)
-        place = self._means.places.find(self._key.namespace, former)
-        return self._aimed(former, place, kept, gone=True), None
+        place = self._means.places.find(self._key, former)
+        try:
+            return self._aimed(former, place, kept, gone=True), None
+        except errors.Stalled:
+            if not former.minted:
+                raise
+        # Nobody can be asked any more to end what ends by itself.
+        await self._means.acting.release(place, former)
+        await self._means.journals.forget(kept)
+        raise Over
 
     def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
         if record is None:
@@ -86,7 +95,7 @@ class Aiming:
         ref = credential.issuer_ref
         assert ref  # noqa: S101 - the CRD wants it beside rotation
         issuer = self._means.issuers.opened(ref.kind, ref.name, self._key.namespace)
-        policies.fits(credential, issuer)
+        policies.fits(recipe, issuer)
         values = kept.new or kept.old if kept else {}
         tests = self._trials.possible(credential, values or policies.example(credential))
         return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)

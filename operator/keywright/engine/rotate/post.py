@@ -26,7 +26,7 @@ from ..bugs import bug
 from ..journals import About, Elsewhere, Kept
 from ..queue import Key
 from ..records import Record
-from . import policies
+from . import minting, policies
 from .aiming import Aim, Aiming, Over
 from .asked import Orders
 from .looking import Sight
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 RESTING, QUEUED = 900.0, 5.0
 #: Seconds until readers whose Secrets lag are called again.
 CALLED = 60.0
-#: Steps at which a rotation has one of the turns of its issuer.
-TAKING_TURNS = frozenset({Step.ISSUING, Step.HELD, Step.TESTED})
 
 
 class Post:
@@ -66,6 +64,8 @@ class Post:
         self._untold = 0
         #: When the readers were called last (monotonic clock).
         self._called = -CALLED
+        #: What is known of the life of a minted key, as of this turn.
+        self._minted: due.Minted | None = None
 
     @property
     def journal(self) -> Journal | None:
@@ -149,16 +149,17 @@ class Post:
         if self.kept or not self.orders.needs_journal:
             self.orders.settle(self.journal)
         if not self._runs():
+            self._minted = None if aim.gone else await minting.look(self._means.looking, aim, self.journal)
             if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
                 return 0.0
-            if not (self.kept and (aim.gone or self.kept.journal.debts)):
+            if not (self.kept and (aim.gone or self.kept.journal.debts or (self._minted and self._minted.renews))):
                 return await self._rest(record, wanted)
         assert self.kept  # noqa: S101 - one that runs has a journal
         return await self._go_on(aim, self.kept, record, wanted)
 
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
-        if kept.journal.step not in TAKING_TURNS or not policies.is_asked(aim.rules.way):
+        if not policies.takes_turn(aim.rules.way, kept.journal.step):
             self._give_turn()
         elif not await self._has_turn(aim):
             await self._tell(Tale(self.name, kept.journal))
@@ -200,8 +201,10 @@ class Post:
             return False
         cause = order.cause if order else first.cause if first else Cause.DUE
         name = order.id if order else f"kw-{random.getrandbits(64):016x}"
-        values = (await self._means.looking.stored(aim))[1] or {}
+        found, values = await self._means.looking.stored(aim)
         old = self._means.looking.half(aim.place.key, values) if values else None
+        if old and found and aim.recipe.minted:
+            old = minting.in_use(old, found, self.journal)
         journal = machine.begin(
             self.journal,
             name,
@@ -212,7 +215,7 @@ class Post:
             test_only=bool(order and order.test_only),
             issuer=aim.rules.issuer,
         )
-        kept = Kept(self._about(aim, record), journal, values, {}, self.kept.version if self.kept else "")
+        kept = Kept(self._about(aim, record), journal, values or {}, {}, self.kept.version if self.kept else "")
         before = self.journal
         self.kept = await (self._means.journals.write(kept) if self.kept else self._means.journals.claim(kept))
         self._since = time.monotonic()
@@ -231,7 +234,8 @@ class Post:
         return False
 
     def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
-        return due.due(policies.policy(wanted), policies.known(record, self.name, self.journal), time.time())
+        known = policies.known(record, self.name, self.journal, self._minted)
+        return due.due(policies.policy(wanted), known, time.time())
 
     async def _rest(self, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Tell when the next rotation begins, and wait for it."""
@@ -258,8 +262,7 @@ class Post:
             case Do():
                 return await self._act(aim, kept, sight, at, move)
             case End():
-                with contextlib.suppress(errors.Error):
-                    await self._means.acting.release(aim)
+                await self._means.acting.release(aim.place, aim.recipe)
                 await self._means.journals.forget(kept)
                 self.kept = None
             case Wait(until, why, asks):
@@ -297,7 +300,7 @@ class Post:
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
             self._reached(kept.journal, self._record())
-        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):
+        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD, Effect.RENEW):
             self._call_readers(aim)
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
