@@ -8,17 +8,13 @@ Does not belong here: what access tokens are good for.
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import time
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
+from . import tokens
 from .base import Made, Request, Response, Vendor, word
 
 _TOKEN = "https://oauth2.googleapis.com/token"
@@ -64,13 +60,13 @@ class GcpServiceAccount(Vendor):
         if request.path != "/token" or form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
             return _error(400, "unsupported_grant_type", "Invalid grant_type")
         signed, _, signature = form.get("assertion", "").rpartition(".")
-        header, claims = (json.loads(_decoded(each)) for each in signed.split("."))
+        header, claims = (json.loads(tokens.decoded(each)) for each in signed.split("."))
         fields = self.known.get(header["kid"], {})
         if self.state(header["kid"]) == "invalid" or claims["iss"] != fields.get("client_email"):
             return _error(400, "invalid_grant", "Invalid grant: account not found")
         if header["kid"] in self.disabled:
             return _error(401, "disabled_client", "The OAuth client was disabled.")
-        if not _is_signed(fields["private_key"], signed, _decoded(signature)):
+        if not tokens.is_signed(fields["private_key"], signed, tokens.decoded(signature)):
             return _error(400, "invalid_grant", "Invalid JWT Signature.")
         return self._granted(claims)
 
@@ -131,18 +127,6 @@ class GcpServiceAccount(Vendor):
         return told | ({"disabled": True} if made.off else {})
 
 
-@functools.cache
-def _private_key() -> str:
-    """Return a private key (PEM): one for all, as making one takes long."""
-    return pem(rsa.generate_private_key(65537, 2048))
-
-
-def pem(key: Any) -> str:
-    """Return a private key as Google writes it."""
-    kind = serialization.PrivateFormat.PKCS8
-    return str(key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()), "ascii")
-
-
 def key_file(**other: Any) -> str:
     """Make the file of a key.
 
@@ -154,7 +138,7 @@ def key_file(**other: Any) -> str:
         "type": "service_account",
         "project_id": name,
         "private_key_id": word(40, "0123456789abcdef"),
-        "private_key": _private_key(),
+        "private_key": tokens.pem(tokens.key()),
         "client_email": f"{name}@{name}.iam.gserviceaccount.com",
         "client_id": word(21, "0123456789"),
         "auth_uri": "https://accounts.google.com/o/oauth2/auth",
@@ -162,19 +146,6 @@ def key_file(**other: Any) -> str:
         "universe_domain": "googleapis.com",
     } | other
     return json.dumps({field: value for field, value in fields.items() if value is not None}, indent=2) + "\n"
-
-
-def _decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _is_signed(private_key: str, signed: str, signature: bytes) -> bool:
-    public: Any = serialization.load_pem_private_key(private_key.encode(), None).public_key()
-    try:
-        public.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _error(status: int, error: str, description: str) -> Response:

@@ -149,8 +149,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         data = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
         with contextlib.suppress(OSError):
-            self.send_response(response.status)
-            for name, value in {"Content-Type": "application/json", **response.headers}.items():
+            self.send_response_only(response.status)
+            usual = {"Date": self.date_time_string(), "Content-Type": "application/json"}
+            for name, value in {**usual, **response.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -18,6 +18,7 @@ A map of this package, top to bottom; imports point down only (import-linter hol
 * ``canonical``: JSON in the one form that is signed and compared.
 * ``timetable``: the times that a cron expression names.
 * ``wire``: HTTP to stores and issuers: TLS, deadlines, limits.
+* ``rs256``: private keys of RSA, and tokens that they sign.
 * ``secret``, ``logs``: values that cannot be printed; logs that hold none.
 * ``errors``, ``settings``, ``metrics``, ``pacing``, ``dates``, ``dumps``, ``members``: leaves.
 """

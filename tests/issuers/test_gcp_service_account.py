@@ -19,7 +19,8 @@ from keywright.issuers.base import Finding, Malformed, Recognised, Verdict
 from keywright.issuers.gcp_service_account import GcpServiceAccount
 from vendors import VendorServer, serving
 from vendors.gcp_service_account import GcpServiceAccount as Tokens
-from vendors.gcp_service_account import key_file, pem
+from vendors.gcp_service_account import key_file
+from vendors.tokens import pem
 
 NO_KEY = "has a private_key that is no RSA key of 2048 to 4096 bits in PEM"
 

@@ -38,6 +38,7 @@ class Case:
         creates: whether a request is one for a new key.
         minds_off: whether the vendor's server refuses a key that is switched off.
         shows_off: whether it lists which one is.
+        lives: seconds that a minted key lives at most.
     """
 
     vendor: Callable[[], Any]
@@ -48,6 +49,7 @@ class Case:
     never: str = "never-was"
     minds_off: bool = True
     shows_off: bool = True
+    lives: float = 3600.0
 
 
 class Desk:
@@ -205,6 +207,13 @@ CASES = {
         "service account key",
         {"serviceAccount": "other@acme.iam.gserviceaccount.com"},
         posts("/keys"),
+    ),
+    "githubApp": Case(
+        _vendor("github"),
+        lambda url: {"endpoint": url, "appId": 123456, "installationId": 4711, "privateKeyRef": _RIGHT},
+        "installation token",
+        {"installationId": 4712},
+        posts("/access_tokens"),
     ),
     "anthropic": Case(
         _vendor("anthropic"),

@@ -16,6 +16,9 @@ ELSEWHERE: dict[str, Any] = {"anthropic": {"workspace": "wrkspc_2"}}
 SPELLED: dict[str, list[tuple[Any, Any]]] = {
     "awsIam": [({"user": "ci"}, {"user": "CI", "endpoint": "https://vpce.example"})],
     "azureOpenai": [({"account": "acme", "resourceGroup": "llm"}, {"account": "Acme", "resourceGroup": "LLM"})],
+    "githubApp": [
+        ({"endpoint": None}, {"endpoint": "https://API.github.com:443/", "permissions": {"contents": "read"}}),
+    ],
     "gitlab": [
         ({"endpoint": None}, {"endpoint": "https://GitLab.com:443/"}),
         (

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from issuing.cases import CASES, Desk, desk, parts_of
-from keywright import crd, errors, logs
+from keywright import crd, dates, errors, logs
 from keywright.errors import Reason
 from keywright.issuers import ISSUERS
 from keywright.issuers.base import Recognised, Verdict
@@ -26,6 +26,7 @@ from vendors.server import Mood
 NAME = "kw-0123abcd-1"
 MOODS: list[Mood] = ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"]
 ISSUES = sorted(name for name in CASES if ISSUING[name].way is Way.ISSUE)
+MINTS = sorted(name for name in CASES if ISSUING[name].way is Way.MINTED)
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -37,6 +38,13 @@ def office(request: pytest.FixtureRequest) -> Iterator[Desk]:
 @pytest.fixture(params=ISSUES)
 def issuer(request: pytest.FixtureRequest) -> Iterator[Desk]:
     """One that makes one more key."""
+    with desk(request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=MINTS)
+def mint(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """One whose keys live for a short while."""
     with desk(request.param) as found:
         yield found
 
@@ -111,8 +119,29 @@ def test_a_key_whose_answer_was_lost_is_found_and_revoked(issuer: Desk) -> None:
     assert issuer.handles() == {old.handle}
 
 
+def test_a_minted_key_is_accepted_and_tells_when_it_ends(mint: Desk) -> None:
+    asked = time.time()
+
+    issued = mint.open().issue(Order(NAME))
+
+    assert mint.asked() == 1
+    assert mint.probed(issued.parts).verdict is Verdict.VALID
+    assert asked < (dates.unix(issued.expires_at) or 0.0) <= time.time() + mint.case.lives
+    assert mint.open().keys is None
+
+
+def test_of_a_minted_key_whose_answer_was_lost_it_is_open_whether_it_was_made(mint: Desk) -> None:
+    mint.server.mood = "forgets"
+
+    with pytest.raises(errors.Retry) as caught:
+        mint.open().issue(Order(NAME))
+
+    assert caught.value.reason is Reason.ISSUER_UNAVAILABLE
+    assert mint.asked() == 1
+
+
 def test_what_is_revoked_is_dead_and_can_be_revoked_again(office: Desk) -> None:
-    if office.open().way is Way.SLOTS:
+    if office.open().way is Way.SLOTS or not office.open().revoke:
         return
     old, new = office.person_makes("one"), office.person_makes("two")
 
@@ -216,8 +245,8 @@ def test_an_answer_that_does_not_come_is_not_waited_for(office: Desk) -> None:
 
 @pytest.mark.parametrize("spoilt", ["{}\n", "{}é", ""])
 def test_an_admin_credential_that_cannot_be_one_is_not_sent(office: Desk, spoilt: str) -> None:
-    if office.name == "gcpServiceAccount" and spoilt.isascii() and spoilt:
-        return  # It is JSON, which may end with a newline.
+    if office.name in {"gcpServiceAccount", "githubApp"} and spoilt.isascii() and spoilt:
+        return  # It is JSON, or PEM, which may end with a newline.
     old = office.person_makes()
     office.secrets = {key: spoilt.format(value) for key, value in office.secrets.items()}
 

@@ -8,17 +8,14 @@ Does not belong here: API keys (``google``), files of other kinds: of users, of 
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import re
 import time
 import urllib.parse
-from collections.abc import Callable
 from typing import Any
 
-from .. import errors
-from ..errors import Reason
+from .. import rs256
 from ..secret import SecretMap
 from ._table import Format
 from .base import Answer, Ask, Finding, Issuer, Malformed, Part, Recognised, Verdict, judged
@@ -32,15 +29,8 @@ _SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 #: Seconds for which the request is good.
 _LIFE = 300
 
-#: Characters of a private key (one of RSA with 4096 bits has 3272); bits it may have, as signing takes their cube.
-_LONGEST, _BITS = 4096, range(2048, 4097)
-_KEY = re.compile(r"\s*-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
-_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..)"
-#: How PKCS #8 (RFC 5958) begins with a key of RSA. To load one of DSA, OpenSSL may calculate for seconds.
-_RSA = re.compile(
-    rb"\x30" + _LENGTH + rb"\x02\x01[\x00\x01]\x30" + _LENGTH + rb"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01",
-    re.DOTALL,
-)
+#: Characters of a private key: one of RSA with 4096 bits has 3272.
+_LONGEST = 4096
 
 #: What Google answers to one that does not exist any more, or is switched off.
 _REFUSED = {"disabled_client", "deleted_client", "invalid_client"}
@@ -71,19 +61,19 @@ class GcpServiceAccount(Issuer, name="gcpServiceAccount", title="Google Cloud se
         found = read(text)
         if isinstance(found, str):
             return Malformed(part, found)
-        if loaded(found.private_key) is None:
+        if rs256.loaded(found.private_key) is None:
             return Malformed(part, "has a private_key that is no RSA key of 2048 to 4096 bits in PEM")
         return Recognised(kind)
 
     def probe(self, parts: SecretMap, ask: Ask) -> Finding:
         """Ask for an access token of the least rights there are, and throw it away."""
         account = read(parts["key"].reveal().decode())
-        key = None if isinstance(account, str) else loaded(account.private_key)
+        key = None if isinstance(account, str) else rs256.loaded(account.private_key)
         if isinstance(account, str) or key is None:
             return Finding(Verdict.NOT_CHECKED, "is not asked about a file that is not such a key")
         if account.token_uri not in _TOKENS:
             return Finding(Verdict.NOT_CHECKED, "is not asked about keys of another cloud, by their token_uri")
-        assertion = _tried(lambda: assertion_of(account, key, _SCOPE))
+        assertion = rs256.tried(lambda: assertion_of(account, key, _SCOPE))
         if assertion is None:
             return Finding(Verdict.NOT_CHECKED, "is not asked about a private_key that cannot sign")
         said = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
@@ -116,54 +106,11 @@ _FIELDS = {
 }
 
 
-def loaded(pem: str) -> Any:
-    """Return the private key; None if it is none that can be used.
-
-    Whether its numbers are primes is not asked: that takes long. What they make is.
-    """
-    return _tried(lambda: _key(pem))
-
-
-def _tried(calculate: Callable[[], Any]) -> Any:
-    """Return what comes of a calculation with numbers that somebody made up; None if it fails."""
-    try:
-        with errors.boundary(lambda _: errors.Stalled(Reason.INTERNAL_ERROR, "a private key cannot be used")):
-            return calculate()
-    except errors.Stalled:
-        return None
-
-
-def _key(pem: str) -> Any:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    found = _KEY.fullmatch(pem)
-    if not found or (found[1] == "PRIVATE KEY" and not _RSA.match(base64.b64decode(found[2]))):
-        raise ValueError
-    key = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size not in _BITS:
-        raise ValueError
-    numbers = key.private_numbers()
-    p, q, once = numbers.p, numbers.q, numbers.public_numbers.e * numbers.d - 1
-    if p * q != numbers.public_numbers.n or once % (p - 1) or once % (q - 1):
-        raise ValueError
-    return key
-
-
 def assertion_of(account: Account, key: Any, scope: str) -> str:
     """Return the request for an access token (RFC 7523), signed with RS256."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
     now = int(time.time())
-    header = {"alg": "RS256", "typ": "JWT", "kid": account.key_id}
     claims = {"iss": account.email, "scope": scope, "aud": _TOKEN, "iat": now, "exp": now + _LIFE}
-    signed = ".".join(_base64(json.dumps(each).encode()) for each in (header, claims))
-    return f"{signed}.{_base64(key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return rs256.signed(claims, key, kid=account.key_id)
 
 
 def _judged(answer: Answer) -> Finding:

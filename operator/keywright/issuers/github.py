@@ -31,7 +31,7 @@ _JWT = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.([A-Za-z0-9_-]{43}|[A-Za-z0-9_
 _CHECKED = re.compile(r"gh[pous]_([A-Za-z0-9]{30})([A-Za-z0-9]{6})", re.ASCII)
 
 #: A 403 that is none of the token: too many requests, or too many refused logins from this address.
-_SLOW = ("rate limit", "abuse detection", "login attempts")
+SLOW = ("rate limit", "abuse detection", "login attempts")
 _SUSPENDED = "account was suspended"
 #: How it says that it does not accept a token. Of none at all, and of a missing second factor, it says 401 too.
 _REFUSED = "Bad credentials"
@@ -91,19 +91,21 @@ def _judged(answer: Answer) -> Finding:
         return dataclasses.replace(found, expires_at=_ends(answer)) if found.verdict is Verdict.VALID else found
     told = body.get("message")
     message = told if isinstance(told, str) and "documentation_url" in body else ""
-    if answer.status in (403, 429) and (_drained(answer) or any(each in message for each in _SLOW)):
-        return Finding(Verdict.UNKNOWN, f"answered {answer.status}: asked to slow down", after=_pause(answer))
+    if answer.status in (403, 429) and (drained(answer) or any(each in message for each in SLOW)):
+        return Finding(Verdict.UNKNOWN, f"answered {answer.status}: asked to slow down", after=pause(answer))
     if answer.status == 403 and _SUSPENDED in str(told):
         return Finding(Verdict.INVALID, "answered 403 (account suspended)")
     refused = Verdict.INVALID if message.startswith(_REFUSED) else Verdict.UNKNOWN
     return judged(answer, {401: refused, 403: Verdict.LIMITED}, own=bool(message))
 
 
-def _drained(answer: Answer) -> bool:
+def drained(answer: Answer) -> bool:
+    """Whether an answer's headers say that there were too many requests."""
     return answer.retry_after is not None or answer.headers.get("X-RateLimit-Remaining") == "0"
 
 
-def _pause(answer: Answer) -> float | None:
+def pause(answer: Answer) -> float | None:
+    """Return the seconds that an answer asks to wait; None where it does not."""
     reset = answer.headers.get("X-RateLimit-Reset", "")
     if answer.retry_after is not None or not re.fullmatch("[0-9]{1,12}", reset):
         return answer.retry_after

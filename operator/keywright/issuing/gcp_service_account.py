@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pydantic
 
-from .. import dates, errors
+from .. import dates, errors, rs256
 from ..errors import Reason
 from ..issuers.base import bearer
-from ..issuers.gcp_service_account import assertion_of, loaded, read
+from ..issuers.gcp_service_account import assertion_of, read
 from ..schema import CaProvider, SecretKeyRef, Spec, Url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
@@ -163,7 +163,7 @@ def _assertion(file: SecretValue) -> str:
     account = read(file.reveal().decode())
     if isinstance(account, str):
         raise TypeError
-    return assertion_of(account, loaded(account.private_key), _SCOPE)
+    return assertion_of(account, rs256.loaded(account.private_key), _SCOPE)
 
 
 def _id_of(old: SecretMap) -> str | None:
