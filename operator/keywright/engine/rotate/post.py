@@ -189,8 +189,9 @@ class Post:
 
     async def _begun(self, aim: Aim, record: Record, wanted: CredentialSpec) -> bool:
         """Begin a rotation, if one is due or asked for."""
-        order, now = self.orders.wanted(self.journal), time.time()
         first = self._next(record, wanted)
+        # After that: what is due now is due.
+        order, now = self.orders.wanted(self.journal), time.time()
         if order is None and (first is None or first.at > now):
             if self.orders.needs_journal and self.kept is None:
                 resting = Kept(self._about(aim, record), Journal("", Step.IDLE, now), {}, {})
