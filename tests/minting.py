@@ -6,10 +6,12 @@ Does not belong here: what happens to them (``operator/test_minted*.py``).
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from build import api_key_secret, credential, key_issuer
+from build import api_key_secret, credential, key_action, key_issuer
 from keywright import pacing
 from keywright.engine import shelf
 from rotating import QUICK
@@ -39,9 +41,9 @@ class Minting:
         key = {"privateKeyRef": {"name": "github-app", "key": "key"}}
         self.world.apply(key_issuer("github", limits={"settle": "1s"}, githubApp=app | key))
 
-    def wants(self, issuer: str = "github", check: Json | None = None, spec: Json | None = None, **rotation: Any) -> None:
+    def wants(self, issuer: str = "github", spec: Json | None = None, **rotation: Any) -> None:
         """Have a token minted so."""
-        said = {"issuerRef": {"name": issuer}, "rotation": SHORT | rotation, "check": check or {}}
+        said = {"issuerRef": {"name": issuer}, "rotation": SHORT | rotation}
         one = credential("github", "GITHUB_TOKEN", self.server.url, part="token", **said)
         own = {"storeRef": None, "data": [{"key": "GITHUB_TOKEN"}], "credentials": [one], **(spec or {})}
         self.world.apply(api_key_secret("llm", **own))
@@ -93,15 +95,41 @@ class Minting:
     def _is_ours(self, secret: Json) -> bool:
         return str(secret["metadata"]["annotations"][shelf.OF]).startswith(f"{self.world.namespace}/")
 
+    def forgets(self, secrets: list[Json]) -> None:
+        """Let Secrets of the operator be lost."""
+        for each in secrets:
+            self.world.must("DELETE", _path(each))
+
+    def asks(self, action: str, name: str = "please", **more: Any) -> None:
+        """Ask for something by a KeyAction."""
+        self.world.apply(key_action(name, action=action, reason="Test", **more))
+
+    def refused(self, reason: str) -> str:
+        """Wait until a rotation is refused for a reason; return the message."""
+
+        def told() -> str | None:
+            found = self.world.condition(type_="Rotating")
+            return str(found["message"]) if found.get("reason") == reason else None
+
+        return self.world.until(told, lambda: f"{reason}; it is {self.world.condition(type_='Rotating')}")
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Let the issuer mint nothing for a while."""
+        self.vendor.denies = True
+        try:
+            yield
+        finally:
+            self.vendor.denies = False
+
     def ages(self, seconds: float) -> None:
-        """Let what lies on the shelf be as if so many seconds of an hour were left; its journal is not known any more."""
+        """Let so many seconds be left of what lies on the shelf, of an hour; its journal is lost."""
         (found,) = self.shelves()
         now = time.time()
         said = shelf.times(now + seconds - 3600, now + seconds)
         told = {name: base64.b64encode(each.reveal()).decode() for name, each in said.items()}
         self.world.must("PUT", f"{_path(found)}", found | {"data": found["data"] | told})
-        for journal in self.journals():
-            self.world.must("DELETE", _path(journal))
+        self.forgets(self.journals())
 
     def left(self) -> float:
         """Return how many seconds the token in the Secret lives yet, as the status tells."""

@@ -7,6 +7,7 @@ Does not belong here: what must hold however cases follow each other (``test_wor
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Do, Go, Move, Wait
@@ -40,8 +41,10 @@ def lives(half: Half, left: float, life: float = 3600.0) -> Half:
 
 
 #: The new one is fresh, and so is what is in use; the old one has ended, or most of the new one's life is over.
-FRESH, IN_USE = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}, lives(OLD, 3000)
-OVER, WORN = FRESH | {"old": lives(OLD, 0)}, {"new": lives(NEW, 1200), "old": lives(OLD, 600)}
+FRESH: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
+OVER: dict[str, Any] = FRESH | {"old": lives(OLD, 0)}
+WORN: dict[str, Any] = FRESH | {"new": lives(NEW, 1200)}
+IN_USE = lives(OLD, 3000)
 
 
 def at(step: Step, *, since: float | None = None, **more: object) -> Journal:

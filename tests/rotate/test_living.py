@@ -1,4 +1,4 @@
-"""Keys that live for a short while: over many lives nobody is left with one that has ended, and none is minted early."""
+"""Keys that live for a short while: nobody is left with one that has ended, and none is minted early."""
 
 from __future__ import annotations
 
