@@ -104,14 +104,14 @@ class Minting:
         """Ask for something by a KeyAction."""
         self.world.apply(key_action(name, action=action, reason="Test", **more))
 
-    def refused(self, reason: str) -> str:
-        """Wait until a rotation is refused for a reason; return the message."""
+    def is_refused(self, said: str) -> None:
+        """Wait until it is told why this cannot be minted."""
 
-        def told() -> str | None:
+        def told() -> bool:
             found = self.world.condition(type_="Rotating")
-            return str(found["message"]) if found.get("reason") == reason else None
+            return found.get("reason") == "RotationUnsupported" and said in found["message"]
 
-        return self.world.until(told, lambda: f"{reason}; it is {self.world.condition(type_='Rotating')}")
+        self.world.until(told, lambda: f"{said}; it is {self.world.condition(type_='Rotating')}")
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ class Aiming:
         """
         wanted, recipe = self._wanted(record)
         if wanted and recipe:
-            place = self._means.places.find(self._key, recipe)
+            place = self._placed(recipe)
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record is None and not await self._is_gone()):
@@ -90,12 +90,24 @@ class Aiming:
         found = next((each for each in spec.credentials if each.name == self._name and each.rotation), None)
         return (found, recipes.of(spec, found)) if found else (None, None)
 
-    def _aimed(self, recipe: Recipe, place: Place, kept: Kept | None, *, gone: bool) -> Aim:
-        credential = recipe.credential
-        ref = credential.issuer_ref
+    def _placed(self, recipe: Recipe) -> Place:
+        try:
+            return self._means.places.find(self._key, recipe)
+        except errors.Stalled as error:
+            trouble = error.with_traceback(None)
+        # What its issuer never puts there is told first.
+        self._issuer(recipe)
+        raise trouble
+
+    def _issuer(self, recipe: Recipe) -> OpenedIssuer:
+        ref = recipe.credential.issuer_ref
         assert ref  # noqa: S101 - the CRD wants it beside rotation
         issuer = self._means.issuers.opened(ref.kind, ref.name, self._key.namespace)
         policies.fits(recipe, issuer)
+        return issuer
+
+    def _aimed(self, recipe: Recipe, place: Place, kept: Kept | None, *, gone: bool) -> Aim:
+        credential, issuer = recipe.credential, self._issuer(recipe)
         values = kept.new or kept.old if kept else {}
         tests = self._trials.possible(credential, values or policies.example(credential))
         return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
