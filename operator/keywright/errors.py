@@ -340,6 +340,10 @@ class Retry(Error):
         self.after = after
 
 
+class NotBegun(Retry):
+    """Nobody was asked: what was to be done was given up before."""
+
+
 class Outage(Retry):
     """The store as a whole is in trouble, not one key; counts for its breaker and its `Ready` condition."""
 

@@ -83,6 +83,8 @@ class Settings:
     """File of forms that credentials have, beside and instead of those that are built in; None: there is none."""
     condemn_seconds: float = 600.0
     """How long an issuer must refuse a credential, three times at least, before that is believed."""
+    give_up_seconds: float = 600.0
+    """How long a rotation is kept whose object is gone, and its store or its issuer too."""
     audit_mode: AuditMode = "require"
     """Whether acts that must be recorded before they are done stop while nothing can be recorded; syncs never do."""
     audit_capacity: int = 64

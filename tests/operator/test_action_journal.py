@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from build import key_action
-from keywright import cluster, errors
+from keywright import cluster, errors, pacing
 from keywright.decide import act
 from keywright.engine.act_on import Asked
 from keywright.engine.actions import ActionRecord, Actions
@@ -63,6 +63,9 @@ class Rotations:
         if isinstance(answer, errors.Error):
             raise answer
         return answer
+
+    def withdraw(self, uid: str) -> None:
+        self.of.append(f"not {uid}")
 
 
 async def over(
@@ -150,7 +153,8 @@ async def test_an_act_on_a_rotation_is_handed_on_as_it_was_asked(
 
     status = await over(world, api, notes, item, rotations)
 
-    assert rotations.asked == [Asked(item["metadata"]["uid"], spec["action"], **asked)]
+    at = pacing.unix(item["metadata"]["creationTimestamp"]) or 0.0
+    assert rotations.asked == [Asked(item["metadata"]["uid"], spec["action"], **asked, at=at)]
     assert rotations.of == ["llm"]
     assert notes.heard == [("begin", None), ("Done", "Running")]
     assert notes.record and (notes.record.action, notes.record.credential) == (

@@ -14,7 +14,7 @@ import pytest
 
 from controlplane import Answer, ControlPlane, FaultProxy, LoseAnswer
 from keywright import cluster, errors, settings
-from keywright.decide.rotate.journal import Half, Journal, Step
+from keywright.decide.rotate.journal import Half, Journal, Owed, Step, Why
 from keywright.engine import journals
 from keywright.engine.journals import About, Journals, Kept
 from keywright.errors import Reason
@@ -93,13 +93,54 @@ async def test_another_object_cannot_claim_the_key_and_a_restored_one_can(desk: 
 
     async with desk.journals() as ours:
         made = await ours.claim(FRESH)
-        with pytest.raises(journals.Elsewhere, match="is rotated by ApiKeySecret team-a/llm") as refused:
+        with pytest.raises(journals.Elsewhere, match="is rotated by an object of another namespace") as refused:
             await ours.claim(other)
+        with pytest.raises(journals.Elsewhere, match="is rotated by ApiKeySecret llm"):
+            await ours.claim(dataclasses.replace(FRESH, about=dataclasses.replace(ABOUT, name="other")))
         taken = await ours.claim(restored)
 
     assert (taken.about.uid, taken.journal, taken.old) == ("uid-2", made.journal, made.old)
 
     assert refused.value.reason is Reason.ROTATION_OWNED_ELSEWHERE
+
+
+def named(credential: str) -> str:
+    """Return the recipe of a credential, as far as ownership needs it."""
+    return json.dumps({"credential": {"name": credential}})
+
+
+async def test_two_credentials_do_not_share_a_journal_and_one_that_was_renamed_goes_on_once_it_rests(
+    desk: Desk,
+) -> None:
+    first = dataclasses.replace(FRESH, about=dataclasses.replace(ABOUT, recipe=named("one")))
+    second = dataclasses.replace(FRESH, about=dataclasses.replace(ABOUT, recipe=named("two")))
+
+    async with desk.journals() as ours:
+        made = await ours.claim(first)
+        for others in (frozenset({"one", "two"}), frozenset({"two"})):
+            with pytest.raises(journals.Elsewhere, match="as credential one of the same object"):
+                await ours.claim(second, others)
+        rests = await ours.write(made.but(made.journal.rest(1020.0)))
+        with pytest.raises(journals.Elsewhere, match="as credential one of the same object"):
+            await ours.owned(second.about, frozenset({"one", "two"}))
+        taken = await ours.claim(second, frozenset({"two"}))
+
+    assert (taken.about, taken.journal) == (second.about, rests.journal)
+
+
+async def test_a_key_that_its_store_refused_to_write_is_free_for_another_object(desk: Desk) -> None:
+    other = dataclasses.replace(FRESH, about=dataclasses.replace(ABOUT, namespace="team-b"))
+
+    async with desk.journals() as ours:
+        made = await ours.claim(FRESH)
+        refused = made.journal.but(why=Why.STORE_REFUSED).rest(1020.0)
+        owing = await ours.write(made.but(refused.owing(Owed.REVOKE, Half("f2", "k2"), 1020.0)))
+        with pytest.raises(journals.Elsewhere):
+            await ours.claim(other)
+        await ours.write(owing.but(refused))
+        taken = await ours.claim(other)
+
+    assert (taken.about, taken.journal) == (other.about, refused)
 
 
 async def test_of_two_writers_one_goes_on(desk: Desk) -> None:
@@ -143,8 +184,11 @@ async def test_what_cannot_be_written_is_told_and_what_was_there_stays(desk: Des
             await ours.write(made.but(made.journal, new=large))
         with desk.proxy.fault(Answer(507), method="PUT", path="/secrets"), pytest.raises(errors.Retry):
             await ours.write(held(made))
-        with desk.proxy.fault(Answer(403), method="PUT", path="/secrets"), pytest.raises(cluster.Refused):
+        with desk.proxy.fault(Answer(403), method="PUT", path="/secrets"), pytest.raises(errors.Stalled) as denied:
             await ours.write(held(made))
+        with desk.proxy.fault(Answer(422), method="PUT", path="/secrets"), pytest.raises(cluster.Refused):
+            await ours.write(held(made))
+        assert denied.value.reason is Reason.TARGET_DENIED
 
         assert await ours.find(ABOUT.key) == made
 

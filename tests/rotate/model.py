@@ -123,14 +123,15 @@ class World:
             self.journal = move.journal
         elif isinstance(move, Do):
             self.journal = move.first or self.journal
-            self.act(dataclasses.replace(at, journal=self.journal), move)
+            self.act(dataclasses.replace(at, journal=self.journal), move, before=at.journal)
         return move
 
-    def act(self, at: Situation, do: Do) -> None:
+    def act(self, at: Situation, do: Do, before: Journal) -> None:
         """Do something outside; perhaps its answer is lost, or we are killed right after."""
         if self.chosen(self.faults) and self.chosen(0.5):
             # Not done, and nobody knows; nor perhaps that it was to be done.
-            self.journal = outcomes.came(at, do, Came.UNCLEAR) if self.chosen(0.5) else self.journal
+            came = Came.UNCLEAR if self.chosen(0.5) else Came.NOT_BEGUN
+            self.journal = outcomes.came(at, do, came, before=before) if self.chosen(0.5) else self.journal
             return
         refused = self.chosen(self.faults) and self.chosen(0.3)
         came, issued = (Came.REFUSED, None) if refused else self._done(at.journal, do)

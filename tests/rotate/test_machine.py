@@ -9,9 +9,9 @@ import pytest
 from keywright.decide.rotate import machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Rules, Seen
+from keywright.decide.rotate.sight import Holds, Rules, Seen
 
-from .cases import CASES, NEW, NOW, OLD, RULES, WELL, at, short
+from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, RULES, WELL, at, short
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def test_the_first_reason_counts(rules: Rules, journal: Journal, looked: Seen, s
 def test_every_word_for_a_delay_has_a_case() -> None:
     told = " ".join(each[4].removesuffix("!") for each in CASES).split()
 
-    # These two are told of an effect, not of a look.
-    assert {*told, Why.ISSUE_REFUSED, Why.STORE_REFUSED} >= set(Why)
+    # Two are told of an effect, not of a look; of turns the machine knows nothing.
+    assert {*told, Why.ISSUE_REFUSED, Why.STORE_REFUSED, Why.QUEUED} >= set(Why)
 
 
 def after(journal: Journal, effect: Effect, came: Came, handle: str = "", issued: Half | None = None) -> Journal:
@@ -105,6 +105,32 @@ def test_no_second_rotation_is_begun_over_one_that_is_under_way() -> None:
         machine.begin(at(Step.GRACE), "r2", Cause.DUE, NEW, NOW)
 
 
+def test_what_was_not_begun_was_not_asked_for_and_is_tried_later() -> None:
+    before = at(Step.ISSUING)
+    move = machine.decide(Situation(RULES, before, BEFORE, NOW))
+    assert isinstance(move, Do)
+    assert move.first
+
+    came = outcomes.came(Situation(RULES, move.first, BEFORE, NOW), move, Came.NOT_BEGUN, before=before)
+
+    assert (move.first.asked_at, move.first.asks) == (NOW, 1)
+    assert came == before.but(tries=1, again=NOW + machine.FIRST_AGAIN)
+
+
+def test_a_key_is_as_old_as_its_place_in_the_store_not_as_the_end_of_its_overlap() -> None:
+    stored = machine.begin(None, "r1", Cause.DUE, OLD, NOW).at(Step.STORED, NOW + 10).at(Step.GRACE, NOW + 20)
+    again = stored.at(Step.TESTED, NOW + 30).at(Step.STORED, NOW + 40).at(Step.REVOKED, NOW + 50)
+
+    move = machine.decide(Situation(RULES, again, WELL, NOW + 60))
+
+    assert isinstance(move, Go)
+    assert (move.journal.step, move.journal.placed, move.journal.since) == (Step.IDLE, NOW + 10, NOW + 60)
+    turned = move.journal.but(why=None).at(Step.ROLLED_BACK, NOW + 99, why=Why.TEST_FAILED)
+    kept = machine.decide(Situation(RULES, turned, BACK, NOW + 100))
+    assert isinstance(kept, Go)
+    assert kept.journal.placed == NOW + 10
+
+
 def test_what_is_not_revoked_is_owed_once_and_tried_ever_more_seldom() -> None:
     owing = after(at(Step.GRACE), Effect.REVOKE, Came.REFUSED, "k0")
     back = after(at(Step.ROLLING_BACK), Effect.REVOKE, Came.REFUSED, "k1")
@@ -117,7 +143,14 @@ def test_what_is_not_revoked_is_owed_once_and_tried_ever_more_seldom() -> None:
 
     idle, pauses = owing.rest(NOW), []
     for came in (Came.REFUSED, Came.UNCLEAR, Came.REFUSED, *[Came.REFUSED] * 20):
-        idle = after(idle, Effect.REVOKE, came, "k0")
+        idle = idle.but(debts=tuple(dataclasses.replace(each, due=NOW) for each in idle.debts))
+        nothing_there = dataclasses.replace(BACK, store=Holds.NOTHING, held=None)
+        move = machine.decide(Situation(RULES, idle, nothing_there, NOW))
+        assert isinstance(move, Do)
+        assert move.first
+        # That it is tried is written before: of two who believe to lead, one does it.
+        idle = after(move.first, Effect.REVOKE, came, "k0")
+        assert idle == move.first
         pauses.append(idle.debts[0].due - NOW)
     assert pauses[:4] == [60.0, 120.0, 240.0, 480.0]
     assert pauses[-1] == outcomes.LONGEST_TRY

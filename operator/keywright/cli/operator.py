@@ -157,6 +157,11 @@ SECTION = Section.CLUSTER
     help="How long an issuer must refuse a credential before that is believed. Default: 600.",
 )
 @click.option(
+    "--give-up-seconds",
+    type=click.FloatRange(1, 86400),
+    help="How long a rotation is kept whose object is gone, and its store or its issuer too. Default: 600.",
+)
+@click.option(
     "--audit-mode",
     type=click.Choice(["require", "best-effort", "off"]),
     help="What acts do that must be recorded first, while nothing can be; syncs go on. Default: require.",

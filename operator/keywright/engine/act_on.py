@@ -23,6 +23,7 @@ class Asked:
         credential: name in ``spec.credentials``; empty: the only one that rotates.
         test_only: of ``Rotate``: make a key, test it, destroy it, and write nothing.
         debt: of ``ForgetDebt``: handle of the debt, as the status tells it; empty: of one whose handle is not known.
+        at: Unix time at which it was asked.
     """
 
     uid: str
@@ -30,6 +31,7 @@ class Asked:
     credential: str = ""
     test_only: bool = False
     debt: str = ""
+    at: float = 0.0
 
 
 class Rotating(Protocol):
@@ -48,3 +50,6 @@ class Rotating(Protocol):
             errors.Stalled: a person must act first: the KeyAction has failed, for that reason.
             errors.Retry: not now; it is called again.
         """
+
+    def withdraw(self, uid: str) -> None:
+        """Take note that the KeyAction of a uid was deleted: nobody asks for it any more; what has begun goes on."""

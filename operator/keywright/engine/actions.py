@@ -126,6 +126,8 @@ class Actions:
         uid = item["metadata"]["uid"]
         if gone or _phase(item) in act.OVER:
             self._taken.discard(uid)
+            if gone:
+                self._rotating.withdraw(uid)
         elif uid not in self._taken:
             self._taken.add(uid)
             task = asyncio.create_task(self._see_to(item))
@@ -180,12 +182,12 @@ class Actions:
             if step.act == "begin":
                 item = await self._begin(record, item, doubt)
         # Without a turn: it may take as long as a store does.
-        ended = step.ended or await self._act(record.uid, spec, found or {})
+        ended = step.ended or await self._act(record.uid, spec, found or {}, _created(item))
         async with self._turns:
             await self._end(record, item, ended, doubt)
 
-    async def _act(self, uid: str, spec: kinds.KeyActionSpec, found: cluster.Json) -> act.Ended:
-        """Do what is asked for, and return what came of it.
+    async def _act(self, uid: str, spec: kinds.KeyActionSpec, found: cluster.Json, at: float) -> act.Ended:
+        """Do what is asked for, at a Unix time, and return what came of it.
 
         Raises:
             errors.Retry: not now.
@@ -193,7 +195,7 @@ class Actions:
         if spec.action == _REFRESH:
             return await self._refresh(found)
         debt = "" if spec.debt in (None, _NAMELESS) else spec.debt
-        asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt)
+        asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt, at)
         try:
             return await self._rotating.carry_out(asked, found)
         except errors.Stalled as error:
@@ -272,12 +274,16 @@ def _doubt_then(item: cluster.Json) -> str:
     return "" if item["status"].get("verified") else "it was not when it began"
 
 
+def _created(item: cluster.Json) -> float:
+    return pacing.unix(item["metadata"]["creationTimestamp"]) or 0.0
+
+
 def _seen(item: cluster.Json, spec: kinds.KeyActionSpec, found: cluster.Json | None) -> act.Seen:
     now = time.time()
     return act.Seen(
         phase=_phase(item),
         name=spec.api_key_secret,
-        created=pacing.unix(item["metadata"]["creationTimestamp"]) or now,
+        created=_created(item) or now,
         expires_after=spec.expires_seconds,
         now=now,
         there=found is not None and "deletionTimestamp" not in found["metadata"],

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from .. import cluster, errors
 from ..decide.rotate import written
-from ..decide.rotate.journal import Journal
+from ..decide.rotate.journal import Journal, Step, Why
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 
@@ -47,6 +48,14 @@ class About:
     uid: str
     recipe: str = ""
 
+    @property
+    def credential(self) -> str:
+        """Name of the credential that rotates, as the recipe says it; empty where it says none."""
+        try:
+            return str(json.loads(self.recipe)["credential"]["name"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kept:
@@ -70,7 +79,7 @@ class Kept:
 
 
 class Elsewhere(errors.Stalled):
-    """Another object rotates this key already."""
+    """Somebody else rotates this key already: another object, another credential of this one, another cluster."""
 
 
 def name_of(key: str) -> str:
@@ -81,57 +90,69 @@ def name_of(key: str) -> str:
 class Journals:
     """The journals in one namespace.
 
-    Every method raises ``errors.Stalled`` (``JournalUnreadable``) of a Secret that is none, and ``errors.Retry`` where
-    the API server does not answer or somebody else was faster.
+    Every method raises ``errors.Stalled`` of a Secret that is no journal (``JournalUnreadable``), and where we have no
+    right to keep any (``TargetDenied``); and ``errors.Retry`` where the API server does not answer or somebody else was
+    faster.
     """
 
     def __init__(self, api: cluster.Cluster, namespace: str) -> None:
         self._api, self._namespace = api, namespace
 
-    async def claim(self, kept: Kept) -> Kept:
+    async def claim(self, kept: Kept, others: frozenset[str] = frozenset()) -> Kept:
         """Make the journal of a key; one of the same object is taken up as it is, of one that was made anew as well.
 
+        Args:
+            others: as for ``owned``.
+
         Raises:
-            Elsewhere: it is of another object.
+            Elsewhere: it is somebody else's.
         """
         body = self._secret(kept)
         try:
-            return self._read(await self._api.call("POST", cluster.SECRETS, self._namespace, body=body))
+            return self._read(await self._call("POST", body=body))
         except cluster.Refused as refused:
             if refused.status != 409:
                 raise
-        found = await self.owned(kept.about)
+        found = await self.owned(kept.about, others)
         if found is None:
             raise errors.Retry(Reason.CONFLICT, "the journal of a rotation was deleted while it was made")
         return found if found.about == kept.about else await self.write(dataclasses.replace(found, about=kept.about))
 
-    async def owned(self, ours: About) -> Kept | None:
+    async def owned(self, ours: About, others: frozenset[str] = frozenset()) -> Kept | None:
         """Return the journal of a key, None if there is none.
 
+        Args:
+            others: credentials that the object has rotated: the journal of one that was renamed goes on under its new
+                name, once nothing is under way.
+
         Raises:
-            Elsewhere: it is of another object.
+            Elsewhere: it is somebody else's.
         """
         found = await self.find(ours.key)
-        if found and (found.about.namespace, found.about.name) != (ours.namespace, ours.name):
-            said = f"the key is rotated by ApiKeySecret {found.about.namespace}/{found.about.name}"
-            raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one object rotate it; all others read it")
+        if found and not _is_of(found, ours, others):
+            raise _elsewhere(found.about, ours)
         return found
 
     async def find(self, key: str) -> Kept | None:
         """Return the journal of a key, None if there is none."""
-        found = await self._api.get(cluster.SECRETS, self._namespace, name_of(key))
-        return self._read(found) if found else None
+        try:
+            return self._read(await self._call("GET", name_of(key)))
+        except cluster.Refused as refused:
+            if refused.status != 404:
+                raise
+        return None
 
     async def all(self) -> AsyncIterator[Kept | errors.Stalled]:
         """Yield every journal, and of those that cannot be read why."""
         selector = ",".join(f"{name}={value}" for name, value in LABEL.items())
         # They hold values of up to a mebibyte each: few at a time.
-        async for page in self._api.pages(cluster.SECRETS, self._namespace, selector=selector, size=20):
-            for item in page["items"]:
-                try:
-                    yield self._read(item)
-                except errors.Stalled as error:
-                    yield error
+        with self._rights():
+            async for page in self._api.pages(cluster.SECRETS, self._namespace, selector=selector, size=20):
+                for item in page["items"]:
+                    try:
+                        yield self._read(item)
+                    except errors.Stalled as error:
+                        yield error
 
     async def write(self, kept: Kept) -> Kept:
         """Write a journal over the version that it rests on; return it with its new version.
@@ -141,7 +162,7 @@ class Journals:
         """
         name, body = name_of(kept.about.key), self._secret(kept)
         try:
-            return self._read(await self._api.call("PUT", cluster.SECRETS, self._namespace, name, body=body))
+            return self._read(await self._call("PUT", name, body=body))
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
@@ -159,13 +180,34 @@ class Journals:
         name = name_of(kept.about.key)
         body = {"preconditions": {"resourceVersion": kept.version}}
         try:
-            await self._api.call("DELETE", cluster.SECRETS, self._namespace, name, body=body)
+            await self._call("DELETE", name, body=body)
         except cluster.Refused as refused:
             if refused.status == 409:
                 said = f"journal {self._namespace}/{name} was changed by somebody else"
                 raise errors.Retry(Reason.CONFLICT, said) from None
             if refused.status != 404:
                 raise
+
+    async def _call(self, method: str, name: str | None = None, *, body: cluster.Json | None = None) -> cluster.Json:
+        with self._rights():
+            return await self._api.call(method, cluster.SECRETS, self._namespace, name, body=body)
+
+    @contextlib.contextmanager
+    def _rights(self) -> Iterator[None]:
+        try:
+            yield
+        except cluster.Refused as refused:
+            if refused.status != 403:
+                raise
+            full = refused.cause == "QuotaExceeded"
+        else:
+            return
+        where = f"journals of rotations, Secrets in namespace {self._namespace}"
+        if full:
+            hint = "Raise its ResourceQuota for Secrets, or remove some"
+            raise errors.Stalled(Reason.TARGET_REFUSED, f"a quota does not allow {where}", hint)
+        hint = "Set the chart's rotation.enabled, which grants it"
+        raise errors.Stalled(Reason.TARGET_DENIED, f"there is no right to keep {where}", hint)
 
     def _secret(self, kept: Kept) -> cluster.Json:
         data = {
@@ -199,6 +241,26 @@ class Journals:
             raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
         old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
         return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"])
+
+
+def _is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
+    """Whether a journal is one's own, or may be by now."""
+    theirs, rests = found.about, found.journal.step is Step.IDLE
+    if (theirs.namespace, theirs.name) != (ours.namespace, ours.name):
+        # One that the store has refused to write holds up nobody.
+        return rests and found.journal.why is Why.STORE_REFUSED and not found.journal.debts
+    return theirs.credential == ours.credential or (rests and theirs.credential not in others)
+
+
+def _elsewhere(theirs: About, ours: About) -> Elsewhere:
+    """Return why a key cannot be rotated; nobody is told what there is in other namespaces."""
+    if (theirs.namespace, theirs.name) == (ours.namespace, ours.name):
+        said = f"the key is rotated as credential {theirs.credential} of the same object"
+        hint = "Keep credentials that rotate at a path each; one that was renamed goes on when its rotation has ended"
+        return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
+    who = f"ApiKeySecret {theirs.name}" if theirs.namespace == ours.namespace else "an object of another namespace"
+    hint = "Let one object rotate it; all others read it"
+    return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, f"the key is rotated by {who}", hint)
 
 
 def _length(values: SecretMap) -> int:

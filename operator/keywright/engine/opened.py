@@ -135,21 +135,43 @@ class OpenedStore:
         """Read all keys at once, as ``fetch`` reads one."""
         return await self._read(identity, credentials, _snapshot)
 
-    async def write(self, ask: Callable[[Store], T], identity: str, credentials: Callable[[], Credentials]) -> T:
-        """Have the store written, as ``fetch`` reads; ``ask`` calls the store's ``write``, ``claim`` or ``release``."""
-        return await self._read(identity, credentials, ask)
+    async def write(
+        self,
+        ask: Callable[[Store], T],
+        identity: str,
+        credentials: Callable[[], Credentials],
+        fence: Callable[[], object],
+    ) -> T:
+        """Have the store written, as ``fetch`` reads.
 
-    async def _read(self, identity: str, credentials: Callable[[], Credentials], read: Callable[[Store], T]) -> T:
+        Args:
+            ask: calls the store's ``write``, ``claim`` or ``release``.
+            fence: asked right before that; raises once this process must not do anything any more.
+        """
+
+        def fenced(store: Store) -> T:
+            fence()
+            return ask(store)
+
+        return await self._read(identity, credentials, fenced, "write")
+
+    async def _read(
+        self,
+        identity: str,
+        credentials: Callable[[], Credentials],
+        read: Callable[[Store], T],
+        operation: str = "fetch",
+    ) -> T:
         asked, login = time.monotonic(), self._login_of(identity, credentials)
         await self._renewed(login, asked)
         used = login.at
         try:
-            return await self._run("fetch", lambda: read(login.store))
+            return await self._run(operation, lambda: read(login.store))
         except errors.LoginExpired as expired:
             refusal = expired
         if await self._again(login, used):
             try:
-                return await self._run("fetch", lambda: read(login.store))
+                return await self._run(operation, lambda: read(login.store))
             except errors.LoginExpired as expired:
                 refusal = expired
                 login.good = time.monotonic()
@@ -300,7 +322,7 @@ class OpenedStore:
         started, outcome = time.monotonic(), "Success"
         loop = asyncio.get_running_loop()
         # A login reads its credentials out of the cluster first: that time is not the store's.
-        longest = self._timeout + GRACE + (0 if operation == "fetch" else CREDENTIALS)
+        longest = self._timeout + GRACE + (0 if operation in ("fetch", "write") else CREDENTIALS)
         try:
             async with asyncio.timeout(longest):
                 return await loop.run_in_executor(self._threads, self._bounded, call)

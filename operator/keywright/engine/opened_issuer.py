@@ -191,9 +191,12 @@ class OpenedIssuer:
     async def _run(self, operation: str, call: Callable[[], T], fence: Callable[[], object] = lambda: None) -> T:
         """Run a call in one of the threads and take note of what came of it."""
         async with self._slots:
-            fence()
+            try:
+                fence()
+            except errors.Error as error:
+                raise errors.NotBegun(error.reason, error.message, error.hint) from None
             if self.closed:
-                raise errors.Retry(Reason.CONFLICT, f"{self.name} was changed before it was asked")
+                raise errors.NotBegun(Reason.CONFLICT, f"{self.name} was changed before it was asked")
             started = time.monotonic()
             try:
                 found = await self._within(call)

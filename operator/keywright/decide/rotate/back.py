@@ -17,6 +17,11 @@ from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
 
+def _pause(at: Situation) -> float:
+    """Return when to look again: often at first, then as what is late is looked at."""
+    return SOON if at.lasts() < LATER else LATER
+
+
 def leave_to_people(at: Situation) -> Move | None:
     """Write nothing over what a person has written, unless somebody asks for that."""
     manual = at.rules.way is Way.MANUAL and at.journal.why is not Why.ASKED
@@ -34,7 +39,7 @@ def store_unseen(at: Situation) -> Move | None:
     """Wait until it is known what the store has, if the new key may be there."""
     if at.seen.store is not None or not at.journal.got(Step.TESTED):
         return None
-    return at.wait(SOON, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
+    return at.wait(_pause(at), Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
 
 
 def first_one(at: Situation) -> Move | None:
@@ -92,9 +97,9 @@ def targets_hold_it(at: Situation) -> Move | None:
     if not at.journal.got(Step.TESTED):
         return None
     if at.seen.targets is None:
-        return at.wait(SOON)
+        return at.wait(_pause(at))
     late = at.lasts() > at.rules.write_within
-    return at.wait(SOON, Why.NOT_WRITTEN, asks=late) if at.seen.targets.new else None
+    return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.new else None
 
 
 def users_hold_it(at: Situation) -> Move | None:
@@ -102,7 +107,7 @@ def users_hold_it(at: Situation) -> Move | None:
     if not at.journal.got(Step.TESTED):
         return None
     if at.seen.users is None:
-        return at.wait(SOON)
+        return at.wait(_pause(at))
     late = at.lasts() > at.rules.adopt_within
     return at.wait(LATER, Why.NOT_ADOPTED, asks=late) if at.seen.users.late else None
 

@@ -123,6 +123,8 @@ class Why(enum.StrEnum):
     """A person has to revoke a key."""
     WORN_OUT = "WornOut"
     """Most of the new key's short life was over before it was in use."""
+    QUEUED = "WaitsForTurn"
+    """Other rotations at its issuer go first."""
 
 
 class Owed(enum.StrEnum):
@@ -218,6 +220,9 @@ class Journal:
         not_before: Unix time before which none begins by itself.
         pinned: whether none may begin by itself.
         left: the key that the last rotation left in the store: by that the next one knows the issuer's name for it.
+        began: Unix time at which the rotation began; 0 of one that an older version began.
+        stored: Unix time at which the store had its new key first.
+        placed: the same of the last rotation that succeeded: since then the key is in use.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -248,6 +253,9 @@ class Journal:
     not_before: float = 0.0
     pinned: bool = False
     left: Half | None = None
+    began: float = 0.0
+    stored: float = 0.0
+    placed: float = 0.0
 
     def but(self, **changes: object) -> Journal:
         """Return it with changes."""
@@ -257,13 +265,15 @@ class Journal:
         """Return it at another step."""
         further = step in FORWARD and (self.reached not in FORWARD or _ORDER[step] > _ORDER[self.reached])
         reached = step if further else self.reached
+        if step is Step.STORED and not self.stored:
+            changes = {"stored": now, **changes}
         return self.but(**{"step": step, "since": now, "reached": reached, "tries": 0, "again": 0.0, **changes})
 
     def rest(self, now: float, **changes: object) -> Journal:
         """Return it between rotations: only what outlasts one is kept."""
         kept = {
             name: getattr(self, name)
-            for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left")
+            for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left", "placed")
         }
         return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})
 

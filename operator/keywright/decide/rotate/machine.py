@@ -16,6 +16,7 @@ from . import back, ending, living, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Step, Why
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
+from .outcomes import tried
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
 FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
@@ -47,13 +48,14 @@ def rolled_back(at: Situation) -> Move | None:
 
 def succeeded(at: Situation) -> Move | None:
     """Forget failures."""
-    return Go(at.journal.rest(at.now, left=at.journal.new, failures=0, not_before=0.0))
+    stored = at.journal.stored or at.now
+    return Go(at.journal.rest(at.now, left=at.journal.new, placed=stored, failures=0, not_before=0.0))
 
 
 def pay(at: Situation) -> Move | None:
     """Revoke what is owed, unless somebody has or uses it."""
     owed = payable(at)
-    return Do(Effect.REVOKE, owed[0].handle) if owed else None
+    return Do(Effect.REVOKE, owed[0].handle, tried(at.journal, owed[0].handle, at.now)) if owed else None
 
 
 def forget(at: Situation) -> Move | None:
@@ -119,7 +121,7 @@ def begin(
         old = dataclasses.replace(old, handle=left.handle)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
     reissued = now if cause is Cause.INVALID else kept.reissued
-    return kept.but(**begun, why=None, reissued=reissued).at(Step.ISSUING, now)
+    return kept.but(**begun, why=None, reissued=reissued, began=now).at(Step.ISSUING, now)
 
 
 def decide(at: Situation) -> Move:

@@ -41,6 +41,8 @@ class Came(enum.StrEnum):
     """For good, and nothing was changed."""
     UNCLEAR = "unclear"
     """No answer, or none that tells: it may have been done."""
+    NOT_BEGUN = "notBegun"
+    """Nobody was asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Does not belong here: what is done next (``machine``).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from . import living
 from .journal import Debt, Half, Journal, Owed, Step, Why
@@ -17,16 +17,20 @@ from .sight import Rules
 FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
 
 
-def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None) -> Journal:
+def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None, before: Journal | None = None) -> Journal:
     """Return what is remembered once an effect has come to something.
 
     Args:
         at: the situation in which it was done, with the journal as it was written before.
         issued: the new key, where one was made; the one that is in use, where that was made to live longer.
+        before: the journal as it was before that.
     """
-    if outcome is Came.UNCLEAR:
-        # Looked at again; what is owed waits, as nobody else would.
-        return _tried(at.journal, done.handle, at.now) if at.journal.step is Step.IDLE else at.journal
+    if outcome is Came.NOT_BEGUN and before:
+        # It is tried again later, as what came to nothing; that it was asked for is not so.
+        return before.but(tries=at.journal.tries, again=at.journal.again)
+    if outcome in (Came.UNCLEAR, Came.NOT_BEGUN):
+        # Looked at again.
+        return at.journal
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
     came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
     return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
@@ -86,8 +90,11 @@ def _not_revoked(after: _After) -> Journal:
         return kept.owing(Owed.REVOKE, journal.old, now).at(Step.REVOKED, now)
     if journal.step is Step.ROLLING_BACK and after.is_new:
         return journal.owing(Owed.REVOKE, journal.new, now).at(Step.ROLLED_BACK, now)
+    if journal.step is Step.IDLE:
+        # That it was tried was written before.
+        return journal
     if any(each.handle == after.handle for each in journal.debts):
-        return _tried(journal, after.handle, now)
+        return tried(journal, after.handle, now)
     return journal.owing(Owed.REVOKE, Half("", after.handle), now)
 
 
@@ -103,12 +110,41 @@ def _not_renewed(after: _After) -> Journal:
     return after.journal.but(left=dataclasses.replace(left, spent=after.now) if left else None, tries=0, again=0.0)
 
 
-def _tried(journal: Journal, handle: str, now: float) -> Journal:
+def tried(journal: Journal, handle: str, now: float) -> Journal:
+    """Return it with one try more of what is owed for a key; the next one is later each time."""
+
     def again(debt: Debt) -> Debt:
         pause = min(LONGEST_TRY, FIRST_TRY * 2 ** min(debt.tries, 16))
         return dataclasses.replace(debt, tries=debt.tries + 1, due=now + pause) if debt.handle == handle else debt
 
     return journal.but(debts=tuple(map(again, journal.debts)))
+
+
+def carried(debts: Sequence[Debt]) -> tuple[Debt, ...]:
+    """Return what is owed when a key is kept at another place from now on. Whether that place holds a key which is to
+    be revoked cannot be seen by its fingerprint, so those that somebody may have are left alive, and told to people.
+    """
+    return tuple(
+        dataclasses.replace(each, owed=Owed.KEEP) if each.owed is Owed.REVOKE and each.fingerprint else each
+        for each in debts
+    )
+
+
+def lost(journal: Journal, now: float, *, local: bool) -> Journal:
+    """Return what is remembered of a rotation that can never go on, as its object is gone and its store or its issuer
+    too: which keys live on, and which may.
+
+    Args:
+        local: whether nobody but its readers accepts the key.
+    """
+    if local:
+        return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)
+    halves = (each for each in (journal.old, journal.new) if each and not each.revoked)
+    for half in halves:
+        journal = journal.owing(Owed.KEEP, half, now)
+    if journal.new is None and journal.asked_at is not None and journal.step is not Step.IDLE:
+        journal = journal.owing(Owed.FIND, None, now)
+    return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)
 
 
 #: The steps that an effect leads to, from the step at which it is done; elsewhere the step stays.

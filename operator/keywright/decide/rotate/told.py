@@ -49,6 +49,7 @@ WORDS: dict[Why, str] = {
     Why.OLD_DEAD: "Neither key works any more. Have one made, and write it to the store.",
     Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
     Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
+    Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
 }
 _STEPS: dict[Step, str] = {
     Step.ISSUING: "A new key is being made.",

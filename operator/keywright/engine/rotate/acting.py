@@ -47,27 +47,35 @@ class Result:
 
 
 class Acting:
-    """Acts, and records it."""
+    """Acts, and records it.
 
-    def __init__(self, trail: Trail, looking: Looking) -> None:
-        self._trail, self._looking = trail, looking
+    Args:
+        fence: raises once this process must not do anything any more.
+    """
 
-    async def do(self, aim: Aim, kept: Kept, sight: Sight, do: Do, fence: Callable[[], object]) -> Result:
-        """Do one thing, which the journal knows of already.
+    def __init__(self, trail: Trail, looking: Looking, fence: Callable[[], object]) -> None:
+        self._trail, self._looking, self._fence = trail, looking, fence
 
-        Args:
-            fence: raises once this process must not do anything any more.
+    async def announce(self, aim: Aim, kept: Kept, do: Do) -> Entry:
+        """Record that one thing is to be done, before the journal knows of it.
 
         Raises:
-            errors.Retry: ``AuditUnavailable``, ``NotLeader``: nothing was done.
+            errors.Retry: ``AuditUnavailable``: it must not be done.
         """
         token = f"{kept.journal.id[:44]}-{uuid.uuid4().hex[:12]}"
         word = f"{do.effect[:1].upper()}{do.effect[1:]}"
         entry = _entry(self._trail, kept.about, aim.recipe.credential.name, word, token)
         await self._trail.intent(entry)
-        fence()
+        return entry
+
+    def give_up(self, entry: Entry, error: errors.Error) -> None:
+        """Record that it was not done, as the journal could not be written."""
+        self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": str(error.reason)}))
+
+    async def do(self, entry: Entry, aim: Aim, kept: Kept, sight: Sight, do: Do) -> Result:
+        """Do one thing, which the trail and the journal know of already."""
         result = await self._done(aim, kept, sight, do)
-        code = str(result.error.reason) if result.error else word
+        code = str(result.error.reason) if result.error else entry.code
         metrics.ROTATION_EFFECTS.labels(str(do.effect), str(result.came)).inc()
         self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": code}))
         return result
@@ -88,6 +96,8 @@ class Acting:
             await self._effect(aim, kept, sight, do)
         except errors.Stalled as error:
             return Result(Came.REFUSED, error=error)
+        except errors.NotBegun as error:
+            return Result(Came.NOT_BEGUN, error=error)
         except errors.Error as error:
             return Result(Came.UNCLEAR, error=error)
         return Result(Came.DONE)
@@ -131,7 +141,7 @@ class Acting:
             assert store.write  # noqa: S101 - seen to when the place was found
             return store.write(use.ref, content, expected=expected, token=token)
 
-        await use.opened.write(write, use.identity, aim.place.credentials)
+        await aim.place.write(write, self._fence)
 
     async def release(self, place: Place, recipe: Recipe) -> None:
         """Take our mark off the store's key; what is minted goes itself.
@@ -148,7 +158,7 @@ class Acting:
             store.release(use.ref, owner)
 
         try:
-            await use.opened.write(release, use.identity, place.credentials)
+            await place.write(release, self._fence)
         except errors.Error:
             if recipe.minted:
                 raise

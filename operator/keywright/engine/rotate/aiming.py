@@ -5,6 +5,7 @@ Does not belong here: what is done about it (``post``).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 from ... import errors
@@ -12,6 +13,7 @@ from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
+from ...errors import Reason
 from ...kinds import CredentialSpec
 from ..journals import Kept
 from ..opened_issuer import OpenedIssuer
@@ -25,6 +27,18 @@ from .trials import Trials
 
 class Over(Exception):
     """Nobody wants it to be rotated, and nothing is remembered of it."""
+
+
+class Lost(Exception):
+    """Nobody wants it to be rotated, and what a journal remembers cannot go on: its store or issuer is not there.
+
+    Args:
+        trouble: what is in the way.
+    """
+
+    def __init__(self, trouble: errors.Stalled) -> None:
+        super().__init__()
+        self.trouble = trouble
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class Aiming:
 
         Raises:
             Over: nobody wants anything, and nothing is remembered.
+            Lost: nobody wants anything, and what is remembered cannot go on.
             errors.Error: it cannot be rotated.
         """
         wanted, recipe = self._wanted(record)
@@ -69,19 +84,48 @@ class Aiming:
             place = self._placed(recipe)
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, place, kept, gone=False), wanted
-        if kept is None or (record is None and not await self._is_gone()):
+        if kept is None or (record and kept.journal.step is Step.IDLE and self._has_heir(record, kept)):
             raise Over
-        former = recipes.read(kept.about.recipe)
-        place = self._means.places.find(self._key, former)
+        if record is None and not await self._is_gone():
+            said = "the object is there, and was not heard of yet"
+            raise errors.Retry(Reason.CONFLICT, said)
         try:
+            former = recipes.read(kept.about.recipe)
+            place = self._means.places.find(self._key, former)
+            if former.minted:
+                return await self._left(former, place, kept), None
             return self._aimed(former, place, kept, gone=True), None
+        except errors.Stalled as trouble:
+            raise Lost(trouble) from None
+
+    async def _left(self, former: Recipe, place: Place, kept: Kept) -> Aim:
+        """Return what is left of a minted key; where nobody can be asked any more to end it, it leaves the shelf."""
+        try:
+            return self._aimed(former, place, kept, gone=True)
         except errors.Stalled:
-            if not former.minted:
-                raise
-        # Nobody can be asked any more to end what ends by itself.
-        await self._means.acting.release(place, former)
-        await self._means.journals.forget(kept)
-        raise Over
+            await self._means.acting.release(place, former)
+            raise
+
+    def elsewhere(self, record: Record) -> Aim | None:
+        """Return what is to be rotated as the object wants it, at another place than that of the journal; None where
+        it does not.
+
+        Raises:
+            errors.Error: it cannot be rotated.
+        """
+        wanted, recipe = self._wanted(record)
+        if not (wanted and recipe):
+            return None
+        return self._aimed(recipe, self._means.places.find(self._key, recipe), None, gone=False)
+
+    def _has_heir(self, record: Record, kept: Kept) -> bool:
+        """Whether the journal's key is rotated under another name by now, which takes it up."""
+        spec = record.spec_model()
+        others = [each for each in spec.credentials if each.rotation and each.name != self._name]
+        with contextlib.suppress(errors.Stalled):
+            found = (self._means.places.find(self._key, recipes.of(spec, each)) for each in others)
+            return any(place.key == kept.about.key for place in found)
+        return False
 
     def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
         if record is None:

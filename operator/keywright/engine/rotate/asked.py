@@ -21,6 +21,8 @@ from ..act_on import Asked
 #: What begins a rotation; what changes the journal at once.
 BEGINS = frozenset({"Rotate", "Reissue"})
 AT_ONCE = frozenset({"Pin", "Unpin", "RetryDebts", "ForgetDebt"})
+#: Seconds by which the clocks of two machines may differ.
+SKEW = 60.0
 #: Steps at which there is an old key to turn back to, or to end.
 _SPREAD = frozenset({Step.STORED, Step.WRITTEN, Step.ADOPTED, Step.GRACE})
 
@@ -102,6 +104,11 @@ class Orders:
             if ended := _ended(order, journal):
                 self._tell(uid, ended)
 
+    def withdraw(self, uid: str) -> None:
+        """Forget an order that nobody gives any more."""
+        if uid in self._orders:
+            self._tell(uid, none("It was deleted."))
+
     def settle_refused(self, error: errors.Error) -> None:
         """Tell those who want a rotation to begin that it cannot, as a person must change something first."""
         if isinstance(error, errors.Stalled):
@@ -166,6 +173,9 @@ def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
         return none("No rotation of this credential is under way.")
     back = order.asked.action == "Rollback"
     if not order.about:
+        if 0 < order.asked.at < journal.began - SKEW:
+            # Asked for before a crash, of the rotation before.
+            return none("The rotation that it was asked of has ended.")
         if why := _too_late(journal) if back else _too_early(journal):
             return none(why)
         order.about = journal.id

@@ -55,6 +55,21 @@ class Sight:
     handle: str | None = None
     trouble: errors.Error | None = None
 
+    def named(self, journal: Journal) -> Journal:
+        """Return a journal with the issuer's name for the old key, where that was found just now."""
+        if self.handle is None or journal.old is None or journal.old.handle is not None:
+            return journal
+        return journal.but(old=dataclasses.replace(journal.old, handle=self.handle))
+
+    def lags(self, step: Step) -> bool:
+        """Whether a Secret has another key than the one that it should have at a step."""
+        targets = self.seen.targets
+        if targets is None:
+            return False
+        if step is Step.ROLLING_BACK:
+            return bool(targets.new)
+        return step in (Step.STORED, Step.GRACE) and bool(targets.old or targets.other)
+
 
 class Looking:
     """Looks.
@@ -73,7 +88,7 @@ class Looking:
         places: Places,
         as_written: Callable[[Record], bool],
     ) -> None:
-        self._api, self._keys, self._fetcher = api, keys, fetcher
+        self._api, self._keys, self._fetcher, self._fence = api, keys, fetcher, api.fence
         self._places, self._as_written = places, as_written
         self.owner = f"keywright-{keys.key_id}"
 
@@ -153,13 +168,18 @@ class Looking:
         sight.store, sight.values = found
         held = self.half(kept.about.key, sight.values) if sight.values else None
         ours = True
-        if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self._owner(aim))):
+        if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self.owner_of(aim))):
             ours = owner == self.owner
         sight.seen = dataclasses.replace(
             sight.seen, store=_holds(kept.journal, held), held=_named(kept.journal, held), ours=ours
         )
 
-    async def _owner(self, aim: Aim) -> str:
+    async def owner_of(self, aim: Aim) -> str:
+        """Put our mark on the store's key where there is none; return whose mark it has.
+
+        Raises:
+            errors.Error: the store does not let us, or does not answer.
+        """
         use = aim.place.use
         if use.opened.kind.claim is None:
             return self.owner
@@ -168,7 +188,8 @@ class Looking:
             assert store.claim  # noqa: S101 - asked of the kind above
             return store.claim(use.ref, self.owner)
 
-        return await use.opened.write(claim, use.identity, aim.place.credentials)
+        owner: str = await aim.place.write(claim, self._fence)
+        return owner
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
         return await aim.issuer.keys(order(kept))

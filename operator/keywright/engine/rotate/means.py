@@ -31,7 +31,6 @@ class Means:
     Attributes:
         records: all ApiKeySecrets.
         again: has an object's stores asked anew.
-        fence: raises once this process must not do anything any more.
     """
 
     api: cluster.Cluster
@@ -46,4 +45,3 @@ class Means:
     acting: Acting
     telling: Telling
     again: Callable[[Key], None]
-    fence: Callable[[], object]

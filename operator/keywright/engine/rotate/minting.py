@@ -1,4 +1,4 @@
-"""What is known of a minted key that is in use: how long it lives yet. Its shelf tells, and its journal.
+"""What is known of the key that is in use; of a minted one, how long it lives yet: its shelf tells, and its journal.
 
 Its issuer is not asked: a refresh, a restart of the operator or a lost status mint nothing.
 
@@ -13,6 +13,7 @@ from ... import pacing
 from ...decide.due import Minted
 from ...decide.rotate import living
 from ...decide.rotate.journal import Half, Journal
+from ...secret import SecretMap
 from ...stores.base import Fetched
 from .aiming import Aim
 from .looking import Looking
@@ -36,6 +37,19 @@ async def look(looking: Looking, aim: Aim, journal: Journal | None) -> Minted | 
     left = journal.left if journal else None
     same = left is not None and left.fingerprint == half.fingerprint
     return Minted(half, renews=same and living.renews(aim.rules, journal))
+
+
+async def held(looking: Looking, aim: Aim, journal: Journal | None) -> tuple[SecretMap, Half | None]:
+    """Return the credential where it is kept, and how a journal knows it; nothing where there is none.
+
+    Raises:
+        errors.Error: it is not known what is there.
+    """
+    found, values = await looking.stored(aim)
+    if found is None or not values:
+        return {}, None
+    half = looking.half(aim.place.key, values)
+    return values, in_use(half, found, journal) if aim.recipe.minted else half
 
 
 def in_use(half: Half, found: Fetched, journal: Journal | None) -> Half:

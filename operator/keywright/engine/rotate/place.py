@@ -8,15 +8,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from ... import errors, kinds
 from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
 from ...kinds import StoreRef
-from ...stores.base import Credentials
+from ...stores.base import Credentials, Store
 from ..catalog import Catalog, StoreRecord, Use
 from ..queue import Key
 from ..records import Record
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class Place:
     key: str
     use: Use
     credentials: Callable[[], Credentials]
+
+    async def write(self, ask: Callable[[Store], T], fence: Callable[[], object]) -> T:
+        """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
+        opened = self.use.opened
+        async with opened.turn(self.credentials().namespace):
+            return await opened.write(ask, self.use.identity, self.credentials, fence)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def known(record: Record, name: str, journal: Journal | None, minted: due.Minted
     told = record.status_json().get("credentials") or []
     row: dict[str, Any] = next((each for each in told if each.get("name") == name), {})
     born = pacing.unix(row.get("createdAt"))
-    rotated = journal.since if journal and journal.id and journal.why is None else 0.0
+    rotated = journal.placed if journal else 0.0
     seen = max(record.created, born or 0.0, rotated)
     half = minted.half if minted else None
     return Known(

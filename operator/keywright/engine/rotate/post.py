@@ -11,27 +11,31 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
 import random
 import time
+from collections.abc import Sequence
 
 from ... import errors, metrics, pacing
 from ...decide import due
 from ...decide.rotate import machine, outcomes
-from ...decide.rotate.journal import Cause, Debt, Journal, Step
+from ...decide.rotate.journal import Cause, Debt, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
 from ...decide.rotate.told import Tale
 from ...errors import Reason
 from ...kinds import CredentialSpec
 from ..bugs import bug
-from ..journals import About, Elsewhere, Kept
+from ..journals import Kept
 from ..queue import Key
 from ..records import Record
 from . import minting, policies
-from .aiming import Aim, Aiming, Over
+from .aiming import Aim, Aiming, Lost, Over
 from .asked import Orders
+from .claiming import Claiming
 from .looking import Sight
 from .means import Means
 from .trials import Trials
+from .turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +51,23 @@ class Post:
     Args:
         key: its object.
         name: of the credential.
-        kept: its journal, if there is one.
+        kept: its journal, if there is one; more than one where a place was left and is not done with.
     """
 
-    def __init__(self, means: Means, key: Key, name: str, kept: Kept | None) -> None:
-        self._means, self.key, self.name, self.kept = means, key, name, kept
+    def __init__(self, means: Means, key: Key, name: str, kept: Sequence[Kept]) -> None:
+        self._means, self.key, self.name = means, key, name
+        self.kept, self._others = (kept[0] if kept else None), list(kept[1:])
         self._trials = Trials(means.settings, means.table, means.prober, key)
-        self._aiming = Aiming(means, key, name, self._trials)
+        self._aiming, self._claiming = Aiming(means, key, name, self._trials), Claiming(means, key)
         self.orders = Orders()
         self.wake = asyncio.Event()
         self._since, self._failures = time.monotonic(), 0
-        #: The turn of its issuer that it has.
-        self._turn: asyncio.Semaphore | None = None
+        self._turn = Turn()
         self._told: Tale | None = None
         #: How often in a row the status could not be written.
         self._untold = 0
-        #: When the readers were called last (monotonic clock).
-        self._called = -CALLED
+        #: When the readers were called last, and since when it is known that it cannot go on (monotonic clock).
+        self._called, self._lost = -CALLED, math.inf
         #: What is known of the life of a minted key, as of this turn.
         self._minted: due.Minted | None = None
 
@@ -87,7 +91,7 @@ class Post:
             with contextlib.suppress(errors.Error):
                 await self._means.telling.forget(self.key, self.name, self._record())
         finally:
-            self._give_turn()
+            self._turn.give()
             self.orders.cancel(self.name)
 
     async def _once(self) -> float:
@@ -99,28 +103,20 @@ class Post:
         except Exception as foreign:  # noqa: BLE001 - one rotation's bug must not stop the others
             error = foreign if isinstance(foreign, errors.Error) else bug(self.key, foreign)
             self._failures += 1
-            if error.reason is Reason.CONFLICT:
-                await self._reread()
+            if error.reason is Reason.CONFLICT and self.kept:
+                with contextlib.suppress(errors.Error):
+                    self.kept = await self._claiming.reread(self.kept, self._record())
             elif self._failures > 1 or isinstance(error, errors.Stalled):
                 await self._tell_of(error)
             if isinstance(error, errors.Stalled):
                 # Others need not wait for a person to see to it.
-                self._give_turn()
+                self._turn.give()
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, error.reason, error)
             self.orders.settle_refused(error)
             return pacing.backoff(self._failures, random.random())  # noqa: S311
         self._failures = 0
         # What could not be told is told soon, also where nothing else is to be done.
         return min(pause, pacing.backoff(self._untold, random.random())) if self._untold else pause  # noqa: S311
-
-    async def _reread(self) -> None:
-        """Read the journal anew: somebody else has written it."""
-        if self.kept:
-            with contextlib.suppress(errors.Retry):
-                try:
-                    self.kept = await self._means.journals.owned(self.kept.about)
-                except Elsewhere:
-                    self.kept = None
 
     async def _tell_of(self, error: errors.Error) -> None:
         tale = Tale(self.name, self.journal, asks=isinstance(error, errors.Stalled) and self._runs(), error=error)
@@ -140,42 +136,73 @@ class Post:
             raise disabled()
         record = self._record()
         if record and record.spec_model().suspend and not self.orders:
-            self._give_turn()
+            self._turn.give()
             return RESTING
-        aim, wanted = await self._aiming.at(record, self.kept)
-        await self._know_again(aim, record)
-        if self.kept and await self._heed(self.kept):
+        if self._others and not self._runs():
+            self._others += [self.kept] if self.kept else []
+            self.kept = self._others.pop(0)
+        try:
+            aim, wanted = await self._aiming.at(record, self.kept)
+        except Lost as lost:
+            return await self._give_up(lost.trouble, record)
+        self._lost = math.inf
+        if self.kept and record and not aim.gone:
+            self.kept = await self._claiming.known_again(aim, record, self.kept)
+        if self.kept and (await self._heed(self.kept) or (aim.gone and await self._moved(aim, self.kept, record))):
             return 0.0
         if self.kept or not self.orders.needs_journal:
             self.orders.settle(self.journal)
-        if not self._runs():
-            self._minted = None if aim.gone else await minting.look(self._means.looking, aim, self.journal)
-            if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
-                return 0.0
-            if not (self.kept and (aim.gone or self.kept.journal.debts or (self._minted and self._minted.renews))):
-                return await self._rest(record, wanted)
-        assert self.kept  # noqa: S101 - one that runs has a journal
-        return await self._go_on(aim, self.kept, record, wanted)
+        if self.kept and self._runs():
+            return await self._go_on(aim, self.kept, record, wanted)
+        return await self._at_rest(aim, record, wanted)
+
+    async def _at_rest(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
+        """Begin what is due, pay what is owed, have live longer what ends, or rest."""
+        self._minted = None if aim.gone else await minting.look(self._means.looking, aim, self.journal)
+        if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
+            return 0.0
+        if self.kept and (aim.gone or self.kept.journal.debts or (self._minted and self._minted.renews)):
+            return await self._go_on(aim, self.kept, record, wanted)
+        return await self._rest(record, wanted)
 
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
         if not policies.takes_turn(aim.rules.way, kept.journal.step):
-            self._give_turn()
-        elif not await self._has_turn(aim):
-            await self._tell(Tale(self.name, kept.journal))
+            self._turn.give()
+        elif not await self._turn.taken(aim.issuer):
+            await self._tell(Tale(self.name, kept.journal, Why.QUEUED))
             return QUEUED
         return await self._step(aim, kept, record, wanted)
 
-    async def _know_again(self, aim: Aim, record: Record | None) -> None:
-        """Have the journal say what the object says by now."""
-        if self.kept is None or aim.gone or record is None:
-            return
-        about = self._about(aim, record)
-        if self.kept.about != about:
-            self.kept = await self._means.journals.write(dataclasses.replace(self.kept, about=about))
+    async def _moved(self, aim: Aim | None, kept: Kept, record: Record | None) -> bool:
+        """Go on at another place, if the object names one by now and nothing but debts holds the journal.
 
-    def _about(self, aim: Aim, record: Record) -> About:
-        return About(aim.place.key, self.key.namespace, self.key.name, record.uid, aim.recipe.text())
+        Args:
+            aim: at the place that is left; None where that is not there any more.
+        """
+        if not (record and kept.journal.debts) or self._runs():
+            return False
+        there = self._aiming.elsewhere(record)
+        if there:
+            self.kept = await self._claiming.moved(aim, kept, there, record)
+        return there is not None
+
+    async def _give_up(self, trouble: errors.Stalled, record: Record | None) -> float:
+        """Keep no values of a rotation that can never go on, but what is owed; not before that is sure."""
+        self._lost = min(self._lost, time.monotonic())
+        self._turn.give()
+        kept, patience = self.kept, self._means.settings.give_up_seconds
+        assert kept  # noqa: S101 - what cannot go on was remembered
+        if kept.journal.step is Step.IDLE and kept.journal.debts:
+            return 0.0 if await self._moved(None, kept, record) else QUEUED if self._others else RESTING
+        if time.monotonic() - self._lost < patience:
+            return min(patience, QUEUED)
+        self.kept = await self._claiming.lost(kept, trouble)
+        self._reached(kept.journal, None)
+        if not self.kept.journal.debts:
+            await self._means.journals.forget(self.kept)
+            self.kept = None
+        return 0.0
 
     async def _heed(self, kept: Kept) -> bool:
         """Do what people ask of the journal; whether it was changed."""
@@ -194,18 +221,14 @@ class Post:
         order, now = self.orders.wanted(self.journal), time.time()
         if order is None and (first is None or first.at > now):
             if self.orders.needs_journal and self.kept is None:
-                resting = Kept(self._about(aim, record), Journal("", Step.IDLE, now), {}, {})
-                self.kept = await self._means.journals.claim(resting)
+                self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
                 return True
             return False
-        if policies.is_asked(aim.rules.way) and not await self._has_turn(aim):
+        if policies.is_asked(aim.rules.way) and not await self._turn.taken(aim.issuer):
             return False
         cause = order.cause if order else first.cause if first else Cause.DUE
         name = order.id if order else f"kw-{random.getrandbits(64):016x}"
-        found, values = await self._means.looking.stored(aim)
-        old = self._means.looking.half(aim.place.key, values) if values else None
-        if old and found and aim.recipe.minted:
-            old = minting.in_use(old, found, self.journal)
+        values, old = await minting.held(self._means.looking, aim, self.journal)
         journal = machine.begin(
             self.journal,
             name,
@@ -216,9 +239,13 @@ class Post:
             test_only=bool(order and order.test_only),
             issuer=aim.rules.issuer,
         )
-        kept = Kept(self._about(aim, record), journal, values or {}, {}, self.kept.version if self.kept else "")
         before = self.journal
-        self.kept = await (self._means.journals.write(kept) if self.kept else self._means.journals.claim(kept))
+        if self.kept:
+            self.kept = await self._means.journals.write(
+                dataclasses.replace(self.kept, journal=journal, old=values, new={})
+            )
+        else:
+            self.kept = await self._claiming.made(aim, record, journal, values)
         self._since = time.monotonic()
         self._reached(before, record)
         return True
@@ -230,7 +257,7 @@ class Post:
             Elsewhere: another object rotates the key; told whether or not anything is due.
         """
         if self.kept is None:
-            self.kept = await self._means.journals.owned(self._about(aim, record))
+            self.kept = await self._claiming.found(aim, record)
             return self.kept is not None
         return False
 
@@ -240,18 +267,19 @@ class Post:
 
     async def _rest(self, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Tell when the next rotation begins, and wait for it."""
-        self._give_turn()
+        self._turn.give()
         first = self._next(record, wanted) if record and wanted else None
         self.orders.settle(self.journal)
-        await self._tell(Tale(self.name, self.journal, next=first.at if first else None))
         left = first.at - time.time() if first else RESTING
         # What is due, or asked for, and was not begun waits for a turn of its issuer.
-        return QUEUED if left <= 0 or self.orders.wanted(self.journal) else min(RESTING, max(0.05, left))
+        waits = left <= 0 or self.orders.wanted(self.journal) is not None
+        await self._tell(Tale(self.name, self.journal, Why.QUEUED if waits else None, next=first.at if first else None))
+        return QUEUED if waits else min(RESTING, max(0.05, left))
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
         sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish)
-        journal = _with_handle(kept.journal, sight.handle)
+        journal = sight.named(kept.journal)
         awake = time.monotonic() - self._since
         at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
         move = machine.decide(at)
@@ -263,12 +291,14 @@ class Post:
             case Do():
                 return await self._act(aim, kept, sight, at, move)
             case End():
-                await self._means.acting.release(aim.place, aim.recipe)
-                await self._means.journals.forget(kept)
+                await self._claiming.ended(aim, kept)
                 self.kept = None
             case Wait(until, why, asks):
                 self.orders.settle(kept.journal)
-                if _lags(kept.journal.step, sight) and time.monotonic() - self._called >= CALLED:
+                if asks:
+                    # Others need not wait for a person to see to it.
+                    self._turn.give()
+                if sight.lags(kept.journal.step) and time.monotonic() - self._called >= CALLED:
                     # Nobody else would: who was called may have read the old key once more, or has died since.
                     self._call_readers(aim)
                 runs = self._runs()
@@ -291,12 +321,17 @@ class Post:
         self._reached(before, self._record())
 
     async def _act(self, aim: Aim, kept: Kept, sight: Sight, at: Situation, do: Do) -> float:
-        first = do.first or at.journal
-        if first != kept.journal:
-            kept = self.kept = await self._means.journals.write(kept.but(first))
-        result = await self._means.acting.do(aim, kept, sight, do, self._means.fence)
+        before, first, acting = kept.journal, do.first or at.journal, self._means.acting
+        entry = await acting.announce(aim, kept, do)
+        if first != before:
+            try:
+                kept = self.kept = await self._means.journals.write(kept.but(first))
+            except errors.Error as error:
+                acting.give_up(entry, error)
+                raise
+        result = await acting.do(entry, aim, kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half)
+        after = outcomes.came(at, do, result.came, result.half, before)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
@@ -306,7 +341,7 @@ class Post:
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
             await self._tell(Tale(self.name, after, after.why, error=result.error))
-        return 1.0 if result.came is Came.UNCLEAR else 0.0
+        return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""
@@ -328,20 +363,6 @@ class Post:
         acting.owed(about, self.name, tuple(each for name, each in owed.items() if name not in known), done=False)
         acting.owed(about, self.name, tuple(each for name, each in known.items() if name not in owed), done=True)
 
-    # Turns of the issuer.
-
-    async def _has_turn(self, aim: Aim) -> bool:
-        """Take one of the issuer's turns, unless all are taken; whether it has one."""
-        if self._turn is None and not aim.issuer.turns.locked():
-            await aim.issuer.turns.acquire()
-            self._turn = aim.issuer.turns
-        return self._turn is not None
-
-    def _give_turn(self) -> None:
-        if self._turn:
-            self._turn.release()
-            self._turn = None
-
     # Telling.
 
     async def _tell(self, tale: Tale) -> None:
@@ -359,29 +380,12 @@ class Post:
         self._told, self._untold = tale, 0
 
 
-def _with_handle(journal: Journal, handle: str | None) -> Journal:
-    """Return a journal with the issuer's name for the old key, where that was found just now."""
-    if handle is None or journal.old is None or journal.old.handle is not None:
-        return journal
-    return journal.but(old=dataclasses.replace(journal.old, handle=handle))
-
-
 def disabled() -> errors.Stalled:
     """Return why nothing is rotated where that is switched off."""
     said = "this install rotates nothing"
     return errors.Stalled(
         Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
     )
-
-
-def _lags(step: Step, sight: Sight) -> bool:
-    """Whether a Secret has another key than the one that it should have at a step."""
-    targets = sight.seen.targets
-    if targets is None:
-        return False
-    if step is Step.ROLLING_BACK:
-        return bool(targets.new)
-    return step in (Step.STORED, Step.GRACE) and bool(targets.old or targets.other)
 
 
 def _name(debt: Debt) -> tuple[str, str, str]:

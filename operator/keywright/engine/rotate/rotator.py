@@ -9,6 +9,7 @@ import asyncio
 import collections
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ... import cluster, errors, metrics
@@ -47,8 +48,10 @@ class Rotator:
         self._posts: dict[Key, dict[str, Post]] = collections.defaultdict(dict)
         self._tasks: dict[_Name, asyncio.Task[None]] = {}
         self._signatures: dict[Key, Any] = {}
-        self._journals: dict[_Name, Kept] = {}
-        self._ready = asyncio.Event()
+        self._journals: dict[_Name, list[Kept]] = collections.defaultdict(list)
+        #: Set once journals are known, or it is known why they cannot be.
+        self._ready, self._told = asyncio.Event(), asyncio.Event()
+        self._trouble: errors.Stalled | None = None
         self._closed = False
 
     async def run(self, means: Means) -> None:
@@ -57,6 +60,7 @@ class Rotator:
         if means.settings.rotations:
             await self._list()
         self._ready.set()
+        self._told.set()
         for key in list(self._means.records):
             self._look_at(key)
         await asyncio.sleep(SETTLED)
@@ -78,6 +82,10 @@ class Rotator:
                         self._know(kept)
             except errors.Error as error:
                 log.warning("journals of rotations cannot be listed: %s; it is tried again", error)
+                self._journals.clear()
+                if isinstance(error, errors.Stalled):
+                    self._trouble = error
+                    self._told.set()
                 await asyncio.sleep(SETTLED)
             else:
                 return
@@ -89,7 +97,7 @@ class Rotator:
             # One that somebody has edited holds up nobody else's.
             log.warning("%s/%s: %s", kept.about.namespace, kept.about.name, error)
             return
-        self._journals[Key(kept.about.namespace, kept.about.name), name] = kept
+        self._journals[Key(kept.about.namespace, kept.about.name), name].append(kept)
 
     # What the watch tells.
 
@@ -110,16 +118,20 @@ class Rotator:
 
     def _look_at(self, key: Key) -> None:
         record = self._means.records.get(key)
-        if record is None:
+        if record is None or record.leaving:
             return
         self._wake(key)
-        try:
-            wanted = [each.name for each in record.spec_model().credentials if each.rotation]
-        except errors.Stalled:
-            return
-        for name in wanted:
+        for name in self._wanted(key):
             if name not in self._posts[key]:
-                self._man((key, name), self._journals.pop((key, name), None))
+                self._man((key, name), self._journals.pop((key, name), []))
+
+    def _wanted(self, key: Key) -> list[str]:
+        """Return the credentials that an object has rotated."""
+        record = self._means.records.get(key)
+        try:
+            return [each.name for each in record.spec_model().credentials if each.rotation] if record else []
+        except errors.Stalled:
+            return []
 
     def look_again(self, _: str = "") -> None:
         """Look again at everything: a store or an issuer that it may wait for was changed."""
@@ -130,7 +142,7 @@ class Rotator:
         for post in self._posts.get(key, {}).values():
             post.wake.set()
 
-    def _man(self, name: _Name, kept: Kept | None) -> None:
+    def _man(self, name: _Name, kept: Sequence[Kept]) -> None:
         key, credential = name
         if self._closed or credential in self._posts[key]:
             return
@@ -144,6 +156,9 @@ class Rotator:
         if not self._posts[key]:
             del self._posts[key]
         self._tasks.pop(name, None)
+        if not self._closed:
+            # It may be wanted again, since it looked.
+            self._look_at(key)
 
     def close(self) -> None:
         """Begin nothing more; the next leader goes on."""
@@ -156,14 +171,19 @@ class Rotator:
     async def carry_out(self, asked: Asked, found: cluster.Json) -> act.Ended:
         """Do what a KeyAction asks of a rotation; asked again for one that is known, go on with it."""
         key = Key(found["metadata"]["namespace"], found["metadata"]["name"])
-        await self._ready.wait()
+        await self._told.wait()
         if not self._means.settings.rotations:
             return act.failed(disabled())
+        if self._trouble and not self._ready.is_set():
+            return act.failed(self._trouble)
         await self._heard_of(key, int(found["metadata"].get("generation", 0)))
         self._look_at(key)
         posts = [post for post in self._posts.get(key, {}).values() if asked.credential in ("", post.name)]
         if not posts:
             return act.unrotated(key.name)
+        if len(posts) > 1:
+            # One that goes by another name now, and has not ended, is not meant.
+            posts = [post for post in posts if post.name in self._wanted(key)] or posts
         if len(posts) > 1:
             names = ", ".join(sorted(each.name for each in posts))
             return none(f"ApiKeySecret {key.name} rotates several credentials: name one of {names}.")
@@ -173,6 +193,12 @@ class Rotator:
         told = posts[0].orders.add(asked)
         posts[0].wake.set()
         return await told
+
+    def withdraw(self, uid: str) -> None:
+        """Take note that a KeyAction was deleted."""
+        for posts in self._posts.values():
+            for post in posts.values():
+                post.orders.withdraw(uid)
 
     async def _heard_of(self, key: Key, generation: int) -> None:
         """Wait for the watch, which may tell of an object later than somebody asks for something of it."""

@@ -57,8 +57,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         journals=Journals(api, chosen.namespace),
         places=places,
         looking=looking,
-        acting=Acting(trail, looking),
+        acting=Acting(trail, looking, api.fence),
         telling=Telling(api, recorder),
         again=loop.again,
-        fence=api.fence,
     )

@@ -1,0 +1,120 @@
+"""Whose a key is: its journal, and the mark in its store; and what becomes of a journal whose place is left.
+
+Does not belong here: the journals themselves (``journals``), what a rotation does (``post``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+
+from ... import errors
+from ...decide.rotate import outcomes
+from ...decide.rotate.journal import Journal, Step
+from ...errors import Reason
+from ...issuing import ISSUING
+from ...issuing.base import Way
+from ...secret import SecretMap
+from ..journals import About, Elsewhere, Kept
+from ..queue import Key
+from ..records import Record
+from .aiming import Aim
+from .looking import NOTHING
+from .means import Means
+
+log = logging.getLogger(__name__)
+
+
+class Claiming:
+    """Claims the key of one credential.
+
+    Args:
+        key: its object.
+    """
+
+    def __init__(self, means: Means, key: Key) -> None:
+        self._means, self._key = means, key
+
+    def about(self, aim: Aim, record: Record) -> About:
+        """Return what a journal says of its key and object."""
+        return About(aim.place.key, self._key.namespace, self._key.name, record.uid, aim.recipe.text())
+
+    async def found(self, aim: Aim, record: Record) -> Kept | None:
+        """Return the journal that there is of the key.
+
+        Raises:
+            Elsewhere: somebody else rotates it.
+        """
+        return await self._means.journals.owned(self.about(aim, record), _others(record))
+
+    async def made(self, aim: Aim, record: Record, journal: Journal, values: SecretMap) -> Kept:
+        """Claim the key with a journal that is made; one that is there already is taken up as it is.
+
+        Only who may write the key may claim it: the mark in the store comes first, where there is a key.
+
+        Raises:
+            Elsewhere: somebody else rotates it.
+            errors.Error: the store does not let us mark it.
+        """
+        owner = ours = self._means.looking.owner
+        try:
+            owner = await self._means.looking.owner_of(aim)
+        except errors.Stalled as error:
+            if error.reason not in NOTHING:
+                raise
+        if owner != ours:
+            said = "the store says that somebody else rotates this key"
+            raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one cluster rotate it; all others read it")
+        kept = Kept(self.about(aim, record), journal, values, {})
+        return await self._means.journals.claim(kept, _others(record))
+
+    async def known_again(self, aim: Aim, record: Record, kept: Kept) -> Kept:
+        """Have a journal say what its object says by now."""
+        about = self.about(aim, record)
+        return kept if kept.about == about else await self._means.journals.write(dataclasses.replace(kept, about=about))
+
+    async def reread(self, kept: Kept, record: Record | None) -> Kept | None:
+        """Return a journal as it lies there: somebody else has written it. None: it is somebody else's, or gone."""
+        try:
+            return await self._means.journals.owned(kept.about, _others(record) if record else frozenset())
+        except Elsewhere:
+            return None
+        except errors.Retry:
+            return kept
+
+    async def moved(self, former: Aim | None, kept: Kept, aim: Aim, record: Record) -> Kept:
+        """Have what is owed told by the journal of the place at which the key is now; the former one is over."""
+        debts = outcomes.carried(kept.journal.debts)
+        there = await self.made(aim, record, Journal("", Step.IDLE, time.time()), {})
+        if more := tuple(each for each in debts if each not in there.journal.debts):
+            journal = there.journal.but(debts=(*there.journal.debts, *more))
+            there = await self._means.journals.write(there.but(journal))
+        await self.ended(former, kept)
+        return there
+
+    async def ended(self, aim: Aim | None, kept: Kept) -> None:
+        """Give a key up: nothing is owed for it, or another journal tells of that.
+
+        Args:
+            aim: at the place where it is; None where that is not there any more.
+        """
+        if aim:
+            await self._means.acting.release(aim.place, aim.recipe)
+        await self._means.journals.forget(kept)
+
+    async def lost(self, kept: Kept, trouble: errors.Error) -> Kept:
+        """Keep of a rotation whose object is gone, and with it its store or its issuer, what is owed, and no values."""
+        makes = ISSUING.get(kept.journal.issuer.partition(" ")[0])
+        # What was minted ends by itself.
+        local = makes is not None and makes.way in (Way.LOCAL, Way.MINTED)
+        about, journal = kept.about, outcomes.lost(kept.journal, time.time(), local=local)
+        given_up = await self._means.journals.write(dataclasses.replace(kept, journal=journal, old={}, new={}))
+        said = "%s/%s: its rotation of %s was given up: %s: %s; %d keys may live on, `keywright debts list` names them"
+        log.warning(said, about.namespace, about.name, about.credential, trouble.reason, trouble, len(journal.debts))
+        return given_up
+
+
+def _others(record: Record) -> frozenset[str]:
+    """Return the credentials that an object has rotated."""
+    return frozenset(each.name for each in record.spec_model().credentials if each.rotation)

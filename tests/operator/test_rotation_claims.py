@@ -1,0 +1,169 @@
+"""Whose a key is that rotates, and what becomes of a rotation whose place, name, store or object goes.
+
+Does not belong here: the journals themselves (``test_journals.py``), one rotation as it goes (``test_rotation.py``).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from audit.trails import Kept
+from build import api_key_secret, credential, entry
+from controlplane import Answer, FaultProxy
+from rotating import QUICK, Rotating
+from vendors import serving
+from world import Json, World
+
+#: What a rotation says that leaves the old key alive for long.
+LONG: dict[str, Any] = {"overlap": "1h", "consumers": "Optional", "test": QUICK}
+
+
+@pytest.fixture
+def rotating(world: World) -> Iterator[Rotating]:
+    """A credential that rotates."""
+    with serving("openai") as server:
+        yield Rotating(world, server)
+
+
+def one(rotating: Rotating, name: str, **more: Any) -> Json:
+    """Return a credential that rotates."""
+    return credential("openai", more.pop("entry", "OPENAI_API_KEY"), rotating.server.url, **more) | {
+        "name": name,
+        "issuerRef": {"name": "openai"},
+        "rotation": LONG,
+    }
+
+
+def journal(rotating: Rotating) -> Json:
+    """Return what the only journal says, with the names of what else its Secret has."""
+    (secret,) = rotating.journals()
+    data = {name: base64.b64decode(each) for name, each in secret["data"].items()}
+    return {**json.loads(data["journal"]), "entries": sorted(data)}
+
+
+def test_of_two_credentials_at_one_path_one_rotates_and_its_journal_goes_on_under_a_new_name(
+    world: World, rotating: Rotating
+) -> None:
+    first = rotating.begins(**LONG)
+    world.put("llm/openai", api_key=first.parts["apiKey"], other=first.parts["apiKey"])
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    both = [entry("OPENAI_API_KEY", "llm/openai", "api_key"), entry("OTHER_KEY", "llm/openai", "other")]
+    two = [one(rotating, "openai"), one(rotating, "other", entry="OTHER_KEY")]
+
+    world.apply(api_key_secret("llm", *both, credentials=two, refreshInterval="1h"))
+    rotating.asks("Rotate", "second", credential="other")
+
+    refused = world.ends("second", "Failed")
+    assert refused["reason"] == "RotationOwnedElsewhere"
+    assert "as credential openai of the same object" in refused["message"]
+    assert rotating.reaches("Grace")["credential"] == "openai"
+
+    # The first one goes by another name: its rotation ends under the old one, as far as it can.
+    world.apply(api_key_secret("llm", both[0], credentials=[one(rotating, "renamed")], refreshInterval="1h"))
+
+    def told() -> list[tuple[str, str, str]]:
+        rows = world.object()["status"].get("rotations") or []
+        return [(row["credential"], each["owed"], each["handle"]) for row in rows for each in row.get("debts") or []]
+
+    # Whoever was late may still use it: that nobody wants it revokes nothing.
+    world.until(lambda: told() == [("renamed", "Keep", first.handle)], lambda: f"it is taken up; there is {told()}")
+    rotating.asks("Rotate", "third")
+    world.ends("third", "Succeeded")
+    assert len(rotating.journals()) == 1
+
+
+def test_a_key_that_moves_to_another_path_takes_its_debts_along_and_rotates_there(
+    world: World, rotating: Rotating
+) -> None:
+    first = rotating.begins(**LONG)
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+    world.put("llm/moved", api_key=rotating.key())
+
+    moved = entry("OPENAI_API_KEY", "llm/moved", "api_key")
+    world.apply(api_key_secret("llm", moved, credentials=[one(rotating, "openai")], refreshInterval="1h"))
+    rotating.asks("Rotate", "there")
+    world.ends("there", "Succeeded")
+
+    assert rotating.reaches("Grace")["debts"][0]["handle"] == first.handle
+    assert first.parts["apiKey"] in rotating.alive()
+    about = json.loads(base64.b64decode(rotating.journals()[0]["data"]["about"]))
+    assert about["key"].endswith("llm/moved")
+    assert len(rotating.journals()) == 1
+    rotating.asks("ForgetDebt", "forget", debt=first.handle)
+    world.ends("forget", "Succeeded")
+    world.until(lambda: "debts" not in rotating.told(), "it is forgotten")
+
+
+def test_what_can_never_go_on_keeps_no_values_and_tells_what_is_owed(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(**LONG)
+    operator = rotating.starts("--give-up-seconds=2")
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+    assert {"old.apiKey", "new.apiKey"} <= set(journal(rotating)["entries"])
+    made = [each.handle for each in rotating.vendor.made.values()]
+
+    world.delete("KeyStore", "vault")
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+
+    world.until(lambda: journal(rotating)["step"] == "Idle", "it is given up", seconds=60)
+    left = journal(rotating)
+    assert left["entries"] == ["about", "journal"]
+    assert {(each["owed"], each["handle"]) for each in left["debts"]} == {("Keep", each) for each in made}
+    assert first.parts["apiKey"] in rotating.alive()
+    Kept(world).has("cleanup.owed", code="Keep")
+    assert "its rotation of openai was given up" in operator.log.read_text()
+
+
+def test_who_may_keep_no_journals_says_so_and_nothing_is_asked_for(
+    world: World, rotating: Rotating, api_proxy: FaultProxy
+) -> None:
+    rotating.begins()
+    rotating.starts(server=api_proxy.url, ca_file=api_proxy.ca_file)
+    world.is_ready()
+
+    with api_proxy.fault(Answer(403), method="POST", path=f"/{world.system}/secrets"):
+        rotating.asks("Rotate")
+        told = world.ends("please", "Failed")
+
+    assert told["reason"] == "TargetDenied"
+    assert "no right to keep journals" in told["message"]
+    assert not any(each.method == "POST" for each in rotating.server.requests)
+
+
+def test_an_object_that_comes_again_in_mid_rotation_goes_on(world: World, rotating: Rotating) -> None:
+    rotating.begins(**LONG)
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+    rotating.wants(**LONG)
+    world.is_ready()
+    rotating.asks("Rotate", "again")
+
+    def ended() -> str:
+        told = world.object("again", "KeyAction")["status"]
+        return str(told.get("completedAt") and told["reason"])
+
+    # Under way still, or over by then: it is known of either way, and no second journal was made.
+    world.until(lambda: ended() in ("Rotating", "Done"), lambda: f"it has ended; it is {ended()}")
+    assert len(rotating.journals()) == 1
+    assert rotating.key() in rotating.alive()
