@@ -83,10 +83,7 @@ def outlook(
         if end is None:
             continue
         ends.append((end, str(each["expiresAt"])))
-        # What lives for a day does not end soon all day long.
-        life = end - (pacing.unix(each.get("createdAt")) or -math.inf)
-        usual = () if each.get("name") in minted else warn_before
-        moments = [length for length in usual if schema.seconds(length) < life]
+        moments = [] if each.get("name") in minted else _within_life(end, each, warn_before)
         stage = _stage(end - now, moments)
         coming += [at for at in _moments(end, moments) if at > now]
         if stage is None:
@@ -100,6 +97,12 @@ def outlook(
     conditions = _conditions(soon, ended)
     first = min(ends)[1] if ends else None
     return Outlook(after, conditions, tuple(news), min(coming, default=None), first)
+
+
+def _within_life(end: float, told: Mapping[str, Any], warn_before: Sequence[str]) -> list[str]:
+    """Return the moments that come while it lives: what lives for a day does not end soon all day long."""
+    life = end - (pacing.unix(told.get("createdAt")) or -math.inf)
+    return [length for length in warn_before if schema.seconds(length) < life]
 
 
 def _stage(left: float, warn_before: Sequence[str]) -> str | None:
