@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asking import OnDemand, ask
-from controlplane import ControlPlane, OpenBao, Workloads
+from controlplane import ControlPlane, OpenBao, PostgreSQL, Workloads
 from keywright import crd
 from world import World
 
@@ -61,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.callback(shutil.rmtree, place, ignore_errors=True)
     plane = stack.enter_context(ControlPlane.start(place / "kubernetes", crd.manifests()))
     stack.enter_context(OnDemand(place / "asking", lambda: Workloads.start(plane, place / "workloads")))
+    stack.enter_context(OnDemand(place / "asking-postgres", lambda: PostgreSQL.start(place / "postgres")))
     stack.enter_context(OpenBao.start(place / "openbao"))
 
 
@@ -94,6 +95,13 @@ def control_plane(pytestconfig: pytest.Config) -> ControlPlane:
 def openbao(pytestconfig: pytest.Config) -> OpenBao:
     """The OpenBao of this run."""
     return OpenBao.attach(pytestconfig.stash[_place] / "openbao")
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> PostgreSQL:
+    """The PostgreSQL of this run, which starts with the first test that needs it."""
+    ask(pytestconfig.stash[_place] / "asking-postgres")
+    return PostgreSQL.attach(pytestconfig.stash[_place] / "postgres")
 
 
 @pytest.fixture(scope="session")

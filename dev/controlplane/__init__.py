@@ -51,6 +51,7 @@ from .faults import (
 )
 from .kubernetes import AuditEntry, ControlPlane
 from .openbao import BaoRequest, OpenBao
+from .postgres import PostgreSQL, Refused
 from .processes import Server, StartError, free_pair, free_ports
 from .proxy import FaultProxy
 from .rules import NeverHappened, Rule
@@ -82,7 +83,9 @@ __all__ = [
     "LoseAnswer",
     "NeverHappened",
     "OpenBao",
+    "PostgreSQL",
     "Redirect",
+    "Refused",
     "Replace",
     "Rule",
     "Runners",

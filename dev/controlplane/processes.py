@@ -22,13 +22,16 @@ Result = TypeVar("Result")
 
 #: Asks the kernel to be killed when the parent dies, then becomes the server. A program of its own instead of Popen's
 #: preexec_fn, which runs Python between fork and exec, where another thread's lock may be held for ever.
-#: The parent may have died before prctl was called; then nobody would ever tell.
+#: The parent may have died before prctl was called; then nobody would ever tell. Another user comes first: who becomes
+#: one is not told of deaths any more.
 _LAUNCHER = """
 import ctypes, os, signal, sys
+if user := int(sys.argv[2]):
+    os.setgroups([]), os.setgid(user), os.setuid(user)
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
     sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 #: For the kernel, the parent is the *thread* that forked: a server started from a pool's thread would die with that
@@ -79,19 +82,26 @@ class Server:
     Args:
         command: absolute path of the program, and its arguments.
         environment: variables beside our own.
+        user: number of the user, and group, as whom it runs, where it may not be root; 0: as we do.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], folder: pathlib.Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: pathlib.Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        user: int = 0,
     ) -> None:
-        self.name, self.log = name, folder / f"{name}.log"
+        self.name, self.log, self._user = name, folder / f"{name}.log", user
         self._command, self._environment = list(command), dict(environment or {})
         self._process = _spawner.submit(self._spawn).result()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), *self._command],
+                [sys.executable, "-S", "-c", _LAUNCHER, str(os.getpid()), str(self._user), *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

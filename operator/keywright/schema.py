@@ -304,7 +304,9 @@ class ClientCertificate(Spec):
 
 
 class ServiceAccountRef(Spec):
-    """A ServiceAccount of the ApiKeySecret's namespace, whose token is asked for (TokenRequest)."""
+    """A ServiceAccount whose token is asked for (TokenRequest): of the ApiKeySecret's namespace; of an issuer, of that
+    of its Secrets.
+    """
 
     name: ObjectName
     """Name of the ServiceAccount."""

@@ -63,6 +63,19 @@ def cluster_issuer(binding: Json | None = None, **said: Any) -> Json:
     return cluster_key_issuer("openai", {"openai": openai_admin("https://api.example")} | (binding or {}), **said)
 
 
+def github(**said: Any) -> Json:
+    """Return an issuer that mints tokens of an App; what is None is left out."""
+    own = {"appId": 1, "installationId": 2, "privateKeyRef": {"name": "app", "key": "pem"}} | said
+    return key_issuer("github", githubApp={name: value for name, value in own.items() if value is not None})
+
+
+def leasing(**said: Any) -> Json:
+    """Return an issuer of what Vault leases."""
+    auth = {"token": {"secretRef": {"name": "vault", "key": "token"}}}
+    own = {"server": "https://vault.example", "path": "database/creds/app", "auth": auth}
+    return key_issuer("database", vaultDynamic=own | said)
+
+
 def aws_store(**config: Any) -> Json:
     """Return a store that reads AWS Secrets Manager, as the role of a ServiceAccount unless ``config`` differs."""
     web = {"role": "arn:aws:iam::111122223333:role/reader-{namespace}", "serviceAccountRef": {"name": "a"}}

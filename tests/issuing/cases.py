@@ -13,10 +13,11 @@ from typing import Any
 from iam import Iam
 from issuers.issuing import asking, secret
 from keywright.issuers import ISSUERS, table
-from keywright.issuers.base import Finding, Recognition
+from keywright.issuers.base import Finding, Recognition, Verdict
 from keywright.issuing import ISSUING
 from keywright.issuing.base import Issuing, Listed, Order
 from keywright.secret import SecretMap
+from leasing import Leasing
 from stores.contract import HeldCredentials
 from vendors import vendors
 from vendors.base import Made, Request, Vendor
@@ -30,7 +31,7 @@ class Case:
     """How one of them is tested.
 
     Attributes:
-        vendor: whose server it is.
+        vendor: whose server it is; of one with ``servers``, made of these.
         config: its fields, by where the server listens.
         kind: of the keys that are made, as the vendor calls it.
         gone: fields by which it asks for what is not there: another account; none where it is that of the admin.
@@ -39,9 +40,10 @@ class Case:
         minds_off: whether the vendor's server refuses a key that is switched off.
         shows_off: whether it lists which one is.
         lives: seconds that a minted key lives at most.
+        servers: fixtures of the servers that it needs.
     """
 
-    vendor: Callable[[], Any]
+    vendor: Callable[..., Any]
     config: Callable[[str], Json]
     kind: str
     gone: Json
@@ -50,6 +52,7 @@ class Case:
     minds_off: bool = True
     shows_off: bool = True
     lives: float = 3600.0
+    servers: tuple[str, ...] = ()
 
 
 class Desk:
@@ -64,9 +67,15 @@ class Desk:
     def open(self, seconds: float = 5.0, **fields: Any) -> Issuing:
         """Open it."""
         kind = ISSUING[self.name]
-        own = {"user": self.vendor.user} if isinstance(self.vendor, Iam) else {}
-        config = kind.Config.model_validate(self.case.config(self.server.url) | own | fields)
+        config = kind.Config.model_validate(self.case.config(self.server.url) | self._own() | fields)
         return kind(config, HeldCredentials(self.secrets), seconds)
+
+    def _own(self) -> Json:
+        """Return fields that are the server's own."""
+        if isinstance(self.vendor, Leasing):
+            auth = {"appRole": {"mount": self.vendor.method, "roleId": self.vendor.role_id, "secretIdRef": _RIGHT}}
+            return {"path": self.vendor.path, "auth": auth}
+        return {"user": self.vendor.user} if isinstance(self.vendor, Iam) else {}
 
     def person_makes(self, name: str = "by-hand") -> Made:
         """Make a key as a person does."""
@@ -98,6 +107,9 @@ class Desk:
 
     def probed(self, parts: SecretMap) -> Finding:
         """Ask whether a key is accepted, as its issuer does."""
+        if isinstance(self.vendor, Leasing):
+            known = self.vendor.knows({name: value.reveal().decode() for name, value in parts.items()})
+            return Finding(Verdict.VALID if known else Verdict.INVALID, "answered")
         return asking(self._issuer(), self.server.url, parts)
 
     def _issuer(self) -> Any:
@@ -215,6 +227,18 @@ CASES = {
         {"installationId": 4712},
         posts("/access_tokens"),
     ),
+    "vaultDynamic": Case(
+        Leasing,
+        lambda url: {
+            "server": url,
+            "path": "database/creds/app",
+            "auth": {"appRole": {"roleId": "app", "secretIdRef": _RIGHT}},
+        },
+        "",
+        {"namespace": "nowhere"},
+        lambda request: request.path.endswith("/creds/app"),
+        servers=("openbao", "postgres"),
+    ),
     "anthropic": Case(
         _vendor("anthropic"),
         lambda url: {"endpoint": url, "adminKeyRef": _RIGHT},
@@ -226,10 +250,14 @@ CASES = {
 
 
 @contextlib.contextmanager
-def desk(name: str) -> Iterator[Desk]:
-    """Run the server of one of them."""
+def desk(name: str, *servers: Any) -> Iterator[Desk]:
+    """Run the server of one of them.
+
+    Args:
+        servers: those that it needs.
+    """
     case = CASES[name]
-    vendor = case.vendor()
+    vendor = case.vendor(*servers)
     server = MoodyServer(vendor.answer)
     server.forgets = case.creates
     try:

@@ -27,6 +27,10 @@ SPELLED: dict[str, list[tuple[Any, Any]]] = {
         ),
     ],
     "openai": [({"scopes": ["a"], "lifetime": "1d"}, {"endpoint": "https://gateway.example"})],
+    "vaultDynamic": [
+        ({"server": "https://vault.example"}, {"server": "https://VAULT.example:443/", "increment": "1h"}),
+        ({"namespace": "teams/a"}, {"namespace": "teams/a/", "parts": {"login": "username"}}),
+    ],
     "webhook": [
         (
             {"server": "https://keys.example"},

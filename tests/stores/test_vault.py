@@ -336,3 +336,12 @@ def test_a_configuration_without_a_way_to_log_in_is_said_to_be_invalid() -> None
         config = Vault.Config.model_validate({"server": "https://vault", "mount": "kv", "auth": auth})
 
         assert failure(Vault(config, HeldCredentials(), 1.0).login).reason == Reason.INVALID_SPEC
+
+
+def test_where_keys_lie_is_told_as_it_always_was_since_journals_are_named_by_it() -> None:
+    auth = {"token": {"secretRef": {"name": "a", "key": "b"}}}
+    told = {"server": "https://vault.example", "mount": "kv", "version": 2, "namespace": "teams/a", "auth": auth}
+
+    said = Vault.location(Vault.Config.model_validate(told), "team-a")
+
+    assert said == 'vault {"server":"https://vault.example","mount":"kv","namespace":"teams/a"}'

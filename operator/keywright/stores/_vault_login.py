@@ -50,7 +50,8 @@ class KubernetesAuth(Spec):
     mount: Mount = "kubernetes"
     """Where the method is enabled. Default `kubernetes`."""
     role: RoleName
-    """The role to log in to. `{namespace}` stands for the namespace of the ApiKeySecret."""
+    """The role to log in to. `{namespace}` stands for the namespace of the ApiKeySecret; of an issuer, for that of
+    its Secrets."""
     audience: schema.Visible = "vault"
     """Audience of the token that is asked for. Default `vault`."""
     service_account_ref: ServiceAccountRef
@@ -65,7 +66,8 @@ class JwtAuth(Spec):
     mount: Mount = "jwt"
     """Where the method is enabled. Default `jwt`."""
     role: RoleName
-    """The role to log in to. `{namespace}` stands for the namespace of the ApiKeySecret."""
+    """The role to log in to. `{namespace}` stands for the namespace of the ApiKeySecret; of an issuer, for that of
+    its Secrets."""
     secret_ref: SecretKeyRef | None = None
     """Entry that holds the token."""
     service_account_ref: ServiceAccountRef | None = None
@@ -160,7 +162,7 @@ def way_of(auth: Auth, credentials: Credentials) -> Way:
 
 
 def _no_way() -> errors.Stalled:
-    return errors.Stalled(Reason.INVALID_SPEC, "has no way to log in", "Set one field of vault.auth")
+    return errors.Stalled(Reason.INVALID_SPEC, "has no way to log in", "Set one field of auth")
 
 
 def _text(credentials: Credentials, ref: SecretKeyRef | None, allowed: bytes = rb"[!-~]+") -> str:

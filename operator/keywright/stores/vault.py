@@ -9,51 +9,42 @@ connected to (the egress guard); choosing a property (``decide/render.py``).
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import re
 import time
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from .. import dates, errors, schema
 from ..errors import Reason
-from ..schema import CaProvider, Cel, ClientCertificate, OneOf, Renamed, Spec
+from ..schema import Renamed, Spec
 from ..secret import SecretValue
-from ._vault_login import Auth, Mount, VaultNamespace, way_of
+from ._vault_login import Mount
+from ._vault_session import Login, VaultServer, log_in
 from ._vault_write import Place, refuse_version_1
-from .base import MAX_ANSWER, Content, Credentials, Fetched, Ref, Store
+from .base import Content, Credentials, Fetched, Ref, Store
 
 if TYPE_CHECKING:
-    from .. import wire
     from ..hvac_adapter import Adapter, Reply
+
+
+class _Engine(Spec):
+    """Which KV engine. Its fields stand before those of the server: journals are named after them in this order."""
+
+    server: schema.Url
+    mount: Mount
+    """Where the KV engine is mounted, for example `kv` or `secret`."""
+    version: Literal[1, 2] | None = None
+    """Version of the KV engine. Omitted, the server is asked at each login."""
 
 
 class Vault(Store, name="vault"):
     """The KV engine of one Vault or OpenBao server."""
 
-    class Config(Spec):
+    class Config(VaultServer, _Engine):
         """How to reach a Vault or OpenBao server and one KV engine in it."""
 
-        cel: ClassVar[tuple[Cel | OneOf, ...]] = (
-            Cel("!has(self.auth.cert) || has(self.clientCertificate)", "auth.cert needs clientCertificate"),
-        )
-        renamed = (Renamed("caBundle", "caProvider"), Renamed("path", "mount"), Renamed("tls", "clientCertificate"))
-
-        server: schema.Url
-        """Address of the server, for example `https://vault.example.com:8200`. Plain `http://` is for development."""
-        mount: Mount
-        """Where the KV engine is mounted, for example `kv` or `secret`."""
-        version: Literal[1, 2] | None = None
-        """Version of the KV engine. Omitted, the server is asked at each login."""
-        namespace: VaultNamespace = ""
-        """Vault namespace, for example `teams/a`. Default none."""
-        ca_provider: CaProvider | None = None
-        """CA certificates that the server's certificate must chain to. Omitted, the usual public ones."""
-        client_certificate: ClientCertificate | None = None
-        """Certificate that Keywright shows to the server."""
-        auth: Auth
-        """How to log in."""
+        renamed = (*VaultServer.renamed, Renamed("path", "mount"))
 
     @classmethod
     def identity(cls, config: Config, namespace: str) -> str:
@@ -71,55 +62,40 @@ class Vault(Store, name="vault"):
 
     def login(self) -> float | None:
         """Log in, and ask which version the KV engine has where the configuration does not say."""
-        way = way_of(self._config.auth, self._credentials)
-        adapter = self._adapter(self._connect(), way.body.get("token", ""))
-        url = f"/v1/auth/{way.path or 'token/lookup-self'}"
-        reply: Reply = adapter.post(url, json=way.body) if way.path else adapter.get(url)
-        if reply.status != 200:
-            raise reply.trouble(Reason.AUTH_FAILED, f"Check {way.who}, and {way.means}")
-        granted = reply.part("auth" if way.path else "data")
-        adapter.token = adapter.token or reply.field(granted, "client_token", str)
-        held = _Held(
-            server=adapter.server,
-            token=SecretValue(adapter.token),
-            lease=reply.field(granted, "lease_duration" if way.path else "ttl", int),
-            renewable=granted.get("renewable") is True,
-            who=way.who,
-            minted=bool(way.path),
-        )
+        until = time.monotonic() + self._timeout
+        login = log_in(self._config, self._credentials, until)
         try:
-            held = dataclasses.replace(held, version=self._config.version or self._engine(adapter))
+            version = self._config.version or self._engine(login.adapter(until))
         except errors.Error:
-            self._revoke(held)
+            login.end(time.monotonic() + self._timeout)
             raise
-        former, self._held = self._held, held
-        self._revoke(former)
-        return held.lease or None
+        former, self._held = self._held, _Held(login, version)
+        self._end(former)
+        return login.lease or None
 
-    def _revoke(self, former: _Held | None) -> None:
-        """End a login that nobody needs, or its token would lie about until it ends by itself."""
-        if former and former.minted:
-            with contextlib.suppress(errors.Error):
-                self._adapter(former.server, former.token.reveal().decode()).post("/v1/auth/token/revoke-self", json={})
+    def _end(self, former: _Held | None) -> None:
+        """End a login that nobody needs."""
+        if former:
+            former.login.end(time.monotonic() + self._timeout)
 
     def accepted(self) -> bool:
         """Ask the server whether it knows the token."""
         if not (held := self._held):
             return False
-        reply: Reply = self._adapter(held.server, held.token.reveal().decode()).get("/v1/auth/token/lookup-self")
+        reply: Reply = self._adapter(held).get("/v1/auth/token/lookup-self")
         if reply.status not in (200, 403):
             raise reply.trouble()
         return reply.status == 200
 
     def renew(self) -> float | None:
         """Prolong the token. Log in anew where it cannot be prolonged or comes near its maximal age."""
-        if not (held := self._held) or not held.renewable:
+        if not (held := self._held) or not held.login.renewable:
             return self.login()
-        adapter = self._adapter(held.server, held.token.reveal().decode())
+        adapter = self._adapter(held)
         reply: Reply = adapter.post("/v1/auth/token/renew-self", json={})
         if reply.status == 200:
             lease = reply.field(reply.part("auth"), "lease_duration", int)
-            if lease * 2 > held.lease:
+            if lease * 2 > held.login.lease:
                 return lease
         elif not reply.refused:
             raise reply.trouble()
@@ -131,7 +107,7 @@ class Vault(Store, name="vault"):
         if held is None:
             raise errors.LoginExpired(Reason.AUTH_FAILED, f"is not logged in to, for {ref.path}")
         what = f"{ref.path} version {ref.version}" if ref.version else ref.path
-        adapter = self._adapter(held.server, held.token.reveal().decode(), what)
+        adapter = self._adapter(held, what)
         reply = self._read(adapter, ref, held.version)
         if reply.status == 200:
             return _fetched(reply, held.version)
@@ -139,7 +115,7 @@ class Vault(Store, name="vault"):
             raise self._absent(reply, adapter, held.version)
         if reply.status == 403 and reply.refused:
             kv = f"{self._config.mount}/data" if held.version == 2 else self._config.mount
-            hint = f"Check that {held.who} may read {kv}/{ref.path} in Vault"
+            hint = f"Check that {held.login.who} may read {kv}/{ref.path} in Vault"
             raise errors.LoginExpired(Reason.ACCESS_DENIED, reply.said, hint)
         raise reply.trouble(Reason.UNSUPPORTED, "Check that vault.mount is a KV engine")
 
@@ -164,13 +140,13 @@ class Vault(Store, name="vault"):
             raise errors.LoginExpired(Reason.AUTH_FAILED, f"is not logged in to, for {ref.path}")
         if held.version != 2:
             raise refuse_version_1(ref.path)
-        adapter = self._adapter(held.server, held.token.reveal().decode(), ref.path)
-        return Place(adapter, self._config.mount, ref.path, held.who, lambda: self.fetch(Ref(ref.path)))
+        adapter = self._adapter(held, ref.path)
+        return Place(adapter, self._config.mount, ref.path, held.login.who, lambda: self.fetch(Ref(ref.path)))
 
     def close(self) -> None:
         """End the login. Connections close with the last call that uses them."""
         former, self._held = self._held, None
-        self._revoke(former)
+        self._end(former)
 
     def _read(self, adapter: Adapter, ref: Ref, version: int) -> Reply:
         from hvac.api.secrets_engines import KvV1, KvV2
@@ -219,18 +195,8 @@ class Vault(Store, name="vault"):
         said = f"{reply.said}: shows no engine at {self._config.mount}"
         return errors.Stalled(Reason.MOUNT_NOT_FOUND, said, "Check vault.mount, vault.namespace and the policies")
 
-    def _adapter(self, server: wire.Server, token: str, path: str = "") -> Adapter:
-        from ..hvac_adapter import Adapter
-
-        return Adapter(server, self._config.namespace, token, time.monotonic() + self._timeout, path)
-
-    def _connect(self) -> wire.Server:
-        from .. import wire
-
-        config, own = self._config, self._config.client_certificate
-        ca = self._credentials.ca(config.ca_provider) if config.ca_provider else None
-        refs = (own.cert_secret_ref, own.key_secret_ref) if own else ()
-        return wire.Server(config.server, wire.trust(ca, [self._credentials.secret(ref) for ref in refs]), MAX_ANSWER)
+    def _adapter(self, held: _Held, path: str = "") -> Adapter:
+        return held.login.adapter(time.monotonic() + self._timeout, path)
 
 
 _PIN = "Correct remoteRef.version, or omit it"
@@ -238,15 +204,10 @@ _PIN = "Correct remoteRef.version, or omit it"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Held:
-    """A login. Its lease in seconds (0: for ever), the KV engine's version, whether the login made the token."""
+    """A login, and the KV engine's version as it was then."""
 
-    server: wire.Server
-    token: SecretValue
-    lease: int
-    renewable: bool
-    who: str
-    minted: bool
-    version: int = 0
+    login: Login
+    version: int
 
 
 def _fetched(reply: Reply, version: int) -> Fetched:
