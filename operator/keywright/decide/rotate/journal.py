@@ -121,6 +121,8 @@ class Why(enum.StrEnum):
     """The issuer does not accept the old key any more: there is nothing to turn back to."""
     TO_REVOKE = "WaitsForRevocation"
     """A person has to revoke a key."""
+    OLD_ENDS = "OldKeyEnds"
+    """Not everybody uses the new key, and the old one ends by itself."""
     WORN_OUT = "WornOut"
     """Most of the new key's short life was over before it was in use."""
     QUEUED = "WaitsForTurn"

@@ -92,7 +92,9 @@ def adopted(at: Situation) -> Move | None:
 def not_adopted(at: Situation) -> Move | None:
     """Wait; after a while, a person has to see why."""
     nobody = at.seen.users is not None and not at.seen.users.found
-    asks = at.lasts() > min(at.rules.adopt_within, long_late(at))
+    if at.lasts() > long_late(at):
+        return at.wait(LATER, Why.OLD_ENDS, asks=True)
+    asks = at.lasts() > at.rules.adopt_within
     return at.wait(LATER, Why.NO_USERS if nobody else Why.NOT_ADOPTED, asks=asks)
 
 

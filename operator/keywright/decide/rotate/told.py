@@ -48,6 +48,8 @@ WORDS: dict[Why, str] = {
     Why.OLD_NOT_ALIVE: "It is not known that the old key works, so it is not put back.",
     Why.OLD_DEAD: "Neither key works any more. Have one made, and write it to the store.",
     Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
+    Why.OLD_ENDS: "Not everybody is seen to use the new key, and the old one ends by itself: who does not take up the "
+    "new one is left without. `keywright consumers` says who that is.",
     Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
 }
