@@ -24,9 +24,11 @@ from world import GROUP, World
 KINDS = (
     f"{GROUP}/namespaces/{{}}/apikeysecrets",
     f"{GROUP}/namespaces/{{}}/keystores",
+    f"{GROUP}/namespaces/{{}}/keyissuers",
     f"{GROUP}/namespaces/{{}}/keyactions",
     f"{GROUP}/namespaces/{{}}/auditsegments",
     f"{GROUP}/clusterkeystores",
+    f"{GROUP}/clusterkeyissuers",
     "/apis/events.k8s.io/v1/namespaces/{}/events",
     "/apis/coordination.k8s.io/v1/namespaces/{}/leases",
     "/api/v1/namespaces/{}/configmaps",

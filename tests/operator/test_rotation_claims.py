@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from audit.trails import Kept
-from build import api_key_secret, credential, entry
+from build import api_key_secret, cluster_key_store, credential, entry
+from cli.terminal import keywright
 from controlplane import Answer, FaultProxy
 from rotating import QUICK, Rotating
 from vendors import serving
@@ -127,6 +128,17 @@ def test_what_can_never_go_on_keeps_no_values_and_tells_what_is_owed(world: Worl
     assert first.parts["apiKey"] in rotating.alive()
     Kept(world).has("cleanup.owed", code="Keep")
     assert "its rotation of openai was given up" in operator.log.read_text()
+    system = f"--operator-namespace={world.system}"
+    told = keywright("debts", "list", "--gone", system, f"--kubeconfig={world.plane.kubeconfig}")
+    assert told.code == 3
+    for handle in made:
+        assert handle in told.out
+    name = rotating.journals()[0]["metadata"]["name"]
+    assert name in told.out.replace("\n", " ")
+    assert first.parts["apiKey"] not in told.out
+    world.must("DELETE", f"/api/v1/namespaces/{world.system}/secrets/{name}")
+    told = keywright("debts", "list", "--gone", system, f"--kubeconfig={world.plane.kubeconfig}")
+    assert (told.code, told.out) == (0, "Nothing is owed.\n")
 
 
 def test_who_may_keep_no_journals_says_so_and_nothing_is_asked_for(
@@ -143,6 +155,27 @@ def test_who_may_keep_no_journals_says_so_and_nothing_is_asked_for(
     assert told["reason"] == "TargetDenied"
     assert "no right to keep journals" in told["message"]
     assert not any(each.method == "POST" for each in rotating.server.requests)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["shared", "a path for each"])
+def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_its_own(
+    world: World, rotating: Rotating, apart: bool
+) -> None:
+    first = rotating.begins(**LONG)
+    path, name = f"{world.namespace}/llm/openai" if apart else "llm/openai", f"{world.namespace}-shared"
+    world.put(path, api_key=first.parts["apiKey"])
+    prefix = {"pathPrefix": "{namespace}/"} if apart else {}
+    world.apply(cluster_key_store(name, world.bao.url, world.mount, access="ReadWrite", **prefix))
+    ref = {"storeRef": {"kind": "ClusterKeyStore", "name": name}, "credentials": [one(rotating, "openai")]}
+    world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), refreshInterval="1h", **ref))
+    rotating.starts()
+    world.is_ready()
+
+    rotating.asks("Rotate")
+
+    told = world.ends("please", "Succeeded" if apart else "Failed")
+    assert apart or told["reason"] == "RotationUnsupported"
+    assert (rotating.key() == first.parts["apiKey"]) is not apart
 
 
 def test_an_object_that_comes_again_in_mid_rotation_goes_on(world: World, rotating: Rotating) -> None:

@@ -85,7 +85,8 @@ def test_an_encrypted_file_below_the_root_is_written_with_all_that_is_beside_the
     (root / "keys.kw").write_bytes(contents.to_bytes())
     world.secret_is("master", {"key": key.reveal().decode()}, namespace=world.system)
     config = {"path": "keys.kw", "keyRef": {"name": "master", "key": "key"}}
-    spec = {"namespaceSelector": {}, "access": "ReadWrite", "encryptedFile": config}
+    alone = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+    spec = {"namespaceSelector": alone, "access": "ReadWrite", "encryptedFile": config}
     world.apply({"apiVersion": API, "kind": "ClusterKeyStore", "metadata": {"name": world.namespace}, "spec": spec})
     ref = {"storeRef": {"kind": "ClusterKeyStore", "name": world.namespace}}
     parts = [entry(part.upper(), "login", part) for part in ("username", "password")]

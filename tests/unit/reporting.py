@@ -134,12 +134,17 @@ def objects() -> list[Json]:
         entry("OPENAI_API_KEY", "llm/openai", "api_key"),
         entry("REGION", "llm/bedrock", "region"),
         storeRef={"kind": "ClusterKeyStore", "name": "vault"},
-        credentials=[credential("openai", "OPENAI_API_KEY")],
+        credentials=[credential("openai", "OPENAI_API_KEY", rotation={"every": "30d"})],
     )
     tokens = (entry("GITHUB_TOKEN", "ci/github", "token"), entry("HF_TOKEN", "ci/hf", "token"))
     gone = "ClusterKeyStore/vault answered 404 for llm/none. Check the path."
+    rotates = seen(llm, "team-a", key("openai", "openai", 45, verdict="Invalid"))
+    last = {"id": "kw-1", "outcome": "RolledBack", "at": days(-3), "why": "TestFailed"}
+    debt = {"owed": "Revoke", "handle": "key_1", "since": days(-3), "tries": 2}
+    told = {"credential": "openai", "step": "Idle", "last": last, "next": days(1), "asks": True, "debts": [debt]}
+    rotates["status"]["rotations"] = [told]
     return [
-        seen(llm, "team-a", key("openai", "openai", 45, verdict="Invalid")),
+        rotates,
         seen(
             api_key_secret("ci", *tokens),
             "team-b",

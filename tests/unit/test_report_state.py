@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ def test_a_small_world_is_counted() -> None:
     assert made.by_issuer == shares(("github", 1), ("openai", 1), ("unknown", 1))
     assert made.by_environment == shares(("staging", 2), ("production", 1))
     assert made.by_verdict == shares(("Valid", 2), ("Invalid", 1))
+    assert made.by_rotation == shares(("rotated", 0), ("pinned", 0), ("waits for a person", 1), ("not rotated", 2))
+    assert "Rotations that wait for a person: 1" in made.attention
     assert [(each.name, each.reason) for each in made.not_ready] == [("other", "NotFound")]
     summary = made.summary
     assert (summary.objects, summary.ready, summary.keys, summary.other_entries) == (3, 2, 3, 2)
@@ -48,6 +51,36 @@ def test_a_key_is_of_an_age(age: float | None, bucket: str) -> None:
 
     assert {each.name: each.keys for each in made.by_age if each.keys} == {bucket: 1}
     assert len(made.by_age) == 6
+
+
+@pytest.mark.parametrize(
+    ("told", "how", "row"),
+    [
+        (None, "rotated", (None, None, None, None, False, False, 0)),
+        (
+            {"step": "Grace", "next": None, "debts": [{}, {}]},
+            "rotated",
+            ("Grace", None, None, None, False, False, 2),
+        ),
+        (
+            {"step": "Idle", "pinned": True, "last": {"outcome": "Rotated", "at": "2026-11-01T00:00:00Z"}},
+            "pinned",
+            ("Idle", "Rotated", "2026-11-01T00:00:00Z", None, True, False, 0),
+        ),
+    ],
+    ids=["nothing is known yet", "under way", "pinned"],
+)
+def test_what_is_rotated_is_told_one_by_one(told: Json | None, how: str, row: tuple[Any, ...]) -> None:
+    one = credential("openai", "A", rotation={})
+    item = seen(api_key_secret("llm", entry("A", "a"), credentials=[one]), "team-a", key("openai"))
+    if told:
+        item["status"]["rotations"] = [{"credential": "openai", **told}]
+
+    made = report([item])
+
+    assert {each.name: each.keys for each in made.by_rotation if each.keys} == {how: 1}
+    (rotated,) = made.rotated
+    assert dataclasses.astuple(rotated) == ("team-a", "llm", "openai", *row)
 
 
 @pytest.mark.parametrize(

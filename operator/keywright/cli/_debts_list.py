@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import errors
 from . import _connection, _output, _rotations, _types
 from ._exit import Exit
 from ._output import lasting, seconds_since
@@ -21,19 +22,29 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument("name", type=_types.NAME, required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the debts of all namespaces.")
+@click.option("--gone", is_flag=True, help="Show the debts of objects that are gone, as the operator's journals tell.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
 @_connection.connects
-def command(place: _connection.Place, name: str | None, all_namespaces: bool, output: str) -> None:
+def command(place: _connection.Place, name: str | None, *, all_namespaces: bool, gone: bool, output: str) -> None:
     """Show which clean-ups at issuers are owed for the keys of a namespace; with NAME those of that ApiKeySecret.
+
+    With --gone, those whose ApiKeySecrets are gone, of all namespaces. For that you need the right to list Secrets in
+    the operator's namespace, where the journals are; no key is shown.
 
     Exit code: 0 if nothing is owed; 3 if something is; 1 if that could not be found out.
     """
     if all_namespaces and (name or place.namespace):
         raise click.UsageError("-A shows all namespaces: it goes neither with NAME nor with -n.")
+    if gone and (name or place.namespace or all_namespaces):
+        raise click.UsageError("--gone shows all namespaces: it goes neither with NAME nor with -n or -A.")
 
     async def work(api: Cluster) -> Exit:
-        namespace = None if all_namespaces else place.namespace_in(api)
-        found = [row for item in await _objects(api, namespace, name) for row in _rotations.owed(item)]
+        namespace = None if all_namespaces or gone else place.namespace_in(api)
+        objects = await _objects(api, namespace, name)
+        if gone:
+            found = await _left(api, place.operator_namespace, objects)
+        else:
+            found = [row for item in objects for row in _rotations.owed(item)]
         if output != "table":
             _output.structured(output, {"debts": found})
         else:
@@ -50,6 +61,24 @@ async def _objects(api: Cluster, namespace: str | None, name: str | None) -> lis
         return [await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", namespace, name)]
     found = [item async for page in api.pages(API_KEY_SECRETS, namespace) for item in page["items"]]
     return sorted(found, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"]))
+
+
+async def _left(api: Cluster, system: str, objects: Sequence[Json]) -> list[_rotations.Row]:
+    """Return what journals tell of objects that are not there.
+
+    Raises:
+        errors.Stalled: they may not be read.
+    """
+    from ..engine.journals import Journals
+
+    there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects}
+    rows = []
+    async for kept in Journals(api, system).all():
+        if isinstance(kept, errors.Stalled):
+            raise kept
+        if (kept.about.namespace, kept.about.name) not in there:
+            rows += _rotations.left(kept)
+    return rows
 
 
 def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
@@ -70,6 +99,11 @@ def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
             for each in debts
         ],
     )
+    journals = sorted({each["journal"] for each in debts if each.get("journal")})
+    if journals:
+        page.line()
+        page.line("Their objects are gone. What is settled is forgotten with its journal, a Secret in the operator's")
+        page.line(f"namespace: {', '.join(journals)}.")
     for word, said in _rotations.OWED.items():
         if any(each["owed"] == word for each in debts):
             page.line()

@@ -17,6 +17,7 @@ from ._output import lasting, seconds_since
 
 if TYPE_CHECKING:
     from ..cluster import Json
+    from ..engine.journals import Kept
 
 Row = dict[str, Any]
 
@@ -50,6 +51,20 @@ def owed(item: Json) -> list[Row]:
         {**about, "credential": row["credential"], **{field: _part(each).get(field) for field in OF_A_DEBT}}
         for row in of(item)
         for each in sorted(row["debts"] or (), key=lambda debt: str(_part(debt).get("since")))
+    ]
+
+
+def left(kept: Kept) -> list[Row]:
+    """Return what a journal tells that is owed, and the journal's name."""
+    from ..engine.journals import name_of
+
+    about = kept.about
+    whose = {"namespace": about.namespace, "name": about.name, "credential": about.credential}
+    return [
+        whose
+        | {"owed": str(each.owed), "handle": each.handle, "since": pacing.rfc3339(each.since), "tries": each.tries}
+        | {"journal": name_of(about.key)}
+        for each in kept.journal.debts
     ]
 
 

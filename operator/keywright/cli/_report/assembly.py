@@ -24,7 +24,12 @@ def assemble(head: Head, state: State, trail: Trail, trails: Sequence[Source], n
     trail.finish()
     ending, more_ending = at_most(state.ending)
     debts, more_debts = at_most(trail.debts)
-    off = {"ending": more_ending, "debts": more_debts, "not_ready": max(0, state.objects - state.ready - LIMIT)}
+    off = {
+        "ending": more_ending,
+        "rotated": state.more_rotated,
+        "debts": more_debts,
+        "not_ready": max(0, state.objects - state.ready - LIMIT),
+    }
     return Report(
         head,
         trails=tuple(trails),
@@ -34,6 +39,8 @@ def assemble(head: Head, state: State, trail: Trail, trails: Sequence[Source], n
         by_issuer=state.by_issuer,
         by_environment=state.by_environment,
         by_verdict=state.by_verdict,
+        by_rotation=state.by_rotation,
+        rotated=state.rotated,
         ending=ending,
         not_ready=state.not_ready,
         rotations=trail.acts("rotations"),

@@ -21,6 +21,7 @@ from .shape import (
     KeyVersions,
     NotReady,
     Report,
+    Rotated,
     Share,
     Source,
     Told,
@@ -83,9 +84,11 @@ def sections(report: Report) -> Iterator[Section]:
             ("Keys by issuer", "Issuer", report.by_issuer),
             ("Keys by environment", "Environment", report.by_environment),
             ("Keys by verdict", "Verdict", report.by_verdict),
+            ("Keys by rotation", "Rotation", report.by_rotation),
         )
     )
     yield _section(report, "ending", "Ends soon", _ENDING, _ending, note=_SOON)
+    yield _section(report, "rotated", "Keys that are rotated", _ROTATED, _rotated)
     yield _section(report, "not_ready", "Not Ready", _NOT_READY, _not_ready)
     yield from _of_records(report)
 
@@ -123,7 +126,7 @@ def _section(
     """Make a section of a list of the report."""
     rows = [each for found in getattr(report, name) for each in row(found)]
     more = max(0, len(rows) - SHOWN) + report.left_off.get(name, 0)
-    unread = not report.trails and name not in ("ending", "not_ready")
+    unread = not report.trails and name not in ("ending", "not_ready", "rotated")
     empty = "Not known: no trail was read." if unread else "None."
     return Section(title, columns, tuple(rows[:SHOWN]), "" if unread else note, empty, more)
 
@@ -154,6 +157,14 @@ _ENDING = ("Namespace", "Name", "Credential", "Issuer", "Ends", "Ended")
 def _ending(each: Ending) -> list[tuple[Cell, ...]]:
     told = (each.namespace, each.name, each.credential, each.issuer or NONE, clock(each.expires_at))
     return [(*told, "yes" if each.ended else "no")]
+
+
+_ROTATED = ("Namespace", "Name", "Credential", "Step", "Last", "When", "Next", "Owed")
+
+
+def _rotated(each: Rotated) -> list[tuple[Cell, ...]]:
+    told = (each.namespace, each.name, each.credential, each.step or NONE, each.last or NONE, _at(each.at))
+    return [(*told, "pinned" if each.pinned else _at(each.next), each.owed)]
 
 
 _NOT_READY = ("Namespace", "Name", "Ready", "Reason", "Since", "Message")

@@ -71,6 +71,29 @@ class Ending:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Rotated:
+    """A key that is rotated.
+
+    Attributes:
+        step: how far a rotation is; ``Idle`` between two, None where none is known.
+        last: what the last one came to, and when that was; None where there was none.
+        next: when the next one begins by itself; None: it does not.
+        owed: clean-ups at the issuer that its object tells of.
+    """
+
+    namespace: str
+    name: str
+    credential: str
+    step: str | None
+    last: str | None
+    at: str | None
+    next: str | None
+    pinned: bool
+    asks: bool
+    owed: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class NotReady:
     """An ApiKeySecret that is not Ready."""
 
@@ -254,6 +277,8 @@ class Report:
     by_issuer: tuple[Share, ...] = ()
     by_environment: tuple[Share, ...] = ()
     by_verdict: tuple[Share, ...] = ()
+    by_rotation: tuple[Share, ...] = ()
+    rotated: tuple[Rotated, ...] = ()
     ending: tuple[Ending, ...] = ()
     not_ready: tuple[NotReady, ...] = ()
     rotations: tuple[Act, ...] = ()
@@ -315,6 +340,8 @@ def _attention(report: Report) -> Iterator[str]:
         yield f"ApiKeySecrets that are not Ready: {summary.objects - summary.ready} of {summary.objects}"
     if invalid := sum(each.keys for each in report.by_verdict if each.name == "Invalid"):
         yield f"Keys that their issuers do not accept: {invalid}"
+    if waits := sum(each.asks for each in report.rotated):
+        yield f"Rotations that wait for a person: {waits}"
     for name, said in NUMBERS:
         if name in _CALLING and (number := getattr(summary, name)):
             yield f"{said}: {number}"

@@ -16,7 +16,7 @@ from ...engine.catalog import CLUSTER_KIND, DEFAULT_STORE, identifier
 from ...engine.records import uses
 from ...kinds.selector import LabelSelector
 from .. import _health
-from .shape import AGES, LIMIT, NONE, SOON, UNKNOWN, Ending, NotReady, Share
+from .shape import AGES, LIMIT, NONE, SOON, UNKNOWN, Ending, NotReady, Rotated, Share
 
 if TYPE_CHECKING:
     from ...cluster import Json
@@ -77,7 +77,11 @@ class State:
         self._issuers: collections.Counter[str] = collections.Counter()
         self._places: collections.Counter[str] = collections.Counter()
         self._verdicts: collections.Counter[str] = collections.Counter()
+        self._rotations: collections.Counter[str] = collections.Counter()
         self._ending: list[tuple[float, Ending]] = []
+        #: Keys that are rotated, as far as they are told one by one, and how many are not.
+        self._rotated: list[Rotated] = []
+        self.more_rotated = 0
         self._not_ready: list[NotReady] = []
 
     def take(self, item: Json) -> None:
@@ -90,6 +94,9 @@ class State:
         if health.ready != "True" and len(self._not_ready) < LIMIT:
             told = (health.ready, health.reason, health.since, health.message)
             self._not_ready.append(NotReady(meta["namespace"], meta["name"], *told))
+        for each in (item.get("spec") or {}).get("credentials") or []:
+            if each.get("rotation") is not None:
+                self._rotating(item, str(each["name"]))
         credentials = status.get("credentials") or []
         for each in credentials:
             self._credential(item, each)
@@ -110,6 +117,31 @@ class State:
         if end is not None and (end <= self._now or (end <= self._now + SOON and not short)):
             meta, said = item["metadata"], (told["name"], told.get("issuer"), told["expiresAt"])
             self._ending.append((end, Ending(meta["namespace"], meta["name"], *said, end <= self._now)))
+
+    def _rotating(self, item: Json, name: str) -> None:
+        rows = (item.get("status") or {}).get("rotations") or []
+        told: Mapping[str, Any] = next((each for each in rows if each.get("credential") == name), {})
+        last, meta = told.get("last") or {}, item["metadata"]
+        how = "waits for a person" if told.get("asks") else "pinned" if told.get("pinned") else "rotated"
+        self._rotations[how] += 1
+        if len(self._rotated) >= LIMIT:
+            self.more_rotated += 1
+            return
+        said = told.get("step"), last.get("outcome"), last.get("at"), told.get("next")
+        flags = bool(told.get("pinned")), bool(told.get("asks")), len(told.get("debts") or ())
+        self._rotated.append(Rotated(meta["namespace"], meta["name"], name, *said, *flags))
+
+    @property
+    def rotated(self) -> tuple[Rotated, ...]:
+        """Keys that are rotated."""
+        return tuple(self._rotated)
+
+    @property
+    def by_rotation(self) -> tuple[Share, ...]:
+        """Keys by whether they are rotated."""
+        rotated = sum(self._rotations.values())
+        kinds = {name: self._rotations[name] for name in ("rotated", "pinned", "waits for a person")}
+        return tuple(Share(*each) for each in {**kinds, "not rotated": max(0, self.keys - rotated)}.items())
 
     @property
     def ending(self) -> tuple[Ending, ...]:

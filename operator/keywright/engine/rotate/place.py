@@ -21,6 +21,9 @@ from ..records import Record
 
 T = TypeVar("T")
 
+#: The label by which a selector selects one namespace.
+NAMESPACE = "kubernetes.io/metadata.name"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
@@ -75,7 +78,7 @@ class Places:
 
         Raises:
             errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it
-                is not written.
+                is not written; ``RotationUnsupported``: what a namespace has made must not get there.
         """
         namespace = key.namespace
         if recipe.minted:
@@ -88,6 +91,11 @@ class Places:
         if use.opened.kind.write is None:
             said = f"{use.record.title} is of a kind that Keywright does not write"
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Keep keys that rotate in another store")
+        issuer = recipe.credential.issuer_ref
+        if issuer and issuer.kind == "KeyIssuer" and _is_shared(use):
+            said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
+            hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
+            raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
         return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace))
 
     def readers(self, key: str) -> list[Reader]:
@@ -124,6 +132,16 @@ class Places:
 
 def _key(use: Use, namespace: str) -> str:
     return f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}"
+
+
+def _is_shared(use: Use) -> bool:
+    """Whether whoever may write a path for one namespace writes what others read there."""
+    spec = use.record.spec
+    if not isinstance(spec, kinds.ClusterKeyStoreSpec) or use.identity:
+        return False
+    kind, config = spec.store()
+    apart = "{namespace}" in spec.path_prefix or kind.location(config, "a") != kind.location(config, "b")
+    return not apart and NAMESPACE not in spec.namespace_selector.match_labels
 
 
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str]]:

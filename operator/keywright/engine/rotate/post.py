@@ -138,9 +138,8 @@ class Post:
         if record and record.spec_model().suspend and not self.orders:
             self._turn.give()
             return RESTING
-        if self._others and not self._runs():
-            self._others += [self.kept] if self.kept else []
-            self.kept = self._others.pop(0)
+        if not self._runs():
+            await self._turn_over(record)
         try:
             aim, wanted = await self._aiming.at(record, self.kept)
         except Lost as lost:
@@ -155,6 +154,15 @@ class Post:
         if self.kept and self._runs():
             return await self._go_on(aim, self.kept, record, wanted)
         return await self._at_rest(aim, record, wanted)
+
+    async def _turn_over(self, record: Record | None) -> None:
+        """Look at another journal that there is; or see if there still is one."""
+        if self.kept and record is None:
+            # Whoever has settled what a gone object owes deletes its journal.
+            self.kept = await self._claiming.reread(self.kept, None)
+        if self._others:
+            self._others += [self.kept] if self.kept else []
+            self.kept = self._others.pop(0)
 
     async def _at_rest(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Begin what is due, pay what is owed, have live longer what ends, or rest."""

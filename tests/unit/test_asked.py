@@ -1,0 +1,92 @@
+"""What is asked of a rotation: what it comes to, and that nothing outlives who asks.
+
+Does not belong here: KeyActions (``operator/test_key_actions.py``), the rotation (``operator/test_rotation.py``).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from keywright import errors
+from keywright.decide.act import Ended
+from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
+from keywright.engine.act_on import Asked
+from keywright.engine.rotate.asked import Orders
+from keywright.errors import Reason
+
+OLD, NEW = Half("f0", "k0"), Half("f1", "k1")
+#: Of a rotation that began at 1000 and is in grace.
+GRACE = Journal("r1", Step.GRACE, 1100.0, Cause.DUE, OLD, NEW, began=1000.0)
+
+
+async def came_of(asked: Asked, *journals: Journal | None) -> Ended | None:
+    """Return what an order comes to, as its rotation goes on."""
+    orders = Orders()
+    told = orders.add(asked)
+    for journal in journals:
+        orders.settle(journal)
+    return told.result() if told.done() else None
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [(1050.0, None), (941.0, None), (939.0, Reason.NO_ROTATION)],
+    ids=["while it was under way", "by another clock", "of the rotation before"],
+)
+@pytest.mark.parametrize("action", ["Rollback", "RevokeNow"])
+async def test_what_was_asked_of_a_rotation_is_not_done_to_the_next_one(
+    action: str, at: float, reason: Reason | None
+) -> None:
+    ended = await came_of(Asked("u1", action, at=at), GRACE)
+
+    assert (ended.code if ended else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("action", "after", "reason"),
+    [
+        ("Rollback", GRACE.but(why=Why.ASKED).rest(1200.0), Reason.DONE),
+        ("Rollback", GRACE.rest(1200.0), Reason.NO_ROTATION),
+        ("RevokeNow", GRACE.rest(1200.0), Reason.DONE),
+        ("RevokeNow", GRACE.but(why=Why.NEW_INVALID).rest(1200.0), Reason.ROLLED_BACK),
+    ],
+)
+async def test_an_order_ends_with_its_rotation(action: str, after: Journal, reason: Reason) -> None:
+    ended = await came_of(Asked("u1", action, at=1150.0), GRACE, after)
+
+    assert ended
+    assert ended.code is reason
+
+
+async def test_what_nobody_asks_for_any_more_is_no_wish_and_begins_nothing() -> None:
+    orders = Orders()
+    now = orders.add(Asked("u1", "RevokeNow", at=1150.0))
+    again = orders.add(Asked("u2", "Rotate", at=1150.0))
+    orders.settle(GRACE)
+    assert orders.wish.now
+    assert again.result().code is Reason.ROTATING
+
+    orders.withdraw("u1")
+    orders.withdraw("unknown")
+
+    assert now.result().code is Reason.NO_ROTATION
+    assert not orders
+    assert not orders.wish.now
+
+    waiting = orders.add(Asked("u3", "Rotate", at=1300.0))
+    assert orders.wanted(GRACE.rest(1200.0))
+    orders.withdraw("u3")
+    assert orders.wanted(GRACE.rest(1200.0)) is None
+    assert waiting.done()
+
+
+async def test_a_rotation_that_cannot_begin_is_told_to_who_asks_and_not_to_who_waits_for_another() -> None:
+    orders = Orders()
+    begins, turns = orders.add(Asked("u1", "Rotate")), orders.add(Asked("u2", "Rollback", at=1150.0))
+    orders.settle_refused(errors.Retry(Reason.CONFLICT, "was changed"))
+    assert not begins.done()
+
+    orders.settle_refused(errors.Stalled(Reason.STORE_READ_ONLY, "is only read"))
+
+    assert begins.result().code is Reason.STORE_READ_ONLY
+    assert not turns.done()
