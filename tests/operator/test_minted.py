@@ -11,6 +11,7 @@ import pytest
 
 from audit.trails import Kept
 from build import key_issuer
+from cli.terminal import call
 from minting import Minting
 from rotating import QUICK
 from vendors import serving
@@ -52,6 +53,9 @@ def test_a_token_is_minted_at_once_and_its_end_is_known(world: World, minting: M
     assert told["next"] == world.object()["status"]["nextRotation"]
     assert "debts" not in told
     assert not world.condition(type_="Rotating")
+    plan = call(world, "plan", "llm", "-o", "json")
+    (row,) = plan.json["entries"]
+    assert (plan.json["act"], row["state"], row["store"]) == ("nothing", "unchanged", "minted keys"), plan
 
 
 def test_nothing_but_its_end_or_its_loss_mints_another(world: World, minting: Minting) -> None:
