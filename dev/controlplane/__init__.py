@@ -1,4 +1,4 @@
-"""Real servers for tests, demo and benchmarks, on loopback: a Kubernetes control plane, OpenBao, a proxy with faults.
+"""Real servers for tests, demo and benchmarks, on loopback: a Kubernetes control plane, OpenBao, PostgreSQL, a proxy.
 
     with ControlPlane.start(folder / "kubernetes") as plane, OpenBao.start(folder / "openbao") as bao:
         plane.request("GET", "/api/v1/namespaces")

@@ -13,6 +13,7 @@ from crd.writing import (
     cluster_issuer,
     cluster_store,
     issuer,
+    leasing,
     store,
     with_entry,
     with_remote,
@@ -200,6 +201,18 @@ TYPOS = {
         for wrong, advice in (
             ("generator", "write generated"),
             *((each, f"this version has no {each}: {NO_CERTIFICATES}") for each in ("acme", "ca", "selfSigned")),
+        )
+    },
+    **{
+        f"{kind}.vaultDynamic.{wrong}": (manifest, f"{where}.vaultDynamic.{wrong}", f"write {right}")
+        for wrong, right, said in (
+            ("caBundle", "caProvider", {"caBundle": "LS0t"}),
+            ("tls", "clientCertificate", {"tls": {"certSecretRef": {"name": "a"}}}),
+            ("auth.tokenSecretRef", "auth.token.secretRef", {"auth": {"tokenSecretRef": {"name": "a", "key": "b"}}}),
+        )
+        for kind, where, manifest in (
+            ("KeyIssuer", "spec", leasing(**said)),
+            ("bindings", "spec.bindings[0]", cluster_issuer({"openai": None, "vaultDynamic": said})),
         )
     },
     "KeyIssuer.provider": (

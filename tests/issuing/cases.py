@@ -64,7 +64,7 @@ class Desk:
             ("right", name): text for name, text in vendor.rights.items()
         }
 
-    def open(self, seconds: float = 5.0, **fields: Any) -> Issuing:
+    def open(self, seconds: float = 20.0, **fields: Any) -> Issuing:
         """Open it."""
         kind = ISSUING[self.name]
         config = kind.Config.model_validate(self.case.config(self.server.url) | self._own() | fields)

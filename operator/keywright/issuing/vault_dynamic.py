@@ -79,7 +79,8 @@ class VaultDynamic(Issuing, name="vaultDynamic", title="Vault dynamic credential
         parameters: Parameters | None = None
         """What is told besides, for example `{ttl: 1h}` for `aws/creds/…`."""
         parts: Parts | None = None
-        """Fields of the answer by the part that each becomes. Default `{username: username, password: password}`."""
+        """Fields of the answer by the part that each becomes. Omitted, `username` and `password` are parts of these
+        names."""
         increment: Duration | None = None
         """For how long a lease is renewed each time; the engine may allow less. Omitted, as long as its role says."""
 
