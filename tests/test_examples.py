@@ -123,6 +123,8 @@ class Stage:
             spec["vault"] |= {"server": self.world.bao.url, "mount": self.mount(spec["vault"]["mount"])}
             if "kubernetes" in spec["vault"]["auth"]:
                 spec["vault"]["auth"]["kubernetes"]["mount"] = self.world.namespace
+        if "githubApp" in spec:
+            spec["githubApp"]["endpoint"] = self.endpoints["github"]
         if "aws" in spec:
             web = spec["aws"]["auth"]["webIdentity"]
             spec["aws"] |= self.aws
@@ -312,11 +314,25 @@ def test_issuers_that_are_declared_can_be_asked(stage: Stage) -> None:
         stage.world.is_ready(name, "KeyIssuer")
 
 
+def test_a_token_is_minted(stage: Stage) -> None:
+    world = stage.world
+    with serving("github") as github:
+        stage.endpoints = {"github": github.url}
+        world.secret_is("github-app", {"private-key.pem": github.vendor.admin})
+        world.start("--rotations", f"--allow-issuer-endpoint={github.url}")
+
+        stage.apply("mint-keys")
+
+        world.is_ready("ci")
+        (made,) = github.vendor.made.values()
+        assert world.secret("ci") == {"GITHUB_TOKEN": made.parts["token"]}
+
+
 def test_every_example_is_told_of_and_tried() -> None:
     files = {path.stem for path in EXAMPLES.glob("*.yaml")}
     told = (EXAMPLES / "README.md").read_text()
 
     assert files == RESULTS.keys() | {
-        *("share-a-store", "checked-keys", "key-action", "aws-secrets-manager", "declare-an-issuer"),
+        *("share-a-store", "checked-keys", "key-action", "aws-secrets-manager", "declare-an-issuer", "mint-keys"),
     }
     assert [name for name in sorted(files) if f"]({name}.yaml)" not in told] == []

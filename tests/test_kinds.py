@@ -51,6 +51,7 @@ def test_what_is_left_out_has_its_default() -> None:
     read = spec(entry("KEY", "llm/openai"), storeRef=None)
 
     (only,) = read.data
+    assert only.remote_ref
     assert (only.decode, only.is_optional, only.allow_empty, only.remote_ref.property) == ("None", False, False, None)
     assert (read.store_ref, read.suspend, read.refresh_seconds) == (None, False, 3600)
     assert (read.target.type, read.target.adopt, read.target.on_delete) == ("Opaque", "Never", "Delete")
@@ -75,6 +76,7 @@ def test_a_spec_reads_the_same_from_json_text() -> None:
     text = b'{"data":[{"key":"KEY","remoteRef":{"path":"a","jmesPath":"b.c"}}],"refreshInterval":"1h30m"}'
     read = kinds.ApiKeySecret.read_spec(text)
 
+    assert read.data[0].remote_ref
     assert read.data[0].remote_ref.jmes_path == "b.c"
     assert read.refresh_seconds == 5400
 

@@ -213,6 +213,8 @@ class Reason(enum.StrEnum):
     ISSUER_ANSWER_INVALID = "IssuerAnswerInvalid"
     """What was answered is not in the issuer's own form, so that it tells nothing: it is a proxy's, or too large."""
 
+    KEY_NOT_MINTED = "KeyNotMinted"
+    """An entry without `remoteRef` has no key yet: its issuer has not made one; or that one is being tested."""
     KEY_UNVERIFIED = "KeyUnverified"
     """A new value is not written yet: its issuer has not said whether it accepts it, and the credential says
     `liveness: Enforce`."""

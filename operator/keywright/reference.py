@@ -53,6 +53,7 @@ WAITING = (
     Reason.ISSUER_UNAVAILABLE,
     Reason.ISSUER_ANSWER_INVALID,
     Reason.KEY_INVALID,
+    Reason.KEY_NOT_MINTED,
     Reason.KEY_UNVERIFIED,
     Reason.SECRET_MISSING,
     Reason.STALE,

@@ -64,6 +64,16 @@ def test_conditions_name_the_credentials() -> None:
     assert "old" in found.conditions[1]["message"]
 
 
+def test_of_what_is_minted_the_end_alone_is_news() -> None:
+    minted = frozenset({"openai"})
+
+    soon = expiry.outlook([credential()], USUAL, END - 60, minted)
+    ended = expiry.outlook([credential()], USUAL, END, minted)
+
+    assert (soon.news, soon.conditions, soon.next) == ((), [], END)
+    assert [each.stage for each in ended.news] == [expiry.ENDED]
+
+
 def test_who_wants_no_warnings_hears_of_the_end_only() -> None:
     assert expiry.outlook([credential()], (), END - 1).news == ()
     assert [each.stage for each in expiry.outlook([credential()], (), END).news] == ["0"]

@@ -7,6 +7,7 @@ Does not belong here: what must hold however cases follow each other (``test_wor
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Do, Go, Move, Wait
@@ -23,6 +24,9 @@ OLDER = dataclasses.replace(GOOD, at=NOW - 901)
 REFUSED = Trial(Verdict.UNKNOWN, 0, 0.0, Verdict.INVALID, 9, NOW)
 SILENT = Trial(Verdict.UNKNOWN, tries=9)
 RULES, SLOTS, LOCAL, MANUAL = Rules(), Rules(way=Way.SLOTS), Rules(way=Way.LOCAL, tests=False), Rules(way=Way.MANUAL)
+#: One that nobody can revoke, and one that is revoked, and lives longer where that is asked for.
+MINTED = Rules(way=Way.MINTED, lists=False, revokes=False)
+LEASED = Rules(way=Way.MINTED, lists=False, renews=True)
 KEYS = Keys(frozenset({"k0"}))
 #: All is well: the new key is in the store and in every Secret, and everybody uses it.
 WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Users(3, 0), GOOD, GOOD)
@@ -32,6 +36,18 @@ BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=
 THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
 UNTESTED = Rules(tests=False)
 LONG = 10 * 86400.0
+
+
+def lives(half: Half, left: float, life: float = 3600.0) -> Half:
+    """Return a key of a life of an hour, of which so many seconds are left."""
+    return dataclasses.replace(half, lives_from=NOW + left - life, lives_until=NOW + left)
+
+
+#: The new one is fresh, and so is what is in use; the old one has ended, or most of the new one's life is over.
+FRESH: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
+OVER: dict[str, Any] = FRESH | {"old": lives(OLD, 0)}
+WORN: dict[str, Any] = FRESH | {"new": lives(NEW, 1200)}
+IN_USE = lives(OLD, 3000)
 
 
 def at(step: Step, *, since: float | None = None, **more: object) -> Journal:
@@ -204,6 +220,45 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("it is dead, as out of an old backup", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=BAD), "wait StoredKeyUnconfirmed!"),
     ("the new key was nowhere yet", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED, reached=Step.TESTED), seen(THEIRS, theirs=BAD), "revoke k1"),
     ("it cannot be tested", UNTESTED, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=None), "RolledBack StoreChanged"),
+    # Minted.
+    ("minted: a lost answer is no matter", MINTED, at(Step.ISSUING, asked_at=NOW - 1), seen(BEFORE, keys=None), "issue"),
+    ("minted: it was worn before it passed", MINTED, at(Step.HELD, **WORN), seen(new=ONCE), "RollingBack WornOut"),
+    ("minted: it was worn before it was written", MINTED, at(Step.TESTED, **WORN), seen(store=Holds.OLD), "RollingBack WornOut"),
+    ("minted: it goes as others do", MINTED, at(Step.TESTED, **FRESH), seen(store=Holds.OLD), "storeNew"),
+    ("minted: no Secret has it, and it is worn", MINTED, at(Step.STORED, **WORN), seen(targets=Targets(old=2)), "Revoked"),
+    ("minted: a first one is waited for by nobody", MINTED, at(Step.WRITTEN, new=lives(NEW, 3000), old=None), seen(users=Users(0, 0)), "Revoked"),
+    ("minted: who is late is waited for", MINTED, at(Step.WRITTEN, **FRESH), seen(users=Users(3, 1)), "wait NotAdopted"),
+    ("minted: a person is told long before the old one ends", MINTED, at(Step.WRITTEN, since=700, **FRESH), seen(users=Users(3, 1)), "wait OldKeyEnds!"),
+    ("minted: also where nobody is known", MINTED, at(Step.WRITTEN, since=700, **FRESH), seen(users=Users(0, 0)), "wait OldKeyEnds!"),
+    ("minted: but not longer than the old one lives", MINTED, at(Step.WRITTEN, **OVER), seen(users=Users(3, 1)), "Revoked"),
+    ("minted: nor than the new one may wait", MINTED, at(Step.WRITTEN, **WORN), seen(users=Users(3, 1)), "Revoked"),
+    ("minted: nobody turns back to what has ended", MINTED, at(Step.WRITTEN, **OVER), seen(wish=Wish(back=True)), "Revoked"),
+    ("minted: the old one is left for a while", MINTED, at(Step.GRACE, until=NOW + 10, **FRESH), seen(keys=None), "wait"),
+    ("minted: then to itself", MINTED, at(Step.GRACE, **FRESH), seen(keys=None, users=Users(3, 1)), "Revoked"),
+    ("minted: or it is revoked", LEASED, at(Step.GRACE, **FRESH), seen(keys=None), "revoke k0"),
+    ("minted: not while somebody is late", LEASED, at(Step.GRACE, **FRESH), seen(keys=None, users=Users(3, 1)), "wait NotAdopted!"),
+    ("minted: it has ended", LEASED, at(Step.GRACE, **OVER), seen(keys=None, users=Users(3, 1)), "Revoked"),
+    ("minted: most of the new one's life is over", LEASED, at(Step.GRACE, **WORN), seen(keys=None, users=Users(3, 1)), "Revoked"),
+    ("minted: revoked, and accepted for long", LEASED, at(Step.GRACE, since=3601, new=lives(NEW, 3000), old=lives(Half("old", "k0", revoked=True), 9)), seen(keys=None), "Revoked"),
+    ("minted: its object went", LEASED, at(Step.GRACE, **FRESH), seen(keys=None, wish=Wish(gone=True)), "Revoked"),
+    ("minted: it turns back as others do", LEASED, at(Step.ROLLING_BACK, **FRESH), seen(keys=None), "storeOld"),
+    ("minted: a candidate is revoked", LEASED, at(Step.ROLLING_BACK, reached=Step.HELD, **FRESH), seen(BACK, keys=None), "revoke k1"),
+    ("minted: or left to itself", MINTED, at(Step.ROLLING_BACK, reached=Step.HELD, **FRESH), seen(BACK, keys=None), "RolledBack"),
+    ("minted: so is an answer that was lost", LEASED, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW), seen(BACK, keys=None), "RolledBack"),
+    ("minted: the old one has ended, so the new one stays", MINTED, at(Step.ROLLING_BACK, **OVER), seen(), "Revoked"),
+    ("minted: unless it is dead as well", MINTED, at(Step.ROLLING_BACK, **OVER), seen(new=BAD), "RolledBack"),
+    ("minted: all is back, and has ended", MINTED, at(Step.ROLLING_BACK, **OVER), seen(BACK), "RolledBack"),
+    ("minted: nobody can look any more", MINTED, at(Step.ROLLING_BACK, **FRESH), seen(BACK, wish=Wish(gone=True)), "RolledBack"),
+    ("leased: it lives", LEASED, at(Step.IDLE, left=IN_USE), seen(BACK), "wait"),
+    ("leased: two thirds are over", LEASED, at(Step.IDLE, left=lives(OLD, 1200)), seen(BACK), "renew k0"),
+    ("leased: not yet where less was wanted", dataclasses.replace(LEASED, before_end=600), at(Step.IDLE, left=lives(OLD, 1200)), seen(BACK), "wait"),
+    ("leased: not again at once", LEASED, at(Step.IDLE, left=lives(OLD, 1200), tries=1, again=NOW + 5), seen(BACK), "wait"),
+    ("leased: the clock of a try was wrong", LEASED, at(Step.IDLE, left=lives(OLD, 1200), tries=1, again=NOW + LONG), seen(BACK), "wait"),
+    ("leased: it lives no longer", LEASED, at(Step.IDLE, left=dataclasses.replace(lives(OLD, 1200), spent=NOW)), seen(BACK), "wait"),
+    ("leased: it has ended", LEASED, at(Step.IDLE, left=lives(OLD, 0)), seen(BACK), "wait"),
+    ("leased: another one is in use", LEASED, at(Step.IDLE, left=lives(OLD, 1200)), seen(), "wait"),
+    ("leased: by another issuer", LEASED, at(Step.IDLE, left=lives(OLD, 1200), issuer="a"), seen(BACK), "wait"),
+    ("leased: nobody wants it any more", LEASED, at(Step.IDLE, left=lives(OLD, 1200)), seen(BACK, wish=Wish(gone=True)), "end"),
     # Between rotations.
     ("after success", RULES, at(Step.REVOKED), seen(), "Idle"),
     ("after failure", RULES, at(Step.ROLLED_BACK, why=Why.TEST_FAILED), seen(), "Idle TestFailed"),

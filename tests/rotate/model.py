@@ -22,6 +22,8 @@ from keywright.issuing.base import Way
 CYCLE = 12
 #: Refusals in a row that condemn a key.
 CONDEMNS = 3
+#: Seconds that a minted key lives.
+LIFE = 3600.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,8 +64,30 @@ class World:
     passed: set[str] = dataclasses.field(default_factory=set)
     story: list[str] = dataclasses.field(default_factory=list)
 
+    #: How often a key is made to live longer.
+    renewals: int = 0
+    #: When keys end by themselves, by their values.
+    ends: dict[str, float] = dataclasses.field(default_factory=dict)
+
     def __post_init__(self) -> None:
         self.keys = {"k0": Key("v0")}
+        if self.minted:
+            # One of which a third is left.
+            self.ends["v0"] = self.keys["k0"].dies_at = self.now + LIFE / 3
+
+    @property
+    def minted(self) -> bool:
+        """Whether keys live for a while."""
+        return self.rules.way is Way.MINTED
+
+    def ended(self, value: str | None) -> bool:
+        """Whether a value has ended by itself."""
+        return self.ends.get(value or "", math.inf) <= self.now
+
+    def half(self, value: str) -> Half:
+        """Return a value as a journal that knows everything knows it."""
+        until = self.ends.get(value)
+        return Half(value, self.handle(value), lives_from=until - LIFE if until else None, lives_until=until)
 
     def chosen(self, share: float) -> bool:
         """Whether something happens that does so in this share of all cases."""
@@ -136,7 +160,17 @@ class World:
                     self.keys[do.handle].disabled = do.effect is Effect.DISABLE
             case Effect.REVOKE:
                 self._revoke(do.handle)
+            case Effect.RENEW:
+                return self._renew(do.handle)
         return Came.DONE, None
+
+    def _renew(self, handle: str) -> tuple[Came, Half | None]:
+        key = self.keys.get(handle)
+        if key is None or key.dies_at <= self.now or self.renewals <= 0:
+            return Came.REFUSED, None
+        self.renewals -= 1
+        self.ends[key.value] = key.dies_at = self.now + LIFE
+        return Came.DONE, Half(key.value, handle, lives_until=key.dies_at)
 
     def _issue(self, journal: Journal) -> Half:
         self.made += 1
@@ -146,6 +180,9 @@ class World:
             name = "k1" if old == "k0" else "k0"
         if self.rules.way is not Way.LOCAL:
             self.keys[name] = Key(value, journal.id, self.now + self.chance.choice((0.0, 60.0)))
+        if self.minted:
+            self.ends[value] = self.keys[name].dies_at = self.now + LIFE
+            return self.half(value)
         return Half(value, None if self.rules.way is Way.LOCAL else name)
 
     def _write(self, over: Half | None, new: Half | None) -> Came:
@@ -285,7 +322,7 @@ def _short(move: Move) -> str:
 
 def begun(world: World, *, test_only: bool = False) -> World:
     """Begin a rotation of what the store holds."""
-    old = Half(world.store, world.handle(world.store)) if world.store else None
+    old = world.half(world.store) if world.store else None
     world.journal = machine.begin(world.journal, f"r{world.made}", Cause.DUE, old, world.now, test_only=test_only)
     return world
 

@@ -23,13 +23,17 @@ RULES = {
     "no revoking": Rules(revokes=False),
     "no tests": Rules(tests=False),
     "a person makes keys": Rules(way=Way.MANUAL, revokes=False),
+    "minted": Rules(way=Way.MINTED, lists=False, revokes=False),
+    "minted, and revoked": Rules(way=Way.MINTED, lists=False, overlap=300.0),
+    "minted, no tests": Rules(way=Way.MINTED, lists=False, revokes=False, tests=False),
 }
 
 
 def holds(world: World) -> None:
     """See that nobody is without a key that works, and that none is used which was not tested."""
     for value in {*world.targets, *world.users} - {None}:
-        assert world.rules.way is Way.LOCAL or world.accepted(value), f"{value} is used and dead"
+        lives = world.rules.way is Way.LOCAL or world.ended(value) or world.accepted(value)
+        assert lives, f"{value} is used and dead"
     if world.rules.tests and world.store not in ("v0", None, *world.theirs):
         assert world.store in world.passed, f"{world.store} is in the store and was not tested"
 
@@ -41,6 +45,8 @@ def nothing_left(world: World) -> None:
     # What waits for a person is not over.
     owed |= {half.handle for half in (world.journal.old, world.journal.new) if half} if world.journal else set()
     unfound = any(each.owed is Owed.FIND for each in debts)
+    if world.minted:
+        assert {each.owed for each in debts} <= {Owed.REVOKE}, "what ends by itself is owed"
     if world.rules.way is Way.ISSUE and not unfound:
         alive = {name for name, key in world.keys.items() if key.value not in world.theirs}
         assert alive - owed <= {world.handle(world.store)}, f"{alive} are alive, {owed} are owed"

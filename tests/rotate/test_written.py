@@ -16,7 +16,8 @@ from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, St
 
 WORDS = st.text(max_size=20)
 TIMES = st.floats(0, 4e9)
-HALVES = st.builds(Half, WORDS, st.none() | WORDS, st.booleans(), st.booleans())
+LIVES = {name: st.none() | TIMES for name in ("lives_from", "lives_until", "spent")}
+HALVES = st.builds(Half, WORDS, st.none() | WORDS, st.booleans(), st.booleans(), **LIVES)
 DEBTS = st.builds(Debt, st.sampled_from(Owed), WORDS, WORDS, TIMES, st.integers(0, 99), TIMES)
 JOURNALS = st.builds(
     Journal,
@@ -45,6 +46,14 @@ JOURNALS = st.builds(
 @given(JOURNALS)
 def test_it_is_read_as_it_was_written(journal: Journal) -> None:
     assert written.read(written.text(journal), "it") == journal
+
+
+def test_what_only_minted_keys_have_is_left_out_elsewhere() -> None:
+    plain = json.loads(written.text(Journal("r1", Step.GRACE, 0.0, old=Half("f", "k"), left=Half("g"))))
+    minted = json.loads(written.text(Journal("r1", Step.IDLE, 0.0, left=Half("f", lives_until=1.0))))
+
+    assert not any(name in LIVES for half in (plain["old"], plain["left"]) for name in half)
+    assert minted["left"]["lives_until"] == 1.0
 
 
 def test_every_field_is_tried() -> None:

@@ -45,3 +45,19 @@ def test_each_object_is_told_of_where_that_is_wanted() -> None:
 
     assert 'keywright_last_success_timestamp_seconds{name="a",namespace="team-a"} 20.0' in lines
     assert 'keywright_last_success_timestamp_seconds{name="b",namespace="team-a"} 10.0' in lines
+
+
+def test_what_is_minted_ends_soon_all_the_time_and_is_told_of_once_it_has() -> None:
+    rotated = {"name": "a", "issuer": "github", "parts": {"token": "T"}, "issuerRef": {"name": "b"}, "rotation": {}}
+    spec = {"data": [{"key": "T"}], "credentials": [rotated]}
+
+    def told(ends: str) -> bool:
+        meta = {"namespace": "team-a", "name": "a", "uid": "a", "resourceVersion": "1"}
+        status = {"credentials": [{"name": "a", "expiresAt": ends, "verdict": "Valid"}]}
+        record = records.read({"metadata": meta, "spec": spec, "status": status})
+        ages = Ages({record.key: record}, by_object=False)
+        found = {each.name: each.samples for each in ages.collect()}
+        return bool(found["keywright_key_expiry_timestamp_seconds"])
+
+    assert not told("2999-01-01T00:00:00Z")
+    assert told("1999-01-01T00:00:00Z")

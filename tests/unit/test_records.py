@@ -67,7 +67,19 @@ def test_a_spec_that_cannot_be_read_needs_a_person_and_is_not_repeated() -> None
 
 
 def test_a_spec_that_was_read_is_the_one_of_the_object() -> None:
-    assert records.read(_item()).spec_model().data[0].remote_ref.path == "llm/openai"
+    (found,) = records.read(_item()).spec_model().data
+
+    assert found.remote_ref
+    assert found.remote_ref.path == "llm/openai"
+
+
+def test_what_is_minted_names_no_store() -> None:
+    rotated = {"name": "a", "issuer": "github", "parts": {"token": "T"}, "issuerRef": {"name": "b"}, "rotation": {}}
+    item = _item(spec={"data": [{"key": "T"}], "credentials": [rotated]})
+
+    assert records.read(item).uses == frozenset()
+    assert records.minted(records.read(item).spec) == {"a"}
+    assert records.minted(records.read(_item()).spec) == records.minted(b'{"credentials":7}') == frozenset()
 
 
 def test_a_status_that_was_written_is_remembered_with_its_version() -> None:

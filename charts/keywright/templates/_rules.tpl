@@ -117,7 +117,7 @@
 {{- end }}
 {{- end }}
 {{- if .Values.rotation.enabled }}
-# Journals of rotations.
+# Journals of rotations, and keys that are minted.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [{{ if .Values.watchNamespaces }}list, update, delete{{ else }}update{{ end }}]

@@ -254,7 +254,10 @@ def _wanted(about: Record) -> list[KeyChange]:
         ref = own or spec.store_ref
         return f"{ref.kind}/{ref.name}" if ref else None
 
-    entries = [key_change(each.key, store(each.store_ref), each.remote_ref.path) for each in spec.data]
+    entries = [
+        key_change(each.key, store(each.store_ref), each.remote_ref.path) if each.remote_ref else key_change(each.key)
+        for each in spec.data
+    ]
     extracts = enumerate(spec.data_from)
     return entries + [
         key_change(f"dataFrom[{number}]", store(each.store_ref), each.extract.path) for number, each in extracts

@@ -13,7 +13,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from .rotate.journal import Cause, Journal, Step, Why
+from .rotate import living
+from .rotate.journal import Cause, Half, Journal, Step, Why
 
 #: Share of ``every`` by which keys of the same age are spread, and the longest time for that (seconds).
 SPREAD, LONGEST_SPREAD = 0.1, 86400.0
@@ -70,6 +71,19 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Minted:
+    """What is known of a key that lives for a short while.
+
+    Attributes:
+        half: the key that is in use; None where there is none.
+        renews: whether it is made to live longer before another one is minted.
+    """
+
+    half: Half | None
+    renews: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the key. Times are Unix times.
 
@@ -80,6 +94,7 @@ class Known:
         condemned: whether its issuer does not accept it any more.
         phase: of this key among all, from 0 up to 1; never changes.
         journal: of the rotation before, where something is remembered of it.
+        minted: what is known of its life, where it is minted.
     """
 
     seen: float
@@ -88,6 +103,7 @@ class Known:
     condemned: bool = False
     phase: float = 0.0
     journal: Journal | None = None
+    minted: Minted | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ def by_schedule(policy: Policy, known: Known, now: float) -> Next | None:
 
 def by_expiry(policy: Policy, known: Known, now: float) -> Next | None:
     """Begin a while before it ends."""
-    if policy.before_expiry is None or known.expires is None or known.expires <= known.seen:
+    if policy.before_expiry is None or known.expires is None or known.expires <= known.seen or known.minted:
         # An end before it was there is that of another one.
         return None
     at = known.expires - policy.before_expiry
@@ -147,7 +163,21 @@ def by_refusal(policy: Policy, known: Known, now: float) -> Next | None:
     return Next(now if last is None else max(now, last + BETWEEN_REISSUES), Cause.INVALID)
 
 
-REASONS: tuple[Reason, ...] = (by_refusal, by_expiry, by_schedule, by_age)
+def by_life(policy: Policy, known: Known, now: float) -> Next | None:
+    """Begin when a third of a minted key's life is left; or at once, where there is none."""
+    if known.minted is None:
+        return None
+    half = known.minted.half
+    if half is None:
+        return Next(now, Cause.DUE)
+    at = living.worn(half, policy.before_expiry)
+    if at is None or half.lives_until is None:
+        return None
+    # A renewal has half of what is left then to come to something.
+    return Next((at + half.lives_until) / 2 if known.minted.renews else at, Cause.EXPIRING)
+
+
+REASONS: tuple[Reason, ...] = (by_refusal, by_life, by_expiry, by_schedule, by_age)
 
 
 def due(policy: Policy, known: Known, now: float) -> Next | None:
@@ -176,7 +206,7 @@ def _rested(first: Next, journal: Journal | None, now: float) -> Next:
 
 def _in_window(policy: Policy, known: Known, first: Next, now: float) -> Next:
     """Wait for a window, unless the key would end before that."""
-    if first.cause is Cause.INVALID:
+    if first.cause is Cause.INVALID or (known.minted and known.minted.half is None):
         return first
     moment = max(first.at, now)
     if not policy.windows or any(each.open_at(moment) for each in policy.windows):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import pacing, schema
@@ -57,12 +58,18 @@ class Outlook:
     first: str | None
 
 
-def outlook(credentials: Sequence[Mapping[str, Any]], warn_before: Sequence[str], now: float) -> Outlook:
+def outlook(
+    credentials: Sequence[Mapping[str, Any]],
+    warn_before: Sequence[str],
+    now: float,
+    minted: AbstractSet[str] = frozenset(),
+) -> Outlook:
     """Return what there is to say of credentials as the status tells of them.
 
     Args:
         warn_before: how long before the end something is said, as durations.
         now: Unix time.
+        minted: names of those that are minted: they end soon all the time, and another one is there before.
     """
     after: list[dict[str, Any]] = []
     news: list[News] = []
@@ -76,9 +83,7 @@ def outlook(credentials: Sequence[Mapping[str, Any]], warn_before: Sequence[str]
         if end is None:
             continue
         ends.append((end, str(each["expiresAt"])))
-        # What lives for a day does not end soon all day long.
-        life = end - (pacing.unix(each.get("createdAt")) or -math.inf)
-        moments = [length for length in warn_before if schema.seconds(length) < life]
+        moments = [] if each.get("name") in minted else _within_life(end, each, warn_before)
         stage = _stage(end - now, moments)
         coming += [at for at in _moments(end, moments) if at > now]
         if stage is None:
@@ -92,6 +97,12 @@ def outlook(credentials: Sequence[Mapping[str, Any]], warn_before: Sequence[str]
     conditions = _conditions(soon, ended)
     first = min(ends)[1] if ends else None
     return Outlook(after, conditions, tuple(news), min(coming, default=None), first)
+
+
+def _within_life(end: float, told: Mapping[str, Any], warn_before: Sequence[str]) -> list[str]:
+    """Return the moments that come while it lives: what lives for a day does not end soon all day long."""
+    life = end - (pacing.unix(told.get("createdAt")) or -math.inf)
+    return [length for length in warn_before if schema.seconds(length) < life]
 
 
 def _stage(left: float, warn_before: Sequence[str]) -> str | None:

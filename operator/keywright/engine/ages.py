@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from prometheus_client.core import Metric
 
 from .. import metrics, pacing
+from . import records
 from .queue import Key
 from .records import Record
 
@@ -35,12 +36,14 @@ class Facts:
         status: the text that it is from.
         ends: when the first of them ends (Unix time), where that is known.
         made: when the oldest was made (Unix time), where that is known.
+        minted: when the first of those ends that are minted: it is always soon, and told once that has come.
     """
 
     status: bytes
     ends: float | None
     made: float | None
     verdicts: tuple[str, ...]
+    minted: float | None = None
 
 
 class Ages:
@@ -58,19 +61,20 @@ class Ages:
         """Yield the gauges as they are now."""
         confirmed, ends, made = _Least(), _Least(), _Least()
         verdicts: collections.Counter[tuple[str, str]] = collections.Counter()
+        now = time.time()
         for key, record in self._records.items():
             group = (key.namespace, key.name if self._by_object else "")
             if record.refreshed:
                 confirmed.add(group, record.checked_at)
             if facts := self._of(key, record):
                 ends.add(group, facts.ends)
+                ends.add(group, facts.minted if facts.minted and facts.minted <= now else None)
                 made.add(group, facts.made)
                 verdicts.update((key.namespace, each) for each in facts.verdicts)
         self._facts = {key: facts for key, facts in self._facts.items() if key in self._records}
         ready = sum(record.ready for record in self._records.values())
         metrics.OBJECTS.labels("true").set(ready)
         metrics.OBJECTS.labels("false").set(len(self._records) - ready)
-        now = time.time()
         _set(metrics.LAST_SUCCESS, confirmed.found)
         _set(metrics.KEY_EXPIRY, ends.found)
         _set(metrics.KEY_AGE, {group: now - at for group, at in made.found.items()})
@@ -84,7 +88,7 @@ class Ages:
             return None
         facts = self._facts.get(key)
         if facts is None or facts.status is not record.status:
-            facts = self._facts[key] = _read(record.status)
+            facts = self._facts[key] = _read(record)
         return facts
 
 
@@ -99,12 +103,14 @@ class _Least:
             self.found[group] = min(value, self.found.get(group, value))
 
 
-def _read(status: bytes) -> Facts:
-    told = json.loads(status).get("credentials") or []
-    ends = [at for each in told if (at := pacing.unix(each.get("expiresAt"))) is not None]
+def _read(record: Record) -> Facts:
+    told, minted = json.loads(record.status).get("credentials") or [], records.minted(record.spec)
+    ends = {str(each.get("name")): at for each in told if (at := pacing.unix(each.get("expiresAt"))) is not None}
     made = [at for each in told if (at := pacing.unix(each.get("createdAt"))) is not None]
     verdicts = tuple(str(each.get("verdict")) for each in told)
-    return Facts(status, min(ends, default=None), min(made, default=None), verdicts)
+    first = min((at for name, at in ends.items() if name not in minted), default=None)
+    soon = min((at for name, at in ends.items() if name in minted), default=None)
+    return Facts(record.status, first, min(made, default=None), verdicts, soon)
 
 
 def _set(gauge: Gauge, values: Mapping[tuple[str, str], float]) -> None:

@@ -18,7 +18,7 @@ from ..decide import render
 from ..errors import Reason
 from ..settings import Settings
 from ..stores.base import Ref, Store
-from . import egress
+from . import egress, shelf
 from .opened import OpenedStore
 
 CLUSTER_KIND = "ClusterKeyStore"
@@ -26,6 +26,8 @@ CLUSTER_KIND = "ClusterKeyStore"
 CLUSTER_KINDS = frozenset({CLUSTER_KIND, "ClusterKeyIssuer"})
 #: Seconds within which all users of an edited store should have been looked at.
 LATELY = 600.0
+#: Seconds that a call to the API server may take for a minted key, and how many there may be in a second.
+SHELF_TIMEOUT, SHELF_RATE = 10.0, 100.0
 #: Stands for "the default store" in the index of who uses what.
 DEFAULT_STORE = f"{CLUSTER_KIND}/"
 
@@ -89,6 +91,15 @@ class StoreRecord(Known):
     opened: OpenedStore | None = None
 
 
+class Shelf(StoreRecord):
+    """The shelf: where minted keys lie, as if it were a store that somebody has declared."""
+
+    @property
+    def title(self) -> str:
+        """How people know it."""
+        return shelf.TITLE
+
+
 def read(kind: str, item: dict[str, Any]) -> StoreRecord:
     """Make a record out of a store as the API server gives it.
 
@@ -143,6 +154,7 @@ class Catalog:
     ) -> None:
         self._settings, self._namespace, self._closed = settings, namespace, closed
         self._records: dict[str, StoreRecord] = {}
+        self._shelf = Shelf("", "", "", "", 1, "", kinds.KeyStoreSpec.model_construct(access="ReadWrite"), [], 1, False)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -199,8 +211,24 @@ class Catalog:
 
     def close(self) -> None:
         """Close all stores."""
-        for record in self._records.values():
+        for record in [*self._records.values(), self._shelf]:
             self._close(record, gone=False)
+
+    def minted(self, namespace: str, name: str, credential: str) -> Use:
+        """Return where a minted credential of an object lies."""
+        ref = Ref(shelf.path(namespace, name, credential))
+        opened = self._shelf.opened
+        if opened is None:
+            opened = self._shelf.opened = OpenedStore(
+                shelf.TITLE,
+                shelf.Shelf,
+                shelf.Shelf.Config(),
+                timeout=SHELF_TIMEOUT,
+                rate=SHELF_RATE,
+                scope=egress.Scope(),
+                label="minted",
+            )
+        return Use(self._shelf, opened, "", ref)
 
     def use(self, namespace: str, ref: kinds.StoreRef | None, path: str, version: str | None) -> Use:
         """Return what an object of a namespace may read, or say why not.

@@ -232,7 +232,9 @@ def _kind(reason: Reason) -> Type:
 def _asked(record: Record) -> list[KeyChange]:
     """Return what an object asks for that is refused: its keys, and where they should come from."""
     spec = record.spec_model()
-    named = [(each.key, each.store_ref or spec.store_ref, each.remote_ref.path) for each in spec.data]
+    entries = [(each.key, each.store_ref or spec.store_ref, each.remote_ref) for each in spec.data]
+    # What is minted is in no store.
+    named = [(key, ref if remote else None, remote.path if remote else None) for key, ref, remote in entries]
     named += [("*", each.store_ref or spec.store_ref, each.extract.path) for each in spec.data_from]
     return [
         KeyChange(key=key, store=fitting(f"{ref.kind}/{ref.name}" if ref else None), path=fitting(path))

@@ -60,6 +60,7 @@ class Diary:
             return
         # Objects on one key share their slots, so that one read serves them.
         own, path = spec.first
+        path = path or str(record.key)
         ref = own or spec.store_ref
         store = identifier(ref.kind, record.key.namespace, ref.name) if ref else DEFAULT_STORE
         phase = pacing.fraction(store if self._reads_all(store) else f"{ref.kind}/{ref.name}/{path}" if ref else path)

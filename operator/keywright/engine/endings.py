@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..decide import expiry, report
@@ -15,6 +16,7 @@ from ..decide.expiry import News, Outlook
 from ..errors import Reason
 from ..events import EventReason, Recorder
 from ..kinds import ApiKeySecretSpec
+from . import records
 from .records import Record
 
 #: Conditions that are told here.
@@ -38,11 +40,12 @@ class Endings:
         Args:
             credentials: as the status is to tell of them.
         """
-        outlook = expiry.outlook(credentials, _warn_before(record), time.time())
+        minted = records.minted(record.spec)
+        outlook = expiry.outlook(credentials, _warn_before(record), time.time(), minted)
         record.next_ending, record.endings_known = outlook.next, True
         for each in outlook.news:
             token = f"{each.credential} {each.expires_at} {each.stage}"
-            await self._recorder.once(record.regarding, _SAID[each.reason], "Check", _note(each), token=token)
+            await self._recorder.once(record.regarding, _SAID[each.reason], "Check", _note(each, minted), token=token)
         return outlook
 
 
@@ -64,8 +67,10 @@ def _warn_before(record: Record) -> Sequence[str]:
     return named if isinstance(named, list) else usual
 
 
-def _note(news: News) -> str:
+def _note(news: News, minted: AbstractSet[str]) -> str:
     when = report.clock(news.expires_at)
+    if news.credential in minted:
+        return f"Credential {news.credential} has ended on {when}, and no other one was minted; see condition Rotating."
     if news.stage == expiry.ENDED:
         return f"Credential {news.credential} expired on {when}. Write a new one to the store."
     return (

@@ -115,14 +115,18 @@ class Gatherer:
         for number, each in enumerate(spec.data_from):
             found = use(each.store_ref, each.extract.path, each.extract.version)
             wants.append(Want(f"dataFrom[{number}]", (Place(found),), extract=each))
+        minted = spec.minted
         for entry in spec.data:
             remote = entry.remote_ref
+            if remote is None:
+                wants.append(self._minted(record, entry, minted))
+                continue
             if entry.key in earlier:
                 remote = remote.model_copy(update={"version": earlier[entry.key]})
             places, unusable = [place(entry.store_ref, remote)], []
             for other in entry.sources:
                 try:
-                    places.append(place(other.store_ref, other.remote_ref or entry.remote_ref))
+                    places.append(place(other.store_ref, other.remote_ref or remote))
                 except errors.Stalled as error:
                     # A source that cannot be used must not cost what the first store says.
                     unusable.append(error.with_traceback(None))
@@ -130,6 +134,14 @@ class Gatherer:
         titles = {each.use.record.title for want in wants for each in want.places}
         record.stores = ", ".join(sorted(titles))
         return wants
+
+    def _minted(self, record: Record, entry: kinds.DataEntry, minted: Mapping[str, tuple[str, str]]) -> Want:
+        """Return what an entry wants that is in no store: a part of a credential on the shelf."""
+        if entry.key not in minted:
+            said = f"entry {entry.key} has no remoteRef, and is part of no credential that is minted"
+            raise errors.Stalled(Reason.INVALID_SPEC, said, "Say where it is, or whose part: issuerRef and rotation")
+        credential, part = minted[entry.key]
+        return Want(f"entry {entry.key}", (Place(self._catalog.minted(*record.key, credential), part),), entry=entry)
 
     async def _answered(self, record: Record, wants: Sequence[Want]) -> list[Answered]:
         """Ask for everything; an outage also says which sources could not stand in."""

@@ -31,7 +31,9 @@ from .wishes import Wishes
 log = logging.getLogger(__name__)
 
 #: What is told only when it still holds at the second try: objects that were applied together arrive in any order.
-NOT_YET = frozenset({Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED})
+NOT_YET = frozenset(
+    {Reason.STORE_NOT_FOUND, Reason.NO_DEFAULT_STORE, Reason.NAMESPACE_NOT_SELECTED, Reason.KEY_NOT_MINTED}
+)
 
 
 class Loop:

@@ -168,6 +168,11 @@ class OpenedIssuer:
         call = self._can(self.issuing.enable, "switch keys on")
         await self._effect("enable", lambda: call(handle))
 
+    async def renew(self, handle: str) -> str:
+        """Have a minted key live longer; return when it ends by then (RFC 3339)."""
+        call = self._can(self.issuing.renew, "make keys live longer")
+        return await self._effect("renew", lambda: call(handle))
+
     def close(self) -> None:
         """Close it; what runs ends by its own deadline, what waits is told to ask again."""
         if self.closed:

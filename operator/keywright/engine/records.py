@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
-from .. import cluster, events, kinds, pacing, schema
+from .. import cluster, errors, events, kinds, pacing, schema
 from ..decide import checks, report, sync
 from .catalog import DEFAULT_STORE, identifier
 from .queue import Key
@@ -165,12 +165,23 @@ def _is_refreshed(spec: dict[str, Any]) -> bool:
 
 def uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:
     """Return the identifiers of the stores that a spec names."""
-    named = [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]
+    # What is minted is in none.
+    stored = [each for each in spec.get("data") or [] if each.get("remoteRef")]
+    named = [*stored, *(spec.get("dataFrom") or [])]
     refs = [each.get("storeRef") or spec.get("storeRef") for each in named]
     refs += [other.get("storeRef") for each in named for other in each.get("sources") or []]
     return frozenset(
         identifier(ref.get("kind", "KeyStore"), namespace, ref["name"]) if ref else DEFAULT_STORE for ref in refs
     )
+
+
+def minted(spec: bytes) -> frozenset[str]:
+    """Return the names of the credentials that a spec, as text, wants to have minted."""
+    if b'"credentials"' not in spec:
+        return frozenset()
+    with contextlib.suppress(errors.Stalled):
+        return frozenset(name for name, _ in kinds.ApiKeySecret.read_spec(spec).minted.values())
+    return frozenset()
 
 
 def applied(status: dict[str, Any]) -> sync.Applied | None:

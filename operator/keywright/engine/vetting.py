@@ -100,7 +100,7 @@ class _Back:
         #: Versions to read, by entry.
         self.earlier: dict[str, str] = {}
         self._credentials = {each.name: each for each in spec.credentials if each.fallback_to_previous}
-        self._free = {each.key for each in spec.data if each.remote_ref.version is None}
+        self._free = {each.key for each in spec.data if each.remote_ref and each.remote_ref.version is None}
         self._steps: collections.Counter[str] = collections.Counter()
         self._refused: dict[str, Refused | Held] = {}
         self._last = ""

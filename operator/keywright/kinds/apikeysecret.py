@@ -35,6 +35,18 @@ class ApiKeySecretSpec(Spec):
             "(has(self.data) && self.data.size() > 0) || (has(self.dataFrom) && self.dataFrom.size() > 0)",
             "list at least one entry in data or dataFrom",
         ),
+        Cel(
+            "!has(self.data) || self.data.all(entry, has(entry.remoteRef) || (has(self.credentials) &&"
+            " self.credentials.exists(each, has(each.rotation) &&"
+            " entry.key in each.parts.map(part, each.parts[part]))))",
+            "an entry without remoteRef has to be a part of a credential with issuerRef and rotation",
+        ),
+        Cel(
+            "!has(self.data) || !has(self.credentials) || self.credentials.all(each,"
+            " self.data.filter(entry, !has(entry.remoteRef) && entry.key in each.parts.map(part, each.parts[part]))"
+            ".size() in [0, each.parts.size()])",
+            "all parts of a credential are entries without remoteRef, or none is",
+        ),
     )
     renamed = (
         Renamed("secretStoreRef", "storeRef"),
@@ -77,17 +89,30 @@ class ApiKeySecretSpec(Spec):
 
     @property
     def first(self) -> tuple[StoreRef | None, str]:
-        """The store and the path that are named first."""
-        if self.data:
-            return self.data[0].store_ref, self.data[0].remote_ref.path
-        return self.data_from[0].store_ref, self.data_from[0].extract.path
+        """The store and the path that are named first; where all is minted, no path."""
+        stored = [(each.store_ref, each.remote_ref.path) for each in self.data if each.remote_ref]
+        extracted = [(each.store_ref, each.extract.path) for each in self.data_from]
+        return next(iter(stored + extracted), (None, ""))
 
     @property
     def store_refs(self) -> list[StoreRef | None]:
         """Every store that is named, None for the default one."""
-        own = [*(each.store_ref for each in self.data), *(each.store_ref for each in self.data_from)]
+        stored = (each.store_ref for each in self.data if each.remote_ref)
+        own = [*stored, *(each.store_ref for each in self.data_from)]
         others = [each.store_ref for entry in self.data for each in entry.sources]
         return [*(each or self.store_ref for each in own), *others]
+
+    @property
+    def minted(self) -> dict[str, tuple[str, str]]:
+        """The entries that are in no store: by their keys, the credential and the part of it that each is."""
+        homeless = {each.key for each in self.data if each.remote_ref is None}
+        return {
+            key: (each.name, part)
+            for each in self.credentials
+            if each.rotation
+            for part, key in each.parts.items()
+            if key in homeless
+        }
 
     def target_name(self, own: str) -> str:
         """Return the name of the Secret, for an object of this name."""

@@ -61,16 +61,23 @@ class DataEntry(Spec):
             "an empty default is an empty value: it needs allowEmpty: true",
         ),
         Cel(
-            "!has(self.sources) || !has(self.remoteRef.version) || self.sources.all(each, has(each.remoteRef))",
+            "!has(self.sources) || !has(self.remoteRef) || !has(self.remoteRef.version)"
+            " || self.sources.all(each, has(each.remoteRef))",
             "a version counts in one store only: beside remoteRef.version, each of sources needs a remoteRef",
+        ),
+        Cel(
+            "has(self.remoteRef) || !(has(self.storeRef) || has(self.sources) || has(self.decode) || has(self.optional)"
+            " || has(self.default) || has(self.allowEmpty))",
+            "an entry without remoteRef is minted: no storeRef, sources, decode, optional, default or allowEmpty",
         ),
     )
     renamed = (Renamed("secretKey", "key"), Renamed("sourceRef", "storeRef"))
 
     key: DataKey
     """Name of the entry in the Secret."""
-    remote_ref: RemoteRef
-    """Where the value is."""
+    remote_ref: RemoteRef | None = None
+    """Where the value is. Omitted, it is in no store: its credential, which needs `issuerRef` and `rotation`, is
+    minted, and minted anew before it ends."""
     store_ref: StoreRef | None = None
     """Another store for this entry alone."""
     sources: Annotated[list[Source], pydantic.Field(max_length=4)] = pydantic.Field(default_factory=list)

@@ -94,7 +94,7 @@ def gone_late(at: Situation) -> Move | None:
         return None
     if at.seen.store is not Holds.NEW or condemned(at.seen.new):
         return at.back(Why.OBJECT_GONE)
-    if old is None or old.revoked or at.rules.way is Way.LOCAL:
+    if old is None or old.revoked or at.rules.way in (Way.LOCAL, Way.MINTED):
         return at.go(Step.REVOKED)
     return Go(at.journal.owing(Owed.KEEP, old, at.now).rest(at.now))
 

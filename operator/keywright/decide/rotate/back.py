@@ -12,6 +12,7 @@ import dataclasses
 from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, condemned, orphan
 from .journal import Journal, Owed, Step, Why
+from .living import worn_back
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -78,6 +79,8 @@ def nobody_looks(at: Situation) -> Move | None:
     new = at.journal.new
     if not (at.seen.wish.gone and new and at.journal.got(Step.TESTED)) or at.rules.way is Way.LOCAL:
         return None
+    if at.rules.way is Way.MINTED:
+        return at.go(Step.ROLLED_BACK)
     return Go(_left(at).owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
@@ -112,7 +115,9 @@ def users_hold_it(at: Situation) -> Move | None:
 def nothing_to_revoke(at: Situation) -> Move | None:
     """End: there is no new key at the issuer, or it is none of ours to end."""
     new, old = at.journal.new, at.journal.old
-    ours = at.rules.way in (Way.ISSUE, Way.SLOTS) and not (at.rules.way is Way.SLOTS and new is None)
+    ours = at.rules.way is Way.ISSUE or (at.rules.way is Way.SLOTS and new is not None)
+    # What was minted ends by itself, where we cannot end it.
+    ours = ours or (at.rules.way is Way.MINTED and at.rules.ends(new))
     same = new and old and (new.fingerprint == old.fingerprint or (new.handle is not None and new.handle == old.handle))
     asked = new is not None or at.journal.asked_at is not None
     return None if ours and asked and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
@@ -168,6 +173,7 @@ ROLLING_BACK = (
     Row(leave_to_people, _END),
     Row(enable, does=(Effect.ENABLE,)),
     Row(store_unseen),
+    Row(worn_back, (*_END, Step.REVOKED)),
     Row(first_one, _END),
     Row(put_back, (Step.STORED,), (Effect.STORE_OLD,)),
     Row(late_write),

@@ -25,13 +25,17 @@ from .any_time import (
     store_restored,
 )
 from .journal import Owed, Step, Why
+from .living import ends_by_itself, old_ended, worn_after
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
 
 def begin_grace(at: Situation) -> Move | None:
     """Leave the old key alive for a while."""
-    return at.go(Step.GRACE, until=at.now + at.rules.overlap)
+    old, until = at.journal.old, at.now + at.rules.overlap
+    # What ends by itself before that is not waited for.
+    ends = old.lives_until if old and old.lives_until is not None else until
+    return at.go(Step.GRACE, until=min(until, ends))
 
 
 def nothing_old(at: Situation) -> Move | None:
@@ -48,6 +52,8 @@ def is_revoked(at: Situation) -> Move | None:
     if not at.rules.tests or (trial and trial.last is Verdict.INVALID and trial.at >= at.journal.since):
         return at.go(Step.REVOKED)
     if at.lasts() > at.rules.die_within and trial is not None:
+        if at.rules.way is Way.MINTED:
+            return at.go(Step.REVOKED)
         return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))
     return at.wait(SOON if at.lasts() < LATER else LATER)
 
@@ -133,6 +139,7 @@ _BACK = (Step.ROLLING_BACK,)
 ADOPTED = (Row(begin_grace, (Step.GRACE,)),)
 GRACE = (
     Row(gone_late, (Step.IDLE, Step.REVOKED, *_BACK)),
+    Row(old_ended, (Step.REVOKED,)),
     Row(store_changed, _BACK),
     Row(store_restored, (Step.TESTED, *_BACK)),
     Row(nothing_old, (Step.REVOKED,)),
@@ -142,6 +149,8 @@ GRACE = (
     Row(orphan, does=(Effect.REVOKE,)),
     Row(wished_now),
     Row(in_grace),
+    Row(ends_by_itself, (Step.REVOKED,)),
+    Row(worn_after, (Step.REVOKED,)),
     Row(new_unconfirmed),
     Row(still_late),
     Row(nothing_to_revoke, (Step.REVOKED,)),

@@ -123,6 +123,10 @@ class Why(enum.StrEnum):
     """It is not known that the key works which somebody else has written to the store, so the new one stays."""
     TO_REVOKE = "WaitsForRevocation"
     """A person has to revoke a key."""
+    OLD_ENDS = "OldKeyEnds"
+    """Not everybody uses the new key, and the old one ends by itself."""
+    WORN_OUT = "WornOut"
+    """Most of the new key's short life was over before it was in use."""
     QUEUED = "WaitsForTurn"
     """Other rotations at its issuer go first."""
 
@@ -174,6 +178,9 @@ class Half:
         disabled: whether it was switched off, so that it can be switched on again.
         ending: whether it was asked to be revoked: from then on it may be dead at any time.
         revoked: whether the issuer has said that it is.
+        lives_from: of a minted one: Unix time at which it was made, or last made to live longer.
+        lives_until: of a minted one: Unix time at which it ends by itself.
+        spent: Unix time since which it is known that it is not made to live longer; None as long as it may be.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -183,6 +190,9 @@ class Half:
     disabled: bool = False
     ending: bool = False
     revoked: bool = False
+    lives_from: float | None = None
+    lives_until: float | None = None
+    spent: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

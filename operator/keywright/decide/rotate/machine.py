@@ -11,7 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from . import back, ending, making, spreading
+from ...issuing.base import Way
+from . import back, ending, living, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
@@ -19,6 +20,8 @@ from .outcomes import tried
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
 FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
+#: The same where keys live for a short while: first, and longest.
+SHORT_PAUSE, LONGEST_SHORT_PAUSE = 15.0, 900.0
 #: Failures in a row, of rotations and of one effect, after which a person is asked.
 TOO_OFTEN = 3
 #: Seconds until something outside is done again that came to nothing: first and longest.
@@ -34,9 +37,12 @@ def rolled_back(at: Situation) -> Move | None:
     left = at.journal.old or at.journal.left
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
         return Go(at.journal.rest(at.now, left=left))
+    minted = at.rules.way is Way.MINTED
     if why is Why.ASKED:
-        return Go(at.journal.rest(at.now, left=left, not_before=at.now + ASKED_PAUSE))
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 16))
+        pause = LONGEST_SHORT_PAUSE if minted else ASKED_PAUSE
+        return Go(at.journal.rest(at.now, left=left, not_before=at.now + pause))
+    first_, longest = (SHORT_PAUSE, LONGEST_SHORT_PAUSE) if minted else (FIRST_PAUSE, LONGEST_PAUSE)
+    pause = min(longest, first_ * 2 ** min(failures, 16))
     return Go(at.journal.rest(at.now, left=left, failures=failures + 1, not_before=at.now + pause))
 
 
@@ -60,7 +66,8 @@ def forget(at: Situation) -> Move | None:
 def rest(at: Situation) -> Move | None:
     """Wait; a person is asked where something is owed, or it fails again and again."""
     asks = bool(at.journal.debts) or at.journal.failures >= TOO_OFTEN
-    return at.wait(LATER if at.journal.debts else NOW_AND_THEN, asks=asks)
+    pause = min(LATER if at.journal.debts else NOW_AND_THEN, max(1.0, living.renewal(at) - at.now))
+    return at.wait(pause, asks=asks)
 
 
 #: Of each step, what may be done; the first that applies counts.
@@ -75,7 +82,12 @@ STEPS: Mapping[Step, Sequence[Row]] = {
     Step.REVOKED: (Row(succeeded, (Step.IDLE,)),),
     Step.ROLLING_BACK: back.ROLLING_BACK,
     Step.ROLLED_BACK: (Row(rolled_back, (Step.IDLE,)),),
-    Step.IDLE: (Row(pay, does=(Effect.REVOKE,)), Row(forget), Row(rest)),
+    Step.IDLE: (
+        Row(pay, does=(Effect.REVOKE,)),
+        Row(forget),
+        Row(living.renew, does=(Effect.RENEW,)),
+        Row(rest),
+    ),
 }
 
 
@@ -104,9 +116,10 @@ def begin(
     if last and last.step is not Step.IDLE:
         raise ValueError("a rotation of this key is under way")
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
-    if old and old.handle is None and kept.left and kept.left.fingerprint == old.fingerprint and kept.issuer == issuer:
-        old = dataclasses.replace(old, handle=kept.left.handle)
-    if old is None and kept.left and kept.left.handle:
+    left = kept.left if kept.issuer == issuer else None
+    if old and old.handle is None and left and left.fingerprint == old.fingerprint:
+        old = dataclasses.replace(old, handle=left.handle)
+    if old is None and kept.left and kept.left.handle and kept.left.lives_until is None:
         # It was there when the last rotation ended, and lives on.
         kept = kept.owing(Owed.KEEP, kept.left, now)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}

@@ -11,6 +11,7 @@ from ...issuers.base import Verdict
 from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, asked_back, gone_early, orphan, payable
 from .journal import Owed, Step, Why
+from .living import worn_before
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -166,6 +167,7 @@ ISSUING = (
 HELD = (
     Row(gone_early, _BACK),
     Row(asked_back, _BACK),
+    Row(worn_before, _BACK),
     Row(same_key, _BACK),
     Row(nothing_to_test, (Step.TESTED, *_BACK)),
     Row(passed, (Step.TESTED, *_BACK)),

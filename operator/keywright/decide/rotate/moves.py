@@ -29,6 +29,8 @@ class Effect(enum.StrEnum):
     """Switch a key on again."""
     REVOKE = "revoke"
     """Revoke a key."""
+    RENEW = "renew"
+    """Have the key that is in use live longer."""
 
 
 class Came(enum.StrEnum):

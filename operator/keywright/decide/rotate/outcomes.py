@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from . import living
 from .journal import Debt, Half, Journal, Owed, Step, Why
 from .moves import Came, Do, Effect, Situation
 from .sight import Rules
@@ -21,7 +22,7 @@ def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None, bef
 
     Args:
         at: the situation in which it was done, with the journal as it was written before.
-        issued: the new key, where one was made.
+        issued: the new key, where one was made; the one that is in use, where that was made to live longer.
         before: the journal as it was before that.
     """
     if outcome is Came.NOT_BEGUN and before:
@@ -97,6 +98,18 @@ def _not_revoked(after: _After) -> Journal:
     return journal.owing(Owed.REVOKE, Half("", after.handle), now)
 
 
+def _renewed(after: _After) -> Journal:
+    left, now = after.journal.left, after.issued
+    if left is None or now is None or now.lives_until is None:
+        return after.journal
+    return after.journal.but(left=living.renewed(left, now.lives_until, after.now))
+
+
+def _not_renewed(after: _After) -> Journal:
+    left = after.journal.left
+    return after.journal.but(left=dataclasses.replace(left, spent=after.now) if left else None, tries=0, again=0.0)
+
+
 def tried(journal: Journal, handle: str, now: float) -> Journal:
     """Return it with one try more of what is owed for a key; the next one is later each time."""
 
@@ -149,6 +162,7 @@ _DONE: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.DISABLE: _disabled,
     Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
     Effect.REVOKE: _revoked,
+    Effect.RENEW: _renewed,
 }
 _REFUSED: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.ISSUE: _not_issued,
@@ -159,4 +173,5 @@ _REFUSED: Mapping[Effect, Callable[[_After], Journal]] = {
     # There is no way back to a key that stays switched off.
     Effect.ENABLE: lambda after: after.journal.but(old=after.old(ending=True)),
     Effect.REVOKE: _not_revoked,
+    Effect.RENEW: _not_renewed,
 }

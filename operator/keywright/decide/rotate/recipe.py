@@ -32,23 +32,24 @@ class Recipe:
         store_ref: the store; None for the default one.
         path: in the store, as the object writes it.
         properties: which property of the key at that path holds which part; None: the key is that part.
+        minted: whether it is in no store: its parts lie on the shelf, each under its own name.
     """
 
     credential: CredentialSpec
     store_ref: StoreRef | None
     path: str
     properties: Mapping[str, str | None]
+    minted: bool = False
 
     def text(self) -> str:
         """Return it as JSON, as a journal keeps it."""
-        return canonical.text(
-            {
-                "credential": schema.dump(self.credential),
-                "storeRef": schema.dump(self.store_ref) if self.store_ref else None,
-                "path": self.path,
-                "properties": dict(self.properties),
-            }
-        )
+        told: dict[str, Any] = {
+            "credential": schema.dump(self.credential),
+            "storeRef": schema.dump(self.store_ref) if self.store_ref else None,
+            "path": self.path,
+            "properties": dict(self.properties),
+        }
+        return canonical.text(told | ({"minted": True} if self.minted else {}))
 
 
 def read(text: str) -> Recipe:
@@ -65,6 +66,7 @@ def read(text: str) -> Recipe:
             StoreRef.model_validate(ref) if ref else None,
             str(found["path"]),
             {str(part): name if name is None else str(name) for part, name in found["properties"].items()},
+            found.get("minted") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, pydantic.ValidationError):
         said = "a journal does not say what it rotates"
@@ -86,22 +88,27 @@ def of(spec: ApiKeySecretSpec, credential: CredentialSpec) -> Recipe:
         if why := _unfit(entry):
             raise _refused(credential, f"entry {key} has {why}")
         found[part] = entry
-    places = {(each.store_ref or spec.store_ref, each.remote_ref.path) for each in found.values()}
-    names = [each.remote_ref.property for each in found.values()]
+    remotes = {part: each.remote_ref for part, each in found.items() if each.remote_ref}
+    if not remotes:
+        return Recipe(credential, None, "", {part: part for part in found}, minted=True)
+    if len(remotes) < len(found):
+        raise _refused(credential, "some of its parts have no remoteRef, and others have one")
+    places = {(found[part].store_ref or spec.store_ref, each.path) for part, each in remotes.items()}
+    names = [each.property for each in remotes.values()]
     if len(places) > 1:
         raise _refused(credential, "its parts are at more than one path, which cannot be written as one")
     if len(set(names)) < len(names) or (None in names and len(names) > 1):
         raise _refused(credential, "two of its parts are the same property")
     ((ref, path),) = places
-    return Recipe(credential, ref, path, {part: each.remote_ref.property for part, each in found.items()})
+    return Recipe(credential, ref, path, {part: each.property for part, each in remotes.items()})
 
 
 def _unfit(entry: DataEntry) -> str:
     remote = entry.remote_ref
     wrong = {
         "decode": entry.decode != "None",
-        "jmesPath": remote.jmes_path is not None,
-        "a version": remote.version is not None,
+        "jmesPath": remote is not None and remote.jmes_path is not None,
+        "a version": remote is not None and remote.version is not None,
         "sources": bool(entry.sources),
         "a default": entry.default is not None,
     }
@@ -145,6 +152,8 @@ def content(recipe: Recipe, fetched: Fetched | None, values: SecretMap) -> Conte
     """
     if missing := sorted(recipe.properties.keys() - values.keys()):
         raise _refused(recipe.credential, f"who makes the keys makes no part {missing[0]}")
+    if recipe.minted:
+        return {part: values[part] for part in recipe.properties}
     if None in recipe.properties.values():
         (part,) = recipe.properties
         return values[part]

@@ -166,6 +166,8 @@ class Rules:
         lists: whether the issuer lists its keys.
         revokes: whether it revokes; else a person has to.
         disables: whether a key can be switched off and on again.
+        renews: whether a minted key can be made to live longer.
+        before_end: how long before its end a minted key is replaced; None: when a third of its life is left.
         tests: whether it can be asked if it accepts a key.
         passes: tests in a row that a new key has to pass.
         apart: from the first of them to the last.
@@ -188,6 +190,8 @@ class Rules:
     lists: bool = True
     revokes: bool = True
     disables: bool = False
+    renews: bool = False
+    before_end: float | None = None
     tests: bool = True
     passes: int = 3
     apart: float = 10.0
@@ -214,6 +218,9 @@ def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
     The old key is tested only where something follows from that: a test is a use as well, and an issuer may tell so.
     """
     places, old = LOOKS[journal.step], journal.old
+    if journal.step is Step.IDLE and not journal.debts:
+        # Who uses it matters only to what is owed for it.
+        places -= {Place.USERS}
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
     if journal.step is Step.ROLLING_BACK and journal.why is Why.STORE_CHANGED:

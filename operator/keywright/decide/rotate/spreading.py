@@ -21,6 +21,7 @@ from .any_time import (
     store_restored,
 )
 from .journal import Step, Why
+from .living import long_late, old_ended, worn_after, worn_before
 from .moves import Do, Effect, Move, Row, Situation
 from .sight import Holds
 
@@ -91,6 +92,8 @@ def adopted(at: Situation) -> Move | None:
 def not_adopted(at: Situation) -> Move | None:
     """Wait; after a while, a person has to see why."""
     nobody = at.seen.users is not None and not at.seen.users.found
+    if at.lasts() > long_late(at):
+        return at.wait(LATER, Why.OLD_ENDS, asks=True)
     asks = at.lasts() > at.rules.adopt_within
     return at.wait(LATER, Why.NO_USERS if nobody else Why.NOT_ADOPTED, asks=asks)
 
@@ -101,6 +104,7 @@ TESTED = (
     Row(is_stored, (Step.STORED,)),
     Row(gone_early, _BACK),
     Row(asked_back, _BACK),
+    Row(worn_before, _BACK),
     Row(died_before, (Step.HELD,)),
     Row(store_silent, _BACK),
     Row(untested, _BACK),
@@ -114,15 +118,18 @@ STORED = (
     Row(store_restored, (Step.TESTED,)),
     Row(new_invalid, _BACK),
     Row(all_written, (Step.WRITTEN,)),
+    Row(worn_after, (Step.REVOKED,)),
     Row(not_written, _BACK),
 )
 WRITTEN = (
     Row(gone_late, (Step.IDLE, Step.REVOKED)),
+    Row(old_ended, (Step.REVOKED,)),
     Row(asked_back, _BACK),
     Row(store_changed, _BACK),
     Row(store_restored, (Step.TESTED,)),
     Row(new_invalid, _BACK),
     Row(hurry, (Step.GRACE,)),
     Row(adopted, (Step.ADOPTED,)),
+    Row(worn_after, (Step.REVOKED,)),
     Row(not_adopted),
 )

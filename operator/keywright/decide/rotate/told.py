@@ -50,6 +50,9 @@ WORDS: dict[Why, str] = {
     Why.THEIRS_UNKNOWN: "Somebody else has written a key to the store of which it is not known that it works, so the "
     "new key stays alive. Write one to the store that works.",
     Why.TO_REVOKE: "Revoke the old key at its issuer; this ends once it is seen to be dead.",
+    Why.OLD_ENDS: "Not everybody is seen to use the new key, and the old one ends by itself: who does not take up the "
+    "new one is left without. `keywright consumers` says who that is.",
+    Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
 }
 _STEPS: dict[Step, str] = {

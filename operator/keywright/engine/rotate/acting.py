@@ -6,22 +6,26 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``j
 from __future__ import annotations
 
 import dataclasses
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-from ... import errors, metrics
+from ... import errors, metrics, pacing
 from ...audit.record import Credential, Entry, Object, Type
 from ...audit.trail import Trail
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Debt, Half, Journal, Step
 from ...decide.rotate.moves import Came, Do, Effect
+from ...decide.rotate.recipe import Recipe
+from ...errors import Reason
 from ...issuing.base import Issued
 from ...secret import SecretMap
 from ...stores.base import Store
-from .. import record_keeping
+from .. import record_keeping, shelf
 from ..journals import About, Kept
 from .aiming import Aim
 from .looking import Looking, Sight, order
+from .place import Place
 
 #: By it the writes of a rotation are named.
 _NAMES = uuid.UUID("6f7c3ae2-64ff-4b3e-9d0a-0c3b7f6b5a11")
@@ -32,7 +36,7 @@ class Result:
     """What came of an effect.
 
     Attributes:
-        half: the new key, where one was made, and its values.
+        half: the new key, where one was made, and its values; or the one in use, where that was made to live longer.
         error: why it was not done, or is not known to be.
     """
 
@@ -89,6 +93,8 @@ class Acting:
         try:
             if do.effect is Effect.ISSUE:
                 return await self._issue(aim, kept)
+            if do.effect is Effect.RENEW:
+                return await self._renew(aim, kept, sight, do.handle)
             await self._effect(aim, kept, sight, do)
         except errors.Stalled as error:
             return Result(Came.REFUSED, error=error)
@@ -101,14 +107,23 @@ class Acting:
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
         issued: Issued = await aim.issuer.issue(order(kept))
         half = self._looking.half(kept.about.key, _own(aim, issued.parts))
+        if aim.recipe.minted:
+            half = dataclasses.replace(half, lives_from=time.time(), lives_until=_end(issued.expires_at))
         return Result(Came.DONE, dataclasses.replace(half, handle=issued.handle), issued.parts)
+
+    async def _renew(self, aim: Aim, kept: Kept, sight: Sight, handle: str) -> Result:
+        """Have the key in use live longer, and say so where it lies."""
+        half = dataclasses.replace(kept.journal.left or Half(""), lives_until=_end(await aim.issuer.renew(handle)))
+        made = pacing.unix(sight.store.created_at) if sight.store else None
+        await self._store(aim, kept, sight, sight.values or {}, dataclasses.replace(half, lives_from=made))
+        return Result(Came.DONE, half)
 
     def _effect(self, aim: Aim, kept: Kept, sight: Sight, do: Do) -> Awaitable[None]:
         match do.effect:
             case Effect.STORE_NEW:
-                return self._store(aim, kept, sight, kept.new)
+                return self._store(aim, kept, sight, kept.new, kept.journal.new)
             case Effect.STORE_OLD:
-                return self._store(aim, kept, sight, kept.old)
+                return self._store(aim, kept, sight, kept.old, kept.journal.old)
             case Effect.DISABLE:
                 return aim.issuer.disable(do.handle)
             case Effect.ENABLE:
@@ -116,9 +131,11 @@ class Acting:
             case _:
                 return aim.issuer.revoke(do.handle, _staying(kept.journal, kept, sight))
 
-    async def _store(self, aim: Aim, kept: Kept, sight: Sight, values: SecretMap) -> None:
+    async def _store(self, aim: Aim, kept: Kept, sight: Sight, values: SecretMap, half: Half | None) -> None:
         use, found = aim.place.use, sight.store
         content, expected = recipes.content(aim.recipe, found, values), found.version if found else None
+        if aim.recipe.minted and half:
+            content = {**values, **shelf.times(half.lives_from, half.lives_until)}
         # Another write from here on what is there now is another one.
         token = str(uuid.uuid5(_NAMES, f"{kept.journal.id} {kept.journal.step} {expected}"))
 
@@ -128,9 +145,13 @@ class Acting:
 
         await aim.place.write(write, self._fence)
 
-    async def release(self, aim: Aim) -> None:
-        """Take our mark off the store's key."""
-        use, owner = aim.place.use, self._looking.owner
+    async def release(self, place: Place, recipe: Recipe) -> None:
+        """Take our mark off the store's key; what is minted goes itself.
+
+        Raises:
+            errors.Error: what is minted is still there. A mark that stays hurts nobody.
+        """
+        use, owner = place.use, self._looking.owner
         if use.opened.kind.release is None:
             return
 
@@ -138,7 +159,11 @@ class Acting:
             assert store.release  # noqa: S101 - asked of the kind above
             store.release(use.ref, owner)
 
-        await aim.place.write(release, self._fence)
+        try:
+            await place.write(release, self._fence)
+        except errors.Error:
+            if recipe.minted:
+                raise
 
 
 async def settle(trail: Trail) -> None:
@@ -152,6 +177,18 @@ async def settle(trail: Trail) -> None:
 
 def _name(debt: Debt) -> tuple[str, str, str]:
     return debt.owed, debt.handle, debt.fingerprint
+
+
+def _end(told: str | None) -> float:
+    """Return when a minted key ends (Unix time).
+
+    Raises:
+        errors.Stalled: ``IssuerAnswerInvalid``: it does not tell.
+    """
+    ends = pacing.unix(told)
+    if ends is None:
+        raise errors.Stalled(Reason.ISSUER_ANSWER_INVALID, "did not tell when the key ends")
+    return ends
 
 
 def _own(aim: Aim, parts: SecretMap) -> SecretMap:

@@ -81,7 +81,7 @@ class Aiming:
         """
         wanted, recipe = self._wanted(record)
         if wanted and recipe:
-            place = self._means.places.find(self._key.namespace, recipe)
+            place = self._placed(recipe)
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record and kept.journal.step is Step.IDLE and self._has_heir(record, kept)):
@@ -91,7 +91,9 @@ class Aiming:
             raise errors.Retry(Reason.CONFLICT, said)
         try:
             former = recipes.read(kept.about.recipe)
-            place = self._means.places.find(self._key.namespace, former)
+            place = self._means.places.find(self._key, former)
+            if former.minted:
+                return await self._left(former, place, kept), None
             aim = self._aimed(former, place, kept, gone=True)
             if kept.journal.step is not Step.IDLE and kept.journal.issuer != aim.rules.issuer:
                 said = f"{aim.issuer.name} is not what made the keys any more"
@@ -99,6 +101,14 @@ class Aiming:
             return aim, None
         except errors.Stalled as trouble:
             raise Lost(trouble) from None
+
+    async def _left(self, former: Recipe, place: Place, kept: Kept) -> Aim:
+        """Return what is left of a minted key; where nobody can be asked any more to end it, it leaves the shelf."""
+        try:
+            return self._aimed(former, place, kept, gone=True)
+        except errors.Stalled:
+            await self._means.acting.release(place, former)
+            raise
 
     def elsewhere(self, record: Record) -> Aim | None:
         """Return what is to be rotated as the object wants it, at another place than that of the journal; None where
@@ -110,7 +120,7 @@ class Aiming:
         wanted, recipe = self._wanted(record)
         if not (wanted and recipe):
             return None
-        return self._aimed(recipe, self._means.places.find(self._key.namespace, recipe), None, gone=False)
+        return self._aimed(recipe, self._means.places.find(self._key, recipe), None, gone=False)
 
     def _has_heir(self, record: Record, kept: Kept) -> bool:
         """Whether the journal's key is rotated under another name by now, which takes it up."""
@@ -123,12 +133,24 @@ class Aiming:
         found = next((each for each in spec.credentials if each.name == self._name and each.rotation), None)
         return (found, recipes.of(spec, found)) if found else (None, None)
 
-    def _aimed(self, recipe: Recipe, place: Place, kept: Kept | None, *, gone: bool) -> Aim:
-        credential = recipe.credential
-        ref = credential.issuer_ref
+    def _placed(self, recipe: Recipe) -> Place:
+        try:
+            return self._means.places.find(self._key, recipe)
+        except errors.Stalled as error:
+            trouble = error.with_traceback(None)
+        # What its issuer never puts there is told first.
+        self._issuer(recipe)
+        raise trouble
+
+    def _issuer(self, recipe: Recipe) -> OpenedIssuer:
+        ref = recipe.credential.issuer_ref
         assert ref  # noqa: S101 - the CRD wants it beside rotation
         issuer = self._means.issuers.opened(ref.kind, ref.name, self._key.namespace)
-        policies.fits(credential, issuer)
+        policies.fits(recipe, issuer)
+        return issuer
+
+    def _aimed(self, recipe: Recipe, place: Place, kept: Kept | None, *, gone: bool) -> Aim:
+        credential, issuer = recipe.credential, self._issuer(recipe)
         values = kept.new or kept.old if kept else {}
         tests = self._trials.possible(credential, values or policies.example(credential))
         return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
@@ -144,7 +166,7 @@ def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:
     spec, found = record.spec_model(), set()
     for each in spec.credentials:
         with contextlib.suppress(errors.Stalled):
-            if each.rotation and means.places.find(record.key.namespace, recipes.of(spec, each)).key == key:
+            if each.rotation and means.places.find(record.key, recipes.of(spec, each)).key == key:
                 found.add(each.name)
     return frozenset(found)
 

@@ -5,7 +5,6 @@ Does not belong here: the journals themselves (``journals``), what a rotation do
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import time
@@ -113,15 +112,15 @@ class Claiming:
         Args:
             aim: at the place where it is; None where that is not there any more.
         """
-        with contextlib.suppress(errors.Error):
-            if aim:
-                await self._means.acting.release(aim)
+        if aim:
+            await self._means.acting.release(aim.place, aim.recipe)
         await self._means.journals.forget(kept)
 
     async def lost(self, kept: Kept, trouble: errors.Error) -> Kept:
         """Keep of a rotation whose object is gone, and with it its store or its issuer, what is owed, and no values."""
         makes = ISSUING.get(kept.journal.issuer.partition(" ")[0])
-        local = makes is not None and makes.way is Way.LOCAL
+        # What was minted ends by itself.
+        local = makes is not None and makes.way in (Way.LOCAL, Way.MINTED)
         about, journal = kept.about, outcomes.lost(kept.journal, time.time(), local=local)
         given_up = await self._means.journals.write(dataclasses.replace(kept, journal=journal, old={}, new={}))
         said = "%s/%s: its rotation of %s was given up: %s: %s; %d keys may live on, `keywright debts list` names them"

@@ -33,7 +33,7 @@ from .trials import Trials
 T = TypeVar("T")
 
 #: What says that nothing is there.
-NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED})
+NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.KEY_NOT_MINTED})
 #: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise.
 OFTEN, NOW_AND_THEN = 2.0, 240.0
 
@@ -144,7 +144,7 @@ class Looking:
         question = Question(use.opened, use.identity, use.ref)
         try:
             found = await self._fetcher.read(question, time.monotonic(), namespace, aim.place.credentials)
-        except errors.Stalled as error:
+        except errors.Error as error:
             if error.reason in NOTHING:
                 return None, None
             raise

@@ -73,14 +73,18 @@ class Places:
     ) -> None:
         self._catalog, self._records, self._credentials = catalog, records, credentials
 
-    def find(self, namespace: str, recipe: Recipe) -> Place:
-        """Return where a credential lies.
+    def find(self, key: Key, recipe: Recipe) -> Place:
+        """Return where a credential of an object lies.
 
         Raises:
             errors.Stalled: no such store, not for this namespace, not this path; ``StoreReadOnly``, ``Unsupported``: it
                 is not written; ``RotationUnsupported``: what a namespace has made must not get there.
         """
-        use = self._catalog.use(namespace, recipe.store_ref, recipe.path, None)
+        namespace = key.namespace
+        if recipe.minted:
+            use = self._catalog.minted(*key, recipe.credential.name)
+        else:
+            use = self._catalog.use(namespace, recipe.store_ref, recipe.path, None)
         if use.record.spec.access != "ReadWrite":
             said = f"{use.record.title} is only read, so no new key is written to it"
             raise errors.Stalled(Reason.STORE_READ_ONLY, said, "Set access: ReadWrite in it, if its login may write")
@@ -108,8 +112,15 @@ class Places:
                 spec = record.spec_model()
             except errors.Stalled:
                 continue
-            if any(self._key(record, ref, path) == key for ref, path in _refs(spec)):
+            if key in self._keys(record, spec):
                 yield Reader(record, spec.target_name(record.key.name))
+
+    def _keys(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Iterator[str]:
+        """Yield the keys that an object reads."""
+        for ref, path in _refs(spec):
+            yield self._key(record, ref, path)
+        for credential in {name for name, _ in spec.minted.values()}:
+            yield _key(self._catalog.minted(*record.key, credential), record.key.namespace)
 
     def _key(self, record: Record, ref: StoreRef | None, path: str) -> str:
         try:
@@ -120,8 +131,7 @@ class Places:
 
 
 def _key(use: Use, namespace: str) -> str:
-    kind, config = use.record.spec.store()
-    return f"{kind.location(config, namespace)} {use.ref.path}"
+    return f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}"
 
 
 def _is_shared(use: Use) -> bool:
@@ -136,6 +146,8 @@ def _is_shared(use: Use) -> bool:
 
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str]]:
     for entry in spec.data:
+        if entry.remote_ref is None:
+            continue
         yield entry.store_ref or spec.store_ref, entry.remote_ref.path
         for other in entry.sources:
             yield other.store_ref, (other.remote_ref or entry.remote_ref).path

@@ -10,7 +10,8 @@ from typing import Any
 from ... import errors, pacing
 from ...decide import due
 from ...decide.due import Known, Policy
-from ...decide.rotate.journal import Journal
+from ...decide.rotate.journal import Journal, Step
+from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
 from ...errors import Reason
 from ...issuing.base import Way
@@ -22,16 +23,23 @@ from ..opened_issuer import OpenedIssuer
 from ..records import Record
 
 
-def fits(credential: CredentialSpec, issuer: OpenedIssuer) -> None:
-    """See that an issuer makes what a credential is.
+def fits(recipe: Recipe, issuer: OpenedIssuer) -> None:
+    """See that an issuer makes what a credential is, and as its object wants it: for a store, or minted.
 
     Raises:
         errors.Stalled: ``RotationUnsupported``.
     """
-    makes = issuer.issuing.issuer
+    credential, makes, title = recipe.credential, issuer.issuing.issuer, issuer.issuing.title
     if makes and makes != credential.issuer:
         said = f"{issuer.name} makes keys of {makes}, and credential {credential.name} is one of {credential.issuer}"
         raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name another one in issuerRef, or correct issuer")
+    mints = issuer.issuing.way is Way.MINTED
+    if mints and not recipe.minted:
+        said = f"credential {credential.name} has a remoteRef, and what {issuer.name} mints is kept in no store"
+        raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Leave out remoteRef in its entries")
+    if recipe.minted and not mints:
+        said = f"credential {credential.name} has no remoteRef, and keys of {title} are kept in a store"
+        raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name a remoteRef in its entries")
 
 
 def example(credential: CredentialSpec) -> SecretMap:
@@ -49,6 +57,8 @@ def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> R
         lists=makes.keys is not None,
         revokes=makes.revoke is not None,
         disables=makes.disable is not None and makes.enable is not None,
+        renews=makes.renew is not None,
+        before_end=rotation.before_expiry_seconds,
         tests=tests,
         passes=rotation.test.passes,
         apart=rotation.test.apart_seconds,
@@ -79,24 +89,27 @@ def policy(credential: CredentialSpec) -> Policy:
     )
 
 
-def known(record: Record, name: str, journal: Journal | None) -> Known:
+def known(record: Record, name: str, journal: Journal | None, minted: due.Minted | None) -> Known:
     """Return what is known of a credential's age.
 
     Args:
         name: of the credential.
+        minted: what is known of its life, where it is minted.
     """
     told = record.status_json().get("credentials") or []
     row: dict[str, Any] = next((each for each in told if each.get("name") == name), {})
     born = pacing.unix(row.get("createdAt"))
     rotated = journal.placed if journal else 0.0
     seen = max(record.created, born or 0.0, rotated)
+    half = minted.half if minted else None
     return Known(
         seen=seen,
         born=born,
-        expires=pacing.unix(row.get("expiresAt")),
+        expires=half.lives_until if half else pacing.unix(row.get("expiresAt")),
         condemned=row.get("verdict") == "Invalid",
         phase=pacing.fraction(f"{record.key}/{name}"),
         journal=journal,
+        minted=minted,
     )
 
 
@@ -111,3 +124,11 @@ def disabled() -> errors.Stalled:
     return errors.Stalled(
         Reason.ROTATIONS_DISABLED, said, "Set the chart's rotation.enabled, or run it with --rotations"
     )
+
+
+def takes_turn(way: Way, step: Step) -> bool:
+    """Whether a rotation has one of the turns of its issuer at a step."""
+    if way is Way.MINTED:
+        # Many keys that live for a short while must not wait for each other's tests.
+        return step is Step.ISSUING
+    return is_asked(way) and step in (Step.ISSUING, Step.HELD, Step.TESTED)

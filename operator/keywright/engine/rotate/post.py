@@ -28,7 +28,7 @@ from ..bugs import bug
 from ..journals import Kept
 from ..queue import Key
 from ..records import Record
-from . import policies
+from . import minting, policies
 from .aiming import Aim, Aiming, Lost, Over
 from .asked import Orders
 from .claiming import Claiming
@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 RESTING, QUEUED = 900.0, 5.0
 #: Seconds until readers whose Secrets lag are called again.
 CALLED = 60.0
-#: Steps at which a rotation has one of the turns of its issuer.
-TAKING_TURNS = frozenset({Step.ISSUING, Step.HELD, Step.TESTED})
 
 
 class Post:
@@ -70,6 +68,8 @@ class Post:
         self._untold = 0
         #: When the readers were called last, and since when it is known that it cannot go on (monotonic clock).
         self._called, self._lost = -CALLED, math.inf
+        #: What is known of the life of a minted key, as of this turn.
+        self._minted: due.Minted | None = None
 
     @property
     def journal(self) -> Journal | None:
@@ -174,16 +174,17 @@ class Post:
             self.kept = self._others.pop(0)
 
     async def _at_rest(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
-        """Begin what is due, pay what is owed, or rest."""
+        """Begin what is due, pay what is owed, have live longer what ends, or rest."""
+        self._minted = None if aim.gone else await minting.look(self._means.looking, aim, self.journal)
         if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
             return 0.0
-        if self.kept and (aim.gone or self.kept.journal.debts):
+        if self.kept and (aim.gone or self.kept.journal.debts or (self._minted and self._minted.renews)):
             return await self._go_on(aim, self.kept, record, wanted)
         return await self._rest(record, wanted)
 
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
-        if kept.journal.step not in TAKING_TURNS or not policies.is_asked(aim.rules.way):
+        if not policies.takes_turn(aim.rules.way, kept.journal.step):
             self._turn.give()
         elif not await self._turn.taken(aim.issuer):
             await self._tell(Tale(self.name, kept.journal, Why.QUEUED))
@@ -236,8 +237,9 @@ class Post:
 
     async def _begun(self, aim: Aim, record: Record, wanted: CredentialSpec) -> bool:
         """Begin a rotation, if one is due or asked for."""
-        order, now = self.orders.wanted(self.journal), time.time()
         first = self._next(record, wanted)
+        # After that: what is due now is due.
+        order, now = self.orders.wanted(self.journal), time.time()
         if order is None and (first is None or first.at > now):
             if self.orders.needs_journal and self.kept is None:
                 self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
@@ -247,8 +249,7 @@ class Post:
             return False
         cause = order.cause if order else first.cause if first else Cause.DUE
         name = order.id if order else f"kw-{random.getrandbits(64):016x}"
-        values = (await self._means.looking.stored(aim))[1] or {}
-        old = self._means.looking.half(aim.place.key, values) if values else None
+        values, old = await minting.held(self._means.looking, aim, self.journal)
         journal = machine.begin(
             self.journal,
             name,
@@ -282,7 +283,8 @@ class Post:
         return False
 
     def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
-        return due.due(policies.policy(wanted), policies.known(record, self.name, self.journal), time.time())
+        known = policies.known(record, self.name, self.journal, self._minted)
+        return due.due(policies.policy(wanted), known, time.time())
 
     async def _rest(self, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Tell when the next rotation begins, and wait for it."""
@@ -355,7 +357,7 @@ class Post:
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
             self._reached(kept.journal, self._record())
-        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):
+        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD, Effect.RENEW):
             self._call_readers(aim)
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)

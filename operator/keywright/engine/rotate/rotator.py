@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import cluster, errors, metrics
-from ...decide import act
+from ...decide import act, report
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Owed, Step
 from ..act_on import Asked
@@ -242,4 +242,6 @@ def _signature(item: cluster.Json) -> Any:
         (each.get("name"), each.get("verdict"), each.get("createdAt"), each.get("expiresAt"))
         for each in status.get("credentials") or []
     ]
-    return meta["uid"], meta.get("generation"), versions, credentials
+    # A minted key that is not there has its Secret wait: that is told by Ready alone.
+    ready = report.find(status.get("conditions") or [], "Ready").get("reason")
+    return meta["uid"], meta.get("generation"), versions, credentials, ready
