@@ -1,0 +1,114 @@
+"""A key that pods use is rotated: the old one ends when the last of them has the new one, and not before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cli.terminal import call
+from rolling import by_env, by_file
+from rotating_users import Used
+from vendors import serving
+from world import World
+
+pytestmark = pytest.mark.usefixtures("running_pods")
+AUTO = {"restart": "Auto"}
+
+
+@pytest.fixture
+def used(world: World) -> Iterator[Used]:
+    """The keys of the world."""
+    with serving("openai") as server:
+        yield Used(world, server)
+
+
+def test_an_old_key_ends_after_the_last_pod_that_had_it(world: World, used: Used) -> None:
+    used.starts()
+    used.has("one", AUTO)
+    used.reads("two", "one", AUTO)
+    used.rolling.has("envs", by_env("one"), replicas=2)
+    used.rolling.has("files", by_file("two"))
+    used.rolling.has("sets", by_env("two"), kind="StatefulSet")
+    old = {name: used.pods(name) for name in ("envs", "files", "sets")}
+
+    used.asks("Rotate", "one")
+    used.until("one", step="Written", why="NotAdopted")
+    assert used.lives("one")
+    world.until(lambda: used.rolling.restarts("envs") == used.rolling.restarts("files") == 1, "both are restarted")
+    used.ends("one")
+
+    assert used.key("two") == used.key("one") != used.first["one"].parts["apiKey"]
+    left = used.revoked[used.first["one"].handle]
+    for name, pods in old.items():
+        assert pods.isdisjoint(left), f"{name} had a pod with a key that was revoked"
+        assert used.pods(name) <= left
+    kinds = {"envs": "Deployment", "files": "Deployment", "sets": "StatefulSet"}
+    assert {used.rolling.restarts(name, kind) for name, kind in kinds.items()} == {1}
+    world.until(lambda: {"Restarted", "KeyAdopted", "Rotated"} <= set(world.event_reasons("one")), "all is said")
+
+
+def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(world: World, used: Used) -> None:
+    used.starts()
+    waits = {"nobody": "NoConsumers", "byhand": "NotAdopted", "bare": "NotAdopted", "stuck": "NotAdopted"}
+    for name in waits:
+        used.has(name, {"restart": "Auto", "timeout": "2s"} if name == "stuck" else None)
+    used.rolling.has("byhand", by_env("byhand"))
+    used.rolling.has("stuck", by_env("stuck"), minReadySeconds=3600, progressDeadlineSeconds=7200)
+    used.rolling.has_pod("bare", by_env("bare"))
+
+    used.asks("Rotate", *waits)
+    for name, why in waits.items():
+        used.until(name, step="Written", why=why)
+    # A person is asked after a while, and nothing else follows.
+    used.looks_until(lambda: all(used.told(name).get("asks") for name in waits), lambda: "all of them ask")
+    for name in waits:
+        condition = world.condition(name, type_="Rotating")
+        assert (condition["status"], condition["reason"]) == ("True", "RotationWaits"), name
+        assert used.lives(name), name
+        assert used.key(name) != used.first[name].parts["apiKey"], name
+    assert "rotation.consumers: Optional" in used.told("nobody")["waits"]
+    assert world.condition("stuck", type_="RolledOut")["reason"] == "RolloutTimedOut"
+    late = call(world, "consumers", "byhand", "-o", "json")
+    assert late.code == 3
+    assert {each["holds"] for each in late.json["running"]} == {"Old"}
+
+    used.rolling.has_pod("late", by_env("nobody"))
+    used.rolling.restart("byhand")
+    used.rolling.patch("stuck", {"spec": {"minReadySeconds": 0}})
+    world.annotate("stuck", refresh="again")
+    world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/pods/bare")
+
+    for name in ("nobody", "byhand", "stuck"):
+        used.ends(name)
+    # Nobody uses it by now.
+    used.until("bare", step="Written", why="NoConsumers")
+    used.rolling.has_pod("bare", by_env("bare"))
+    used.ends("bare")
+
+
+def test_whoever_cannot_wait_for_pods_ends_the_old_key_at_once(world: World, used: Used) -> None:
+    used.starts()
+    used.has("late", overlap="1h")
+    used.has("grace", overlap="1h")
+    for name in ("late", "grace"):
+        used.rolling.has(name, by_env(name))
+    used.asks("Rotate", "late", "grace")
+    for name in ("late", "grace"):
+        used.until(name, step="Written", why="NotAdopted")
+    # A pod of the second in which the Secret was written may have what was there before.
+    time.sleep(1.01)
+    used.rolling.restart("grace")
+    used.looks_until(lambda: used.told("grace").get("step") == "Grace", lambda: f"{used.told('grace')}")
+    used.rolling.has("again", by_env("grace"))
+    assert used.lives("late") and used.lives("grace")
+
+    used.asks("RevokeNow", "late", "grace")
+
+    for name in ("late", "grace"):
+        world.ends(f"revokenow-{name}", "Succeeded")
+        assert not used.lives(name)
+        assert used.told(name)["last"]["outcome"] == "Rotated"
+    # Whoever has it still, has a key that is dead: that was asked for.
+    assert used.pods("late") <= used.revoked[used.first["late"].handle]
