@@ -17,6 +17,7 @@ from keywright.kinds.rollout import RolloutSpec
 
 Json = dict[str, Any]
 NOW = "2026-05-04T09:00:00Z"
+MARK = "k:269f86010"
 AUTO, OBSERVE = RolloutSpec(restart="Auto"), RolloutSpec(restart="Observe")
 ENV, FILES, PULLS = Use(Way.ENV, "main"), Use(Way.VOLUME, "main"), Use(Way.IMAGE_PULL)
 
@@ -132,7 +133,9 @@ def told(
 
 
 DONE = {"phase": "Done", "fingerprint": "k:1"}
-BEGUN = {"phase": "Running", "fingerprint": "k:2", "since": NOW}
+BEGUN = {"phase": "Running", "fingerprint": "k:2", "since": NOW, "mark": MARK}
+AGAIN = {"phase": "Running", "fingerprint": "k:1", "since": NOW}
+MARKED = {**DONE, "mark": "k:1ab"}
 FAILED = {"phase": "Failed", "fingerprint": "k:1", "since": "then", "workloads": 2, "ready": 0}
 OLD = {"type": "RolledOut", "status": "False", "reason": "Old", "message": "as it was"}
 
@@ -147,7 +150,12 @@ OLD = {"type": "RolledOut", "status": "False", "reason": "Old", "message": "as i
         (DONE, "k:2", {}, BEGUN, "RollingOut"),
         (FAILED, "k:2", {}, BEGUN, "RollingOut"),
         (FAILED, "k:1", {}, FAILED, "Old"),
-        (FAILED, "k:1", {"asked": True}, {**BEGUN, "fingerprint": "k:1"}, "RollingOut"),
+        (FAILED, "k:1", {"asked": True}, AGAIN, "RollingOut"),
+        # Who was restarted is not restarted again; values that come back are another change.
+        ({**FAILED, "mark": "k:1ab"}, "k:1", {"asked": True}, {**AGAIN, "mark": "k:1ab"}, "RollingOut"),
+        (MARKED, "k:1", {}, MARKED, ""),
+        (MARKED, "k:2", {}, BEGUN, "RollingOut"),
+        (MARKED, "other:1", {}, {**DONE, "fingerprint": "other:1"}, ""),
         # Fingerprints of another key cannot be compared.
         (DONE, "other:2", {}, {**DONE, "fingerprint": "other:2"}, ""),
         (FAILED, "other:2", {}, {**FAILED, "fingerprint": "other:2"}, "Old"),

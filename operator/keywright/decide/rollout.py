@@ -1,7 +1,8 @@
 """Whom to restart for new values, how far a workload has come with that, and what is told of it. Pure.
 
 A restart is a change of one annotation in the pod template: what ``kubectl rollout restart`` does. The annotation's
-value is the keyed fingerprint of the values that it is for: one restart for one change, whoever leads meanwhile.
+value is the keyed fingerprint of the values that it is for, and when they were found: one restart for one change,
+whoever leads meanwhile. Values that come back are another change: who has begun meanwhile has what was between.
 
 Does not belong here: who uses a Secret (``consumers``), doing it (``engine/rollouts.py``).
 """
@@ -13,7 +14,7 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .. import errors
+from .. import errors, pacing
 from ..errors import Reason
 from ..kinds.rollout import RolloutSpec
 from . import report, uses
@@ -51,6 +52,21 @@ def _restarts(workload: Workload) -> bool:
     """Whether a workload goes on with old values until it is restarted, or asks for it."""
     ways = {each.way for each in workload.uses}
     return workload.asks or not ways.isdisjoint(uses.FROZEN) or (Way.VOLUME in ways and not workload.reloads)
+
+
+def mark(told: Mapping[str, Any]) -> str | None:
+    """Return what templates bear that were restarted for the values that a status tells of; None: it tells of none.
+
+    Args:
+        told: what it tells of the rollout.
+    """
+    found = told.get("mark") or told.get("fingerprint")
+    return str(found) if found else None
+
+
+def _marked(fingerprint: str, now: str) -> str:
+    """Return what templates bear that are restarted for a change, as the policy wants it."""
+    return f"{fingerprint}{int(pacing.unix(now) or 0):x}"
 
 
 def begun(workloads: Sequence[Workload], mark: str) -> tuple[Workload, ...]:
@@ -162,11 +178,14 @@ def told(
     known = str(before.get("fingerprint") or "")
     same_key = known.partition(":")[0] == fingerprint.partition(":")[0]
     changed = bool(known) and same_key and known != fingerprint
-    after: dict[str, Any] = {"phase": "Done", **before, "fingerprint": fingerprint}
+    mine = {"mark": before["mark"]} if known == fingerprint and "mark" in before else {}
+    others = {name: each for name, each in before.items() if name != "mark"}
+    after: dict[str, Any] = {"phase": "Done", **others, **mine, "fingerprint": fingerprint}
     old = report.find(status.get("conditions") or [], ROLLED_OUT)
     condition = [old] if old else []
     if changed or (asked and before.get("phase") == "Failed"):
-        after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now}
+        mine = {"mark": _marked(fingerprint, now)} if changed else mine
+        after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now, **mine}
         condition = [rolling(secret, spec)]
     if not enabled:
         condition = [disabled(secret)]

@@ -40,7 +40,7 @@ class Work:
 
     Attributes:
         secret: name of the target.
-        mark: fingerprint of its values.
+        mark: what templates bear that were restarted for its values.
         since: when these were found, as the status tells it; empty if they never changed.
         phase: of the rollout, as the status told it.
     """

@@ -228,7 +228,8 @@ def _work(item: cluster.Json) -> Work | None:
     if spec is None or spec.restart == "None" or not target:
         return None
     key = Key(meta["namespace"], meta["name"])
-    return Work(key, meta["uid"], spec, target, told["fingerprint"], told.get("since") or "", told["phase"])
+    mark = rollout.mark(told) or ""
+    return Work(key, meta["uid"], spec, target, mark, told.get("since") or "", told["phase"])
 
 
 def _pause(error: errors.Error, failures: int) -> float:

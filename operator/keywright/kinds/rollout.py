@@ -82,6 +82,8 @@ class RolloutStatus(Spec):
     become ready, and no other is restarted; `Blocked`: Keywright may not restart anything."""
     fingerprint: Annotated[str, pydantic.StringConstraints(max_length=64)]
     """Keyed fingerprint of the values that this is about; means nothing outside this install."""
+    mark: Annotated[str, pydantic.StringConstraints(max_length=128)] | None = None
+    """What pod templates bear that are restarted for them: the fingerprint, and when that changed."""
     since: Time | None = None
     """When they were found to have changed; absent where they never have since the object asks for restarts."""
     workloads: int | None = None

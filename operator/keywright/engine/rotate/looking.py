@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ... import cluster, errors
+from ...decide import rollout
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
@@ -239,7 +240,7 @@ class Looking:
         """Count who uses the Secrets, and who has another key than these have now."""
         found = late = 0
         for reader in readers:
-            mark = (reader.record.status_json().get("rollout") or {}).get("fingerprint")
+            mark = rollout.mark(reader.record.status_json().get("rollout") or {})
             known = await written(self._api, reader.record.key, reader.secret, mark)
             if known is None:
                 return None
