@@ -27,11 +27,16 @@ def used(world: World) -> Iterator[Used]:
 def test_an_old_key_ends_after_the_last_pod_that_had_it(world: World, used: Used) -> None:
     used.starts()
     used.has("one", AUTO)
-    used.reads("two", "one", AUTO)
+    listed = [{"kind": "Deployment", "name": "files"}]
+    listed += [{"kind": "StatefulSet", "name": name} for name in ("sets", "unseen")]
+    used.reads("two", "one", {"restart": "Listed", "workloads": listed, "batch": 2, "pause": "3s"})
     used.rolling.has("envs", by_env("one"), replicas=2)
     used.rolling.has("files", by_file("two"))
     used.rolling.has("sets", by_env("two"), kind="StatefulSet")
-    old = {name: used.pods(name) for name in ("envs", "files", "sets")}
+    # It asks the API server itself, as one knows who has listed it.
+    used.rolling.has("unseen", {}, kind="StatefulSet")
+    kinds = {"envs": "Deployment", "files": "Deployment", "sets": "StatefulSet", "unseen": "StatefulSet"}
+    old = {name: used.pods(name) for name in kinds}
 
     used.asks("Rotate", "one")
     used.until("one", step="Written", why="NotAdopted")
@@ -44,7 +49,6 @@ def test_an_old_key_ends_after_the_last_pod_that_had_it(world: World, used: Used
     for name, pods in old.items():
         assert pods.isdisjoint(left), f"{name} had a pod with a key that was revoked"
         assert used.pods(name) <= left
-    kinds = {"envs": "Deployment", "files": "Deployment", "sets": "StatefulSet"}
     assert {used.rolling.restarts(name, kind) for name, kind in kinds.items()} == {1}
     world.until(lambda: {"Restarted", "KeyAdopted", "Rotated"} <= set(world.event_reasons("one")), "all is said")
 

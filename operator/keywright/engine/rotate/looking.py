@@ -244,7 +244,10 @@ class Looking:
             known = await written(self._api, reader.record.key, reader.secret, mark)
             if known is None:
                 return None
-            seen = await census(self._api, reader.record.key.namespace, known)
+            # Whoever is listed uses it although that does not show.
+            wanted = reader.record.spec_model().rollout
+            listed = rollout.refs(wanted) if wanted else frozenset()
+            seen = await census(self._api, reader.record.key.namespace, known, listed)
             found += len(seen.pods)
             late += len(seen.unsettled)
         return Users(found, late)
