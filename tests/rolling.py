@@ -38,7 +38,15 @@ def template(name: str, container: Json, **annotations: str) -> Json:
     return {"metadata": {"labels": {"app": name}, "annotations": annotations}, "spec": spec}
 
 
+#: A window that is open all the time.
+OPEN = {"start": "* * * * *", "duration": "5m"}
 BY_ENV, BY_FILE = by_env("llm"), by_file("llm")
+
+
+def closed() -> Json:
+    """Return a window that opens in two hours."""
+    hour = (time.gmtime().tm_hour + 2) % 24
+    return {"start": f"0 {hour} * * *", "duration": "5m"}
 
 
 class Rolling:

@@ -9,7 +9,7 @@ import pytest
 from audit.trails import Kept
 from cli.terminal import call
 from controlplane import Answer, FaultProxy, KillAfter, KillBefore, LoseAnswer
-from rolling import BY_FILE, MERGE, Rolling
+from rolling import BY_FILE, MERGE, OPEN, Rolling, closed
 from running import Operator
 from world import World
 
@@ -338,3 +338,41 @@ def test_a_value_that_comes_back_restarts_who_has_had_another_meanwhile(world: W
 
     rolling.rollout("Done")
     assert rolling.restarts("later") == 3
+
+
+def test_restarts_wait_until_their_window_opens_and_go_on_with_what_has_begun(world: World, rolling: Rolling) -> None:
+    world.start("--rollouts")
+    world.has_key(rollout={"restart": "Auto", "window": closed()})
+    world.is_ready()
+    for name in ("api", "later"):
+        rolling.has(name)
+
+    rolling.changes("sk-two", "one")
+
+    told = rolling.rollout("Waiting")
+    assert rolling.condition()[:2] == ("False", "WaitsForWindow")
+    assert f"at {told['opens']}; until then" in rolling.condition()[2]
+    world.has_events("Created", "Updated", "RestartWaits")
+    assert world.events()[-1]["note"].startswith(
+        "Deployment/api, Deployment/later: restarted when rollout.window opens"
+    )
+
+    rolling.patch("api", {"spec": {"minReadySeconds": 3600, "progressDeadlineSeconds": 7200}})
+    rolling.wants(restart="Auto", window=OPEN)
+    world.until(lambda: rolling.restarts("api") == 2, "the first is restarted")
+    # The window closes.
+    rolling.wants(restart="Auto", window=closed())
+    rolling.patch("api", {"spec": {"minReadySeconds": 0}})
+
+    told = rolling.rollout("Waiting")
+    assert (told["workloads"], told["ready"], rolling.restarts("later")) == (2, 1, 0)
+
+    rolling.wants(restart="Auto", window=OPEN)
+
+    told = rolling.rollout("Done")
+    assert (told["current"], rolling.restarts("api"), rolling.restarts("later")) == (2, 3, 1)
+    assert "opens" not in told
+    rolling.wants(restart="Auto", window=OPEN | {"start": "never"})
+    world.until(lambda: rolling.condition()[1] == "InvalidSpec", "it is told before anything waits for it")
+    rolling.wants(restart="Auto")
+    world.until(lambda: rolling.condition()[1] == "", "it is told no more")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from cli.terminal import call
-from rolling import by_env, by_file
+from rolling import MERGE, OPEN, by_env, by_file, closed
 from rotating_users import Used
 from vendors import serving
-from world import World
+from world import Json, World
 
 pytestmark = pytest.mark.usefixtures("running_pods")
 AUTO = {"restart": "Auto"}
@@ -56,8 +56,11 @@ def test_an_old_key_ends_after_the_last_pod_that_had_it(world: World, used: Used
 def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(world: World, used: Used) -> None:
     used.starts()
     waits = {"nobody": "NoConsumers", "byhand": "NotAdopted", "bare": "NotAdopted", "stuck": "NotAdopted"}
+    waits |= {"window": "NotAdopted"}
+    rollouts: dict[str, Json] = {"stuck": AUTO | {"timeout": "2s"}, "window": AUTO | {"window": closed()}}
     for name in waits:
-        used.has(name, {"restart": "Auto", "timeout": "2s"} if name == "stuck" else None)
+        used.has(name, rollouts.get(name))
+    used.rolling.has("window", by_env("window"))
     used.rolling.has("byhand", by_env("byhand"))
     used.rolling.has("stuck", by_env("stuck"), minReadySeconds=3600, progressDeadlineSeconds=7200)
     used.rolling.has_pod("bare", by_env("bare"))
@@ -74,6 +77,7 @@ def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(wo
         assert used.key(name) != used.first[name].parts["apiKey"], name
     assert "rotation.consumers: Optional" in used.told("nobody")["waits"]
     assert world.condition("stuck", type_="RolledOut")["reason"] == "RolloutTimedOut"
+    assert world.condition("window", type_="RolledOut")["reason"] == "WaitsForWindow"
     late = call(world, "consumers", "byhand", "-o", "json")
     assert late.code == 3
     assert {each["holds"] for each in late.json["running"]} == {"Old"}
@@ -82,9 +86,11 @@ def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(wo
     used.rolling.restart("byhand")
     used.rolling.patch("stuck", {"spec": {"minReadySeconds": 0}})
     world.annotate("stuck", refresh="again")
+    opened = {"spec": {"rollout": {"window": OPEN}}}
+    world.must("PATCH", world.path("ApiKeySecret", "window"), opened, MERGE)
     world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/pods/bare")
 
-    for name in ("nobody", "byhand", "stuck"):
+    for name in ("nobody", "byhand", "stuck", "window"):
         used.ends(name)
     # Nobody uses it by now.
     used.until("bare", step="Written", why="NoConsumers")

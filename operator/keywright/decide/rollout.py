@@ -17,6 +17,7 @@ from typing import Any
 from .. import errors, pacing
 from ..errors import Reason
 from ..kinds.rollout import RolloutSpec
+from . import due as times
 from . import report, uses
 from .consumers import ROLLING, SETTLED, STALE, Census, Hold, Pod, Ref, Workload
 from .uses import Json, Way
@@ -28,7 +29,7 @@ LAGGARDS = 20
 #: What passes by itself, soon.
 PASSING = frozenset({Hold.ENDING, Hold.STARTING, Hold.COMING})
 #: Phases in which there is something to do.
-OPEN = frozenset({"Running", "Lagging", "Blocked"})
+OPEN = frozenset({"Running", "Waiting", "Lagging", "Blocked"})
 
 _WORST = (Hold.ENDING, Hold.STARTING, Hold.COMING, Hold.UNREAD, Hold.OLD)
 _DONE = "Each pod that is known to use Secret {} has its present values."
@@ -78,6 +79,28 @@ def due(workloads: Sequence[Workload], census: Census, mark: str) -> tuple[Workl
     """Return those that have to be restarted for these values: pods of theirs may have others."""
     stale = {pod.owner for pod in census.pods if pod.hold in STALE}
     return tuple(sorted((each for each in workloads if each.mark != mark and each.ref in stale), key=_by_ref))
+
+
+def opens(spec: RolloutSpec, now: float) -> float | None:
+    """Return when restarts may begin; None: now.
+
+    Args:
+        now: Unix time.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: nobody can tell.
+    """
+    if spec.window is None:
+        return None
+    window = times.window(spec.window)
+    if window.open_at(now):
+        return None
+    at = window.opens(now)
+    if at is None:
+        raise errors.Stalled(
+            Reason.INVALID_SPEC, f"rollout.window never opens: {spec.window.start}", "Correct its start"
+        )
+    return at
 
 
 def _by_ref(workload: Workload) -> Ref:
@@ -182,14 +205,25 @@ def told(
     others = {name: each for name, each in before.items() if name != "mark"}
     after: dict[str, Any] = {"phase": "Done", **others, **mine, "fingerprint": fingerprint}
     old = report.find(status.get("conditions") or [], ROLLED_OUT)
-    condition = [old] if old else []
+    condition = [old] if old and old.get("reason") != Reason.INVALID_SPEC else []
     if changed or (asked and before.get("phase") == "Failed"):
         mine = {"mark": _marked(fingerprint, now)} if changed else mine
         after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now, **mine}
         condition = [rolling(secret, spec)]
     if not enabled:
         condition = [disabled(secret)]
+    elif error := _unreadable(spec):
+        condition = [stopped(error)]
     return after, condition
+
+
+def _unreadable(spec: RolloutSpec) -> errors.Error | None:
+    """Return why it cannot be told when restarts may begin, which is better known before there are any."""
+    try:
+        opens(spec, 0.0)
+    except errors.Stalled as error:
+        return error
+    return None
 
 
 def rolling(secret: str, spec: RolloutSpec) -> dict[str, Any]:
@@ -199,6 +233,18 @@ def rolling(secret: str, spec: RolloutSpec) -> dict[str, Any]:
     else:
         what = f"Secret {secret} has changed: those who use it are being restarted, {spec.batch} at a time."
     return condition("False", Reason.ROLLING_OUT, what)
+
+
+def waiting(secret: str, at: float) -> dict[str, Any]:
+    """Return the condition while it is waited for the window in which workloads may be restarted.
+
+    Args:
+        at: Unix time at which it opens.
+    """
+    what = f"Secret {secret} has changed: those who use it are restarted when rollout.window opens"
+    return condition(
+        "False", Reason.WAITS_FOR_WINDOW, f"{what}, at {pacing.rfc3339(at)}; until then they keep what they have."
+    )
 
 
 def disabled(secret: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-
 
 
 class Window(Spec):
-    """A time in which rotations may begin, again and again."""
+    """A time in which rotations, or restarts, may begin, again and again."""
 
     start: Cron
     """When it opens: five fields as in cron, `0 2 * * SUN`."""
