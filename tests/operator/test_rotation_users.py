@@ -11,7 +11,7 @@ from cli.terminal import call
 from rolling import MERGE, OPEN, by_env, by_file, closed
 from rotating_users import Used
 from vendors import serving
-from world import Json, World
+from world import World
 
 pytestmark = pytest.mark.usefixtures("running_pods")
 AUTO = {"restart": "Auto"}
@@ -53,24 +53,49 @@ def test_an_old_key_ends_after_the_last_pod_that_had_it(world: World, used: Used
     world.until(lambda: {"Restarted", "KeyAdopted", "Rotated"} <= set(world.event_reasons("one")), "all is said")
 
 
+#: Who waits for what, and how its users are restarted.
+WAITS = {
+    "nobody": ("NoConsumers", None),
+    "byhand": ("NotAdopted", None),
+    "bare": ("NotAdopted", None),
+    "stuck": ("NotAdopted", AUTO | {"timeout": "2s"}),
+    "window": ("NotAdopted", AUTO | {"window": closed()}),
+}
+
+
 def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(world: World, used: Used) -> None:
     used.starts()
-    waits = {"nobody": "NoConsumers", "byhand": "NotAdopted", "bare": "NotAdopted", "stuck": "NotAdopted"}
-    waits |= {"window": "NotAdopted"}
-    rollouts: dict[str, Json] = {"stuck": AUTO | {"timeout": "2s"}, "window": AUTO | {"window": closed()}}
-    for name in waits:
-        used.has(name, rollouts.get(name))
+    for name, (_, rollout) in WAITS.items():
+        used.has(name, rollout)
     used.rolling.has("window", by_env("window"))
     used.rolling.has("byhand", by_env("byhand"))
     used.rolling.has("stuck", by_env("stuck"), minReadySeconds=3600, progressDeadlineSeconds=7200)
     used.rolling.has_pod("bare", by_env("bare"))
 
-    used.asks("Rotate", *waits)
-    for name, why in waits.items():
+    used.asks("Rotate", *WAITS)
+
+    all_wait(world, used)
+    used.rolling.has_pod("late", by_env("nobody"))
+    used.rolling.restart("byhand")
+    used.rolling.patch("stuck", {"spec": {"minReadySeconds": 0}})
+    world.annotate("stuck", refresh="again")
+    opened = {"spec": {"rollout": {"window": OPEN}}}
+    world.must("PATCH", world.path("ApiKeySecret", "window"), opened, MERGE)
+    world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/pods/bare")
+    for name in ("nobody", "byhand", "stuck", "window"):
+        used.ends(name)
+    # Nobody uses it by now.
+    used.until("bare", step="Written", why="NoConsumers")
+    used.rolling.has_pod("bare", by_env("bare"))
+    used.ends("bare")
+
+
+def all_wait(world: World, used: Used) -> None:
+    """Wait until a person is asked of each, and see that nothing else follows."""
+    for name, (why, _) in WAITS.items():
         used.until(name, step="Written", why=why)
-    # A person is asked after a while, and nothing else follows.
-    used.looks_until(lambda: all(used.told(name).get("asks") for name in waits), lambda: "all of them ask")
-    for name in waits:
+    used.looks_until(lambda: all(used.told(name).get("asks") for name in WAITS), lambda: "all of them ask")
+    for name in WAITS:
         condition = world.condition(name, type_="Rotating")
         assert (condition["status"], condition["reason"]) == ("True", "RotationWaits"), name
         assert used.lives(name), name
@@ -81,21 +106,6 @@ def test_an_old_key_stays_as_long_as_not_everybody_is_seen_to_use_the_new_one(wo
     late = call(world, "consumers", "byhand", "-o", "json")
     assert late.code == 3
     assert {each["holds"] for each in late.json["running"]} == {"Old"}
-
-    used.rolling.has_pod("late", by_env("nobody"))
-    used.rolling.restart("byhand")
-    used.rolling.patch("stuck", {"spec": {"minReadySeconds": 0}})
-    world.annotate("stuck", refresh="again")
-    opened = {"spec": {"rollout": {"window": OPEN}}}
-    world.must("PATCH", world.path("ApiKeySecret", "window"), opened, MERGE)
-    world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/pods/bare")
-
-    for name in ("nobody", "byhand", "stuck", "window"):
-        used.ends(name)
-    # Nobody uses it by now.
-    used.until("bare", step="Written", why="NoConsumers")
-    used.rolling.has_pod("bare", by_env("bare"))
-    used.ends("bare")
 
 
 def test_whoever_cannot_wait_for_pods_ends_the_old_key_at_once(world: World, used: Used) -> None:

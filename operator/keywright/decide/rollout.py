@@ -201,29 +201,25 @@ def told(
     known = str(before.get("fingerprint") or "")
     same_key = known.partition(":")[0] == fingerprint.partition(":")[0]
     changed = bool(known) and same_key and known != fingerprint
-    mine = {"mark": before["mark"]} if known == fingerprint and "mark" in before else {}
-    others = {name: each for name, each in before.items() if name != "mark"}
-    after: dict[str, Any] = {"phase": "Done", **others, **mine, "fingerprint": fingerprint}
+    mark = _marked(fingerprint, now) if changed else before.pop("mark", None)
+    mine = {"mark": mark} if mark and (changed or known == fingerprint) else {}
+    after: dict[str, Any] = {"phase": "Done", **before, **mine, "fingerprint": fingerprint}
     old = report.find(status.get("conditions") or [], ROLLED_OUT)
     condition = [old] if old and old.get("reason") != Reason.INVALID_SPEC else []
     if changed or (asked and before.get("phase") == "Failed"):
-        mine = {"mark": _marked(fingerprint, now)} if changed else mine
         after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now, **mine}
         condition = [rolling(secret, spec)]
-    if not enabled:
-        condition = [disabled(secret)]
-    elif error := _unreadable(spec):
-        condition = [stopped(error)]
-    return after, condition
+    blocked = _unreadable(spec) if enabled else [disabled(secret)]
+    return after, blocked or condition
 
 
-def _unreadable(spec: RolloutSpec) -> errors.Error | None:
+def _unreadable(spec: RolloutSpec) -> report.Conditions:
     """Return why it cannot be told when restarts may begin, which is better known before there are any."""
     try:
         opens(spec, 0.0)
     except errors.Stalled as error:
-        return error
-    return None
+        return [stopped(error)]
+    return []
 
 
 def rolling(secret: str, spec: RolloutSpec) -> dict[str, Any]:

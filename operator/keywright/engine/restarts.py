@@ -120,11 +120,7 @@ class Restarts:
         total, size, ready = len(begun) + len(due), work.spec.batch, 0
         if not total:
             return 0
-        if not begun:
-            await self._may_begin(work, due)
-        if work.phase != "Running":
-            await tell(total, 0)
-        await self._say(work, events.EventReason.RESTART_STARTED, f"{_named([*begun, *due])}: being restarted")
+        await self._begin(work, begun, due, tell)
         batches = [*([begun] if begun else []), *(due[at : at + size] for at in range(0, len(due), size))]
         clock = asyncio.get_running_loop().time
         looked = clock()
@@ -141,6 +137,20 @@ class Restarts:
             ready += len(batch)
         await self._say(work, events.EventReason.RESTARTED, f"{_named([*begun, *due])}: restarted, and ready")
         return total
+
+    async def _begin(
+        self,
+        work: Work,
+        begun: Sequence[Workload],
+        due: Sequence[Workload],
+        tell: Callable[[int, int], Awaitable[None]],
+    ) -> None:
+        """Tell that workloads are restarted, if that may be now."""
+        if not begun:
+            await self._may_begin(work, due)
+        if work.phase != "Running":
+            await tell(len(begun) + len(due), 0)
+        await self._say(work, events.EventReason.RESTART_STARTED, f"{_named([*begun, *due])}: being restarted")
 
     async def _may_begin(self, work: Work, due: Sequence[Workload]) -> None:
         """See that the window is open in which workloads are restarted.
