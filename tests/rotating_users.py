@@ -44,23 +44,21 @@ class Used:
         """Start an operator, and let there be a store and an issuer."""
         self.world.has_store(access="ReadWrite")
         self.world.secret_is("openai-admin", {"key": self.vendor.admin})
-        self._has_issuer()
+        limits = {"settle": "1s", "rotationsAtOnce": 32}
+        self.world.apply(key_issuer("openai", limits=limits, openai=openai_admin(self.server.url)))
         self.world.start(f"--allow-issuer-endpoint={self.server.url}", "--rotations", "--rollouts", *flags)
 
-    def _has_issuer(self) -> None:
-        limits = {"settle": "1s", "rotationsAtOnce": 32, "timeout": f"{20 + self._looks % 2}s"}
-        self.world.apply(key_issuer("openai", limits=limits, openai=openai_admin(self.server.url)))
-
-    def looks_until(self, there: Callable[[], object], what: Callable[[], str]) -> None:
-        """Have every rotation look again each second, as it does when its issuer is another one, until it holds."""
+    def looks_until(self, there: Callable[[], object], *names: str) -> None:
+        """Have rotations look again each second, as they do when somebody asks for anything of them, until it holds."""
 
         def looked() -> bool:
             if time.monotonic() > self._looked + EVERY:
                 self._looked, self._looks = time.monotonic(), self._looks + 1
-                self._has_issuer()
+                for name in names:
+                    self.world.apply(key_action(f"look-{self._looks}-{name}", name, action="RetryDebts"))
             return bool(there())
 
-        self.world.until(looked, what)
+        self.world.until(looked, lambda: f"{ {name: self.told(name) for name in names} }")
 
     def has(self, name: str, rollout: Json | None = None, **rotation: Any) -> None:
         """Let there be a key that was made by hand, and an object that wants it rotated."""
@@ -93,7 +91,7 @@ class Used:
 
     def ends(self, name: str) -> None:
         """Look until a rotation is over, and see that it has ended the old key, and nothing but that."""
-        self.looks_until(lambda: self.told(name).get("step") == "Idle", lambda: f"{name}: {self.told(name)}")
+        self.looks_until(lambda: self.told(name).get("step") == "Idle", name)
         assert self.told(name)["last"]["outcome"] == "Rotated"
         assert not self.lives(name)
         assert self.key(name) in {each.parts["apiKey"] for each in self.vendor.made.values()}

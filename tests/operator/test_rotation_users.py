@@ -94,7 +94,7 @@ def all_wait(world: World, used: Used) -> None:
     """Wait until a person is asked of each, and see that nothing else follows."""
     for name, (why, _) in WAITS.items():
         used.until(name, step="Written", why=why)
-    used.looks_until(lambda: all(used.told(name).get("asks") for name in WAITS), lambda: "all of them ask")
+    used.looks_until(lambda: all(used.told(name).get("asks") for name in WAITS), *WAITS)
     for name in WAITS:
         condition = world.condition(name, type_="Rotating")
         assert (condition["status"], condition["reason"]) == ("True", "RotationWaits"), name
@@ -120,7 +120,7 @@ def test_whoever_cannot_wait_for_pods_ends_the_old_key_at_once(world: World, use
     # A pod of the second in which the Secret was written may have what was there before.
     time.sleep(1.01)
     used.rolling.restart("grace")
-    used.looks_until(lambda: used.told("grace").get("step") == "Grace", lambda: f"{used.told('grace')}")
+    used.looks_until(lambda: used.told("grace").get("step") == "Grace", "grace")
     used.rolling.has("again", by_env("grace"))
     assert used.lives("late") and used.lives("grace")
 

@@ -84,7 +84,8 @@ class File:
         """Let its object be there."""
         world.secret_is("master", {"key": self._master.reveal().decode()}, namespace=world.system)
         config = {"path": self._file.name, "keyRef": {"name": "master", "key": "key"}}
-        spec = {"namespaceSelector": {}, "access": "ReadWrite", "encryptedFile": config}
+        alone = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+        spec = {"namespaceSelector": alone, "access": "ReadWrite", "encryptedFile": config}
         name = {"name": self.ref["name"]}
         world.apply({"apiVersion": API, "kind": "ClusterKeyStore", "metadata": name, "spec": spec})
 
