@@ -17,17 +17,36 @@ from world import Json, World
 APPS = "/apis/apps/v1/namespaces"
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 MERGE = "application/merge-patch+json"
-#: How a container takes a Secret.
-BY_ENV = {"envFrom": [{"secretRef": {"name": "llm"}}]}
-BY_FILE = {"volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}
+
+
+def by_env(secret: str) -> Json:
+    """Return how a container takes a Secret by its environment."""
+    return {"envFrom": [{"secretRef": {"name": secret}}]}
+
+
+def by_file(secret: str) -> Json:
+    """Return how a container takes a Secret by files."""
+    return {"volumeMounts": [{"name": secret, "mountPath": "/keys"}]}
 
 
 def template(name: str, container: Json, **annotations: str) -> Json:
-    """Return a pod template whose container takes Secret ``llm`` in some way."""
+    """Return a pod template whose container takes a Secret in some way; volumes are called as their Secrets."""
     spec: Json = {"containers": [{"name": "main", "image": "none", **container}], "terminationGracePeriodSeconds": 0}
-    if "volumeMounts" in container:
-        spec["volumes"] = [{"name": "keys", "secret": {"secretName": "llm"}}]
+    mounts = container.get("volumeMounts", [])
+    if mounts:
+        spec["volumes"] = [{"name": each["name"], "secret": {"secretName": each["name"]}} for each in mounts]
     return {"metadata": {"labels": {"app": name}, "annotations": annotations}, "spec": spec}
+
+
+#: A window that is open all the time.
+OPEN = {"start": "* * * * *", "duration": "5m"}
+BY_ENV, BY_FILE = by_env("llm"), by_file("llm")
+
+
+def closed() -> Json:
+    """Return a window that opens in two hours."""
+    hour = (time.gmtime().tm_hour + 2) % 24
+    return {"start": f"0 {hour} * * *", "duration": "5m"}
 
 
 class Rolling:

@@ -53,6 +53,9 @@ class Reason(enum.StrEnum):
     """Each pod that is known to use the Secret has its present values."""
     ROLLING_OUT = "RollingOut"
     """The Secret has changed; those who use it are being restarted, or another tool is waited for to do it."""
+    WAITS_FOR_WINDOW = "WaitsForWindow"
+    """The Secret has changed; those who use it are restarted when `rollout.window` opens, and keep what they have until
+    then."""
     OLD_VALUE_IN_USE = "OldValueInUse"
     """Pods may have older values of the Secret, and none of Keywright's restarts reaches them: bare pods, Jobs, what is
     not listed."""

@@ -66,6 +66,8 @@ class EventReason(enum.StrEnum):
     """Records are written to the audit trail again. On the operator's Lease."""
     RESTART_STARTED = "RestartStarted"
     """The target Secret has changed: those who use it are being restarted; the note says whom."""
+    RESTART_WAITS = "RestartWaits"
+    """The target Secret has changed: those who use it are restarted when `rollout.window` opens; the note says when."""
     RESTARTED = "Restarted"
     """All of them are ready again."""
     RESTART_FAILED = "RestartFailed"

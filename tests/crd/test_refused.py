@@ -230,6 +230,10 @@ REFUSED = {
         "workloads goes with restart: Listed, and only so",
     ),
     "its word without a list": (with_spec(rollout={"restart": "Listed"}), "workloads goes with restart: Listed"),
+    "a window where nobody is restarted": (
+        with_spec(rollout={"restart": "Observe", "window": {"start": "0 2 * * *", "duration": "1h"}}),
+        "window goes with restart: Auto or Listed",
+    ),
     "an empty list of workloads": (with_spec(rollout={"restart": "Listed", "workloads": []}), "should have at least 1"),
     "a workload that does not roll": (
         with_spec(rollout={"restart": "Listed", "workloads": [{"kind": "CronJob", "name": "a"}]}),

@@ -49,11 +49,7 @@ TYPOS = {
         "write rollout.workloads",
     ),
     "rollout.refs": (with_spec(rollout={"restart": "Auto", "refs": []}), "spec.rollout.refs", "write workloads"),
-    "rollout.window": (
-        with_spec(rollout={"restart": "Auto", "window": "x"}),
-        "spec.rollout.window",
-        "this version has no window: set spec.suspend outside of your maintenance windows",
-    ),
+    "rollout.windows": (with_spec(rollout={"restart": "Auto", "windows": []}), "spec.rollout.windows", "write window"),
     "refreshPolicy": (with_spec(refreshPolicy="CreatedOnce"), "spec.refreshPolicy", "write refreshInterval"),
     **{
         f"template.{wrong}": (

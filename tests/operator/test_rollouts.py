@@ -9,7 +9,7 @@ import pytest
 from audit.trails import Kept
 from cli.terminal import call
 from controlplane import Answer, FaultProxy, KillAfter, KillBefore, LoseAnswer
-from rolling import BY_FILE, MERGE, Rolling
+from rolling import BY_FILE, MERGE, OPEN, Rolling, closed
 from running import Operator
 from world import World
 
@@ -53,7 +53,7 @@ def test_a_deployment_rolls_once_for_each_change_and_not_on_the_first_sync(world
 
     told = rolling.rollout("Done")
     assert told.items() >= {"workloads": 1, "ready": 1, "pods": 2, "current": 2}.items()
-    assert rolling.mark("api") == told["fingerprint"]
+    assert rolling.mark("api") == told["mark"]
     assert rolling.condition() == ("True", "RolledOut", DONE)
     assert rolling.restarts("api") == 1
     world.has_events("Created", "Updated", "RestartStarted", "Restarted")
@@ -132,7 +132,7 @@ def test_a_rollout_that_does_not_get_ready_stops_and_goes_on_when_a_person_asks(
     world.annotate("llm", refresh="again")
 
     rolling.rollout("Done")
-    assert (rolling.mark("api"), rolling.mark("later")) == (told["fingerprint"], told["fingerprint"])
+    assert rolling.mark("api") == rolling.mark("later") == told["mark"]
     # One more: its minReadySeconds.
     assert (rolling.restarts("api"), rolling.restarts("later")) == (2, 1)
 
@@ -145,7 +145,7 @@ def test_what_another_tool_restarts_is_waited_for_and_told(world: World, rolling
     mark = world.plane.mark()
 
     rolling.changes("sk-two", "one")
-    assert rolling.rollout("Running").keys() == {"phase", "fingerprint", "since"}
+    assert rolling.rollout("Running").keys() == {"phase", "fingerprint", "since", "mark"}
     assert rolling.condition()[:2] == ("False", "RollingOut")
     time.sleep(1.01)
     rolling.restart("api")
@@ -185,7 +185,7 @@ def test_a_change_is_followed_by_one_restart_whenever_the_operator_dies(
 
         world.until(lambda number=number: rolling.restarts("api") == number, f"it is restarted, killed {when}")  # type: ignore[misc]
         told = rolling.rollout("Done")
-        assert (rolling.mark("api"), rolling.restarts("api")) == (told["fingerprint"], number), when
+        assert (rolling.mark("api"), rolling.restarts("api")) == (told["mark"], number), when
     trail = Kept(world)
     world.until(
         lambda: sorted(each["code"] for each in trail.records("restart.outcome")) == ["NotBegun", *["Restarted"] * 4],
@@ -310,8 +310,69 @@ def test_lost_answers_conflicts_and_trouble_do_not_make_two_restarts_of_one(
             troubled.wait()
 
         told = rolling.rollout("Done")
-        assert (rolling.mark("api"), rolling.restarts("api")) == (told["fingerprint"], number), what
+        assert (rolling.mark("api"), rolling.restarts("api")) == (told["mark"], number), what
     trail = Kept(world)
     # Outcomes are written within a second: nobody waits for them.
     codes = ["Restarted"] * len(faults)
     world.until(lambda: [each["code"] for each in trail.records("restart.outcome")] == codes, "all are recorded")
+
+
+def test_a_value_that_comes_back_restarts_who_has_had_another_meanwhile(world: World, rolling: Rolling) -> None:
+    world.start("--rollouts")
+    world.has_key(rollout={"restart": "Auto", "timeout": "2s"})
+    world.is_ready()
+    for name in ("api", "later"):
+        rolling.has(name)
+    rolling.changes("sk-two", "two")
+    rolling.rollout("Done")
+    rolling.patch("api", {"spec": {"minReadySeconds": 3600, "progressDeadlineSeconds": 7200}})
+    rolling.changes("sk-three", "three")
+    rolling.rollout("Failed")
+    # The rollout has stopped; one more pod gets what the Secret has by now, by a template of the time before.
+    time.sleep(1.01)
+    rolling.patch("later", {"spec": {"replicas": 2}})
+    world.until(lambda: rolling.ready("later"), "there is one more pod")
+    rolling.patch("api", {"spec": {"minReadySeconds": 0}})
+
+    rolling.changes("sk-two", "back")
+
+    rolling.rollout("Done")
+    assert rolling.restarts("later") == 3
+
+
+def test_restarts_wait_until_their_window_opens_and_go_on_with_what_has_begun(world: World, rolling: Rolling) -> None:
+    world.start("--rollouts")
+    world.has_key(rollout={"restart": "Auto", "window": closed()})
+    world.is_ready()
+    for name in ("api", "later"):
+        rolling.has(name)
+
+    rolling.changes("sk-two", "one")
+
+    told = rolling.rollout("Waiting")
+    assert rolling.condition()[:2] == ("False", "WaitsForWindow")
+    assert f"at {told['opens']}; until then" in rolling.condition()[2]
+    world.has_events("Created", "Updated", "RestartWaits")
+    assert world.events()[-1]["note"].startswith(
+        "Deployment/api, Deployment/later: restarted when rollout.window opens"
+    )
+
+    rolling.patch("api", {"spec": {"minReadySeconds": 3600, "progressDeadlineSeconds": 7200}})
+    rolling.wants(restart="Auto", window=OPEN)
+    world.until(lambda: rolling.restarts("api") == 2, "the first is restarted")
+    # The window closes.
+    rolling.wants(restart="Auto", window=closed())
+    rolling.patch("api", {"spec": {"minReadySeconds": 0}})
+
+    told = rolling.rollout("Waiting")
+    assert (told["workloads"], told["ready"], rolling.restarts("later")) == (2, 1, 0)
+
+    rolling.wants(restart="Auto", window=OPEN)
+
+    told = rolling.rollout("Done")
+    assert (told["current"], rolling.restarts("api"), rolling.restarts("later")) == (2, 3, 1)
+    assert "opens" not in told
+    rolling.wants(restart="Auto", window=OPEN | {"start": "never"})
+    world.until(lambda: rolling.condition()[1] == "InvalidSpec", "it is told before anything waits for it")
+    rolling.wants(restart="Auto")
+    world.until(lambda: rolling.condition()[1] == "", "it is told no more")

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from build import api_key_secret, entry
 from issuing.cases import desk
+from rotating import Rotating
 from rotating_many import Many, local
+from vendors import VendorServer
 from vendors.base import Made
 from world import Json, World
 
@@ -117,3 +120,35 @@ def test_a_person_makes_a_key_and_the_rest_goes_by_itself_as_far_as_the_issuer_l
         assert many.key("anthropic") == made.parts
         assert own.handles() == {made.handle} != {first.handle}
         assert many.key("manual") == new.parts
+
+
+def test_an_admin_key_that_is_an_object_of_ours_is_used_as_it_is_by_then(world: World, openai: VendorServer) -> None:
+    rotating, admin = Rotating(world, openai), openai.vendor.admin
+    first = rotating.vendor.make("key_first", "by-hand", "service account key")
+    world.put("llm/openai", api_key=first.parts["apiKey"])
+    world.put("llm/admin", key=admin)
+    world.has_store(access="ReadWrite")
+    world.apply(api_key_secret("openai-admin", entry("key", "llm/admin", "key"), refreshInterval="1h"))
+    rotating.has_issuer()
+    rotating.wants()
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.until(lambda: rotating.told().get("last"), "it is over")
+    before = rotating.key()
+    # Somebody has replaced it at its issuer, and in the store a while later.
+    openai.vendor.admin = f"{admin[:-4]}next"
+
+    rotating.asks("Rotate", "again")
+
+    refused = "KeyIssuer/openai answered 401 (invalid_api_key)"
+    world.until(lambda: refused in rotating.told().get("waits", ""), lambda: f"it is told: {rotating.told()}")
+    assert rotating.key() == before
+    world.put("llm/admin", key=openai.vendor.admin)
+    world.annotate("openai-admin", refresh="now")
+    world.ends("again", "Succeeded")
+    rotating.reaches("Idle")
+    assert rotating.alive() == {rotating.key()}
+    assert rotating.key() not in (before, first.parts["apiKey"])
+    made = [each.bearer for each in openai.requests if each.method == "POST"]
+    assert made == [admin, openai.vendor.admin]

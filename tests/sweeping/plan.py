@@ -18,6 +18,12 @@ from sweeping.points import FAULTS, PLACES, Point, Recording
 EXACT = frozenset({"claim", "journal", "issue", "revoke", "mark", "store", "Secret", "reader's Secret"})
 #: Faults of what changes nothing: whether it is done or not is the same.
 READING = ("killed before", "cut", "500", "429", "503 thrice")
+#: Places with AWS alone: a server each.
+OF_AWS = ("Secrets Manager", "IAM")
+#: Faults of the way back.
+KILLS = ("killed before", "killed after")
+#: Servers that are away for a while, and the places where a rotation is then.
+SERVERS, AWAY_AT = ("api", "store", "issuer"), ("claim", "issue", "test", "store", "Secret", "revoke")
 #: Pairs that are drawn for the whole sweep, and in how many worlds they are tried.
 DOUBLES, WORLDS = 100, 10
 
@@ -40,10 +46,52 @@ def shares(seed: int, *, whole: bool) -> Iterator[Share]:
         yield from SHORT
         return
     for place, what in PLACES.items():
+        if place in OF_AWS:
+            continue
         for fault in FAULTS if what.effect else READING:
             yield Share(f"{place}, {fault}", _each(place, fault))
     for number in range(WORLDS):
         yield Share(f"double faults of seed {seed + number}", _doubles(seed + number))
+
+
+def shares_back(*, whole: bool) -> Iterator[Share]:
+    """Yield what is tried on the way back: kills around each effect."""
+    if not whole:
+        yield SHORT_BACK
+        return
+    for place in BACK:
+        yield Share(f"{place}, killed", lambda found, place=place: _kills(place, found))  # type: ignore[misc]
+
+
+def shares_of_file(*, whole: bool) -> Iterator[Share]:
+    """Yield what is tried where the store is a file, which no proxy stands before: kills around what is beside it."""
+    if not whole:
+        yield SHORT_OF_FILE
+        return
+    for place in BESIDE_FILE:
+        yield Share(f"{place}, killed", lambda found, place=place: _kills(place, found))  # type: ignore[misc]
+
+
+def shares_of_aws(*, whole: bool) -> Iterator[Share]:
+    """Yield what is tried with AWS: a kill after each of its requests."""
+    if not whole:
+        yield SHORT_OF_AWS
+        return
+    for place in OF_AWS:
+        yield Share(f"{place}, killed after", _each(place, "killed after"))
+
+
+def _kills(place: str, found: Recording) -> list[tuple[Point, ...]]:
+    return [(Point(place, number, fault),) for number in range(found.count(place)) for fault in KILLS]
+
+
+def outages(*, whole: bool) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield what is tried in one world: which server is away, from which place of a rotation on."""
+    if not whole:
+        yield SHORT_OUTAGES
+        return
+    for server in SERVERS:
+        yield tuple((server, place) for place in AWAY_AT)
 
 
 def _each(place: str, fault: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
@@ -65,13 +113,19 @@ def _doubles(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
     return drawn
 
 
-def _one(place: str, fault: str, *, after: str = "", before: str = "") -> Callable[[Recording], tuple[Point, ...]]:
-    """Return one point: at the first such request, at the next one after something, or at the last one before it."""
+def _one(
+    place: str, fault: str, *, after: str = "", before: str = "", steps: int = 0
+) -> Callable[[Recording], tuple[Point, ...]]:
+    """Return one point: at the first such request, at the next one after something, or at the last one before it.
+
+    Args:
+        steps: how many such requests earlier.
+    """
 
     def found(recording: Recording) -> tuple[Point, ...]:
         until = recording.places.index(after or before) if after or before else 0
         passed = recording.places[:until].count(place)
-        return (Point(place, passed - 1 if before else passed, fault),)
+        return (Point(place, (passed - 1 if before else passed) - steps, fault),)
 
     return found
 
@@ -110,4 +164,28 @@ SHORT = (
         _one("status", "503 thrice", after="revoke"),
         lambda found: (*_one("issue", "answer lost")(found), *_one("store", "killed after")(found)),
     ),
+)
+#: What is done on the way back, and changes more than what is told.
+BACK = ("journal", "intent", "store", "Secret", "reader's Secret", "revoke", "action")
+#: The same on the way back: the old key comes back, the new one ends.
+SHORT_BACK = _few(
+    "on the way back",
+    lambda found: (*_one("store", "killed after")(found), *_one("revoke", "killed before")(found)),
+)
+#: What is done before and after a file is written.
+BESIDE_FILE = ("journal", "issue", "Secret", "reader's Secret", "revoke")
+#: The last thing before it is written, and the first one after.
+SHORT_OF_FILE = _few(
+    "a file is written",
+    _one("journal", "killed after", before="Secret", steps=2),
+    _one("journal", "killed before", before="Secret", steps=1),
+)
+#: All servers at once.
+SHORT_OUTAGES = (("all", "store"),)
+#: After the last that Secrets Manager is asked, and the last that IAM is: the new key is stored, and the old one dead.
+SHORT_OF_AWS = Share(
+    "a key of AWS",
+    lambda found: [
+        tuple(Point(place, max(0, found.count(place) - 2), "killed after") for place in OF_AWS),
+    ],
 )

@@ -52,18 +52,20 @@ PLACES: dict[str, Place] = {
     "status": Place("api", ("PATCH",), "/apikeysecrets/{name}/status"),
     "reader's status": Place("api", ("PATCH",), "/apikeysecrets/{name}-reader/status"),
     "action": Place("api", ("PATCH", "PUT"), "/keyactions/{name}"),
-    "event": Place("api", ("POST", "PATCH"), "/namespaces/{namespace}/events"),
+    "event": Place("api", ("POST", "PATCH"), "/namespaces/({namespace}|{system})/events"),
     "issue": Place("issuer", ("POST",), "/api_keys"),
     "list": Place("issuer", ("GET",), r"/api_keys\?", effect=False),
     "revoke": Place("issuer", ("DELETE",), "/api_keys/"),
     "test": Place("issuer", ("GET",), "/v1/models", effect=False),
     "mark": Place("store", ("POST", "PUT", "PATCH"), "/metadata/llm/{name}"),
     "store": Place("store", ("POST", "PUT", "PATCH"), "/data/llm/{name}"),
+    "Secrets Manager": Place("store", ("POST",), r"^/(\?|$)"),
+    "IAM": Place("issuer", ("POST",), r"^/(\?|$)"),
     "read": Place("store", ("GET",), "/data/llm/{name}", effect=False),
 }
 #: What an operator asks for all the time, whether anything rotates or not; it tells of cluster objects of tests beside
 #: this one too.
-ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews|/clusterkeyissuers/[^/]+/status")
+ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews|/clusterkey(issuer|store)s/[^/]+/status")
 
 #: How often in a row a fault happens, where that is not once.
 TIMES = {"503 thrice": 3}

@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-import hvac.exceptions
-
 from audit.trails import Kept
 from build import (
     api_key_secret,
@@ -25,7 +23,6 @@ from build import (
     entry,
     key_action,
     key_issuer,
-    key_store,
     openai_admin,
 )
 from controlplane import ControlPlane, FaultProxy, Hold, OpenBao
@@ -35,6 +32,7 @@ from keywright.engine.journals import name_of
 from running import Operator
 from sweeping.issuer import Issuer, TouchyServer
 from sweeping.points import FAULTS, PLACES, TIMES, Names, Point, Recording, recording
+from sweeping.shelves import Shelf, Vault
 from sweeping.watching import Watcher
 from world import Json, World
 
@@ -77,31 +75,38 @@ class Subject:
 class Stage:
     """A world and its proxies."""
 
-    def __init__(self, world: World, server: TouchyServer, proxies: dict[str, FaultProxy]) -> None:
+    def __init__(self, world: World, server: Any, proxies: dict[str, FaultProxy], shelf: Shelf | None = None) -> None:
         self.world, self.server, self.proxies = world, server, proxies
+        self.shelf = shelf or Vault(proxies["store"].url)
         self.vendor = server.issuer
-        self.store, self.issuer = {"name": "vault"}, {"name": "openai"}
+        self.store, self.issuer = self.shelf.ref, {"name": "openai"}
         self._count = self._asked = 0
         self._location = ""
         self._trail = Kept(world)
 
     @classmethod
     @contextlib.contextmanager
-    def around(cls, plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path) -> Iterator[Self]:
-        """Make everything that is needed."""
+    def around(
+        cls, plane: ControlPlane, bao: OpenBao, namespace: str, folder: pathlib.Path, shelf: Shelf | None = None
+    ) -> Iterator[Self]:
+        """Make everything that is needed.
+
+        Args:
+            shelf: where keys lie; None: in OpenBao.
+        """
         with contextlib.ExitStack() as stack:
             server = TouchyServer(Issuer())
             stack.callback(server.close)
             fronts: dict[str, Upstream] = {"api": plane, "store": bao, "issuer": Front(server.url)}
             proxies = {n: stack.enter_context(FaultProxy(each, folder / n)) for n, each in fronts.items()}
             world = stack.enter_context(World(plane, bao, namespace, folder))
-            yield cls(world, server, proxies)
+            yield cls(world, server, proxies, shelf)
 
     # Arranging.
 
     def begins(self, issuer: Json | None = None) -> None:
         """Let there be a store and an issuer, and an operator that works with them."""
-        self.world.apply(key_store("vault", self.proxies["store"].url, self.world.mount, access="ReadWrite"))
+        self.shelf.begins(self.world)
         self.world.secret_is("openai-admin", {"key": self.vendor.admin})
         kind = issuer or {"openai": openai_admin(self.proxies["issuer"].url)}
         self.world.apply(key_issuer("openai", limits={"settle": "1s"}, **kind))
@@ -135,7 +140,7 @@ class Stage:
         api = self.proxies["api"]
         own = (f"--allow-issuer-endpoint={self.proxies['issuer'].url}", "--condemn-seconds=10", "--rotations")
         while True:
-            made = self.world.launch(*own, "--lease-seconds=2", server=api.url, ca_file=api.ca_file)
+            made = self.world.launch(*own, *self.shelf.flags, "--lease-seconds=2", server=api.url, ca_file=api.ca_file)
             self.world.until(lambda made=made: not _runs(made) or (made.ready() and made.records()), "it works")  # type: ignore[misc]
             if _runs(made):
                 return
@@ -156,7 +161,7 @@ class Stage:
         if key:
             made = self.vendor.make(f"key_{subject.name}", "by-hand", "service account key")
             subject.first = made.parts["apiKey"]
-            self.world.put(subject.path, api_key=subject.first, region="eu")
+            self.shelf.put(self.world, subject.path, api_key=subject.first, region="eu")
         self.wants(subject)
         other = entry("OPENAI_API_KEY", subject.path, "api_key")
         self.world.apply(api_key_secret(f"{subject.name}-reader", other, storeRef=self.store, refreshInterval="1h"))
@@ -174,12 +179,13 @@ class Stage:
         spec = {"storeRef": self.store, "credentials": [one], "refreshInterval": "1h"}
         self.world.apply(api_key_secret(name or subject.name, source, **spec))
 
-    def asks(self, subject: Subject) -> None:
-        """Ask for a rotation."""
+    def asks(self, subject: Subject, action: str = "Rotate") -> None:
+        """Ask for a rotation, or for something else of the one that was asked for."""
         self._asked += 1
         subject.action = f"{subject.name}-{self._asked}"
-        made = self.world.apply(key_action(subject.action, subject.name, action="Rotate", reason="Test"))
-        subject.uid = made["metadata"]["uid"]
+        made = self.world.apply(key_action(subject.action, subject.name, action=action, reason="Test"))
+        if action == "Rotate":
+            subject.uid = made["metadata"]["uid"]
 
     # Looking.
 
@@ -189,11 +195,7 @@ class Stage:
 
     def stored(self, subject: Subject) -> Json:
         """Return what the store has; nothing where nothing is there."""
-        read = self.world.vault.secrets.kv.v2.read_secret_version
-        with contextlib.suppress(hvac.exceptions.InvalidPath):
-            found = read(subject.path, mount_point=self.world.mount, raise_on_deleted_version=True)
-            return dict(found["data"]["data"])
-        return {}
+        return self.shelf.read(self.world, subject.path)
 
     def told(self, subject: Subject) -> Json:
         """Return what the status tells of the rotation."""
@@ -218,11 +220,17 @@ class Stage:
 
     # Rotating.
 
-    def records(self) -> Recording:
-        """Let one rotation happen and nothing go wrong; return what it asked outside."""
+    def records(self, *, back: bool = False) -> Recording:
+        """Let one rotation happen and nothing go wrong; return what it asked outside.
+
+        Args:
+            back: let it turn back when both keys are in use, and return what it asked from then on.
+        """
         subject = self.subject()
+        if back:
+            self.spreads(subject)
         marks = {name: len(proxy.requests) for name, proxy in self.proxies.items()}
-        self.runs(subject)
+        (self.turns_back if back else self.runs)(subject)
         asked = {name: list(proxy.requests)[marks[name] :] for name, proxy in self.proxies.items()}
         (journal,) = self.journals(subject)
         self._location = journal["key"].removesuffix(f" {subject.path}")
@@ -252,13 +260,28 @@ class Stage:
 
         Returns the points that came to pass.
         """
+        return self._under(subject, points, outcome, "Rotate", "Failed" if outcome == "RolledBack" else "Succeeded")
+
+    def spreads(self, subject: Subject) -> None:
+        """Let a rotation happen until both keys are in use."""
+        self.wants(subject, overlap="1h")
+        self.asks(subject)
+        self.world.until(
+            lambda: self.told(subject).get("step") == "Grace", lambda: f"both are used: {self.told(subject)}"
+        )
+
+    def turns_back(self, subject: Subject, points: Sequence[Point] = ()) -> list[Point]:
+        """Have a rotation turn back, of which both keys are in use; else as ``runs``."""
+        return self._under(subject, points, "RolledBack", "Rollback", "Succeeded")
+
+    def _under(self, subject: Subject, points: Sequence[Point], outcome: str, action: str, phase: str) -> list[Point]:
         with contextlib.ExitStack() as stack:
             rules = {each: self._armed(each, subject) for each in points}
             for rule in rules.values():
                 stack.callback(rule.end)
             with self.watching(subject) as watcher:
-                self.asks(subject)
-                self.ends(subject, outcome)
+                self.asks(subject, action)
+                self.ends(subject, outcome, phase)
                 # What it tells others comes a moment later.
                 late = time.monotonic() + LATE
                 while time.monotonic() < late and not all(rule.hits for rule in rules.values()):
@@ -271,7 +294,7 @@ class Stage:
 
     @contextlib.contextmanager
     def held(self, subject: Subject, place: str) -> Iterator[None]:
-        """Ask for a rotation, and hold it where it asks for something, until the end of the block."""
+        """Ask for a rotation, and hold it where it first asks for something, until the end of the block."""
         what = PLACES[place]
         path = what.pattern(self.names(subject))
         with self.proxies[what.server].fault(Hold(), method=what.methods, path=path, times=1) as held:
@@ -289,8 +312,12 @@ class Stage:
             after=point.number,
         )
 
-    def ends(self, subject: Subject, outcome: str, seconds: float = LONG) -> None:
-        """Wait until its rotation is over, with a new operator whenever one is killed."""
+    def ends(self, subject: Subject, outcome: str, phase: str = "", seconds: float = LONG) -> None:
+        """Wait until its rotation is over, with a new operator whenever one is killed.
+
+        Args:
+            phase: of what asked for it last.
+        """
         until = time.monotonic() + seconds
         while True:
             self.lives()
@@ -301,14 +328,14 @@ class Stage:
             assert time.monotonic() < until, f"the rotation of {subject.name} does not end: {told}"
             time.sleep(0.05)
         assert last["outcome"] == outcome, told
-        phases = {"Rotated": "Succeeded", "RolledBack": "Failed"}
+        phase = phase or {"Rotated": "Succeeded", "RolledBack": "Failed"}[outcome]
 
         def answered() -> bool:
             self.lives()
             status = self.world.object(subject.action, "KeyAction").get("status") or {}
-            return status.get("phase") == phases[outcome]
+            return status.get("phase") == phase
 
-        self.world.until(answered, lambda: f"{self.world.object(subject.action, 'KeyAction')} is {phases[outcome]}")
+        self.world.until(answered, lambda: f"{self.world.object(subject.action, 'KeyAction')} is {phase}")
 
     def is_well(self, subject: Subject, outcome: str = "Rotated") -> None:
         """See that one key of ours is alive, that it is in use everywhere, and that nothing is left over."""

@@ -90,3 +90,33 @@ async def test_a_rotation_that_cannot_begin_is_told_to_who_asks_and_not_to_who_w
 
     assert begins.result().code is Reason.STORE_READ_ONLY
     assert not turns.done()
+
+
+@pytest.mark.parametrize(
+    ("action", "turned", "at", "said"),
+    [
+        ("Rollback", True, 1150.0, "The old key is in place."),
+        ("Rollback", False, 1150.0, "It had ended before."),
+        ("RevokeNow", False, 1150.0, "The old key is dead."),
+        ("RevokeNow", True, 1150.0, "The rotation turned back."),
+        # Not of one that had ended when it was asked; times of objects have no fractions of a second.
+        ("Rollback", True, 1199.5, "No rotation of this credential is under way."),
+        ("RevokeNow", False, 1300.0, "No rotation of this credential is under way."),
+    ],
+)
+async def test_what_a_rotation_came_to_is_told_by_a_leader_that_has_not_seen_its_end(
+    action: str, turned: bool, at: float, said: str
+) -> None:
+    over = (GRACE.but(why=Why.ASKED) if turned else GRACE).rest(1200.0)
+
+    ended = await came_of(Asked("u1", action, at=at), over)
+
+    assert ended
+    assert ended.message == said
+
+
+async def test_nothing_is_told_of_a_rotation_that_there_never_was() -> None:
+    for journal in (None, Journal("", Step.IDLE, 1200.0)):
+        ended = await came_of(Asked("u1", "Rollback", at=1150.0), journal)
+        assert ended
+        assert ended.code is Reason.NO_ROTATION

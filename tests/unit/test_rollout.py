@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keywright import pacing
 from keywright.decide import rollout
 from keywright.decide.consumers import STALE, Census, Hold, Pod, Ref, Workload
 from keywright.decide.rollout import Progress, State
@@ -17,6 +18,7 @@ from keywright.kinds.rollout import RolloutSpec
 
 Json = dict[str, Any]
 NOW = "2026-05-04T09:00:00Z"
+MARK = "k:269f86010"
 AUTO, OBSERVE = RolloutSpec(restart="Auto"), RolloutSpec(restart="Observe")
 ENV, FILES, PULLS = Use(Way.ENV, "main"), Use(Way.VOLUME, "main"), Use(Way.IMAGE_PULL)
 
@@ -131,8 +133,11 @@ def told(
     return after, conditions[0]["reason"] if conditions else ""
 
 
+AGREED: Json = {"enabled": True, "asked": False, "now": NOW}
 DONE = {"phase": "Done", "fingerprint": "k:1"}
-BEGUN = {"phase": "Running", "fingerprint": "k:2", "since": NOW}
+BEGUN = {"phase": "Running", "fingerprint": "k:2", "since": NOW, "mark": MARK}
+AGAIN = {"phase": "Running", "fingerprint": "k:1", "since": NOW}
+MARKED = {**DONE, "mark": "k:1ab"}
 FAILED = {"phase": "Failed", "fingerprint": "k:1", "since": "then", "workloads": 2, "ready": 0}
 OLD = {"type": "RolledOut", "status": "False", "reason": "Old", "message": "as it was"}
 
@@ -147,7 +152,12 @@ OLD = {"type": "RolledOut", "status": "False", "reason": "Old", "message": "as i
         (DONE, "k:2", {}, BEGUN, "RollingOut"),
         (FAILED, "k:2", {}, BEGUN, "RollingOut"),
         (FAILED, "k:1", {}, FAILED, "Old"),
-        (FAILED, "k:1", {"asked": True}, {**BEGUN, "fingerprint": "k:1"}, "RollingOut"),
+        (FAILED, "k:1", {"asked": True}, AGAIN, "RollingOut"),
+        # Who was restarted is not restarted again; values that come back are another change.
+        ({**FAILED, "mark": "k:1ab"}, "k:1", {"asked": True}, {**AGAIN, "mark": "k:1ab"}, "RollingOut"),
+        (MARKED, "k:1", {}, MARKED, ""),
+        (MARKED, "k:2", {}, BEGUN, "RollingOut"),
+        (MARKED, "other:1", {}, {**DONE, "fingerprint": "other:1"}, ""),
         # Fingerprints of another key cannot be compared.
         (DONE, "other:2", {}, {**DONE, "fingerprint": "other:2"}, ""),
         (FAILED, "other:2", {}, {**FAILED, "fingerprint": "other:2"}, "Old"),
@@ -161,6 +171,45 @@ def test_a_rollout_begins_with_a_change_and_with_nothing_else(
     status = {"rollout": before, "conditions": [OLD] if before and before["phase"] == "Failed" else []}
 
     assert told(status, fingerprint, AUTO, **flags) == (after, reason)
+
+
+NIGHT = {"start": "0 2 * * *", "duration": "3h"}
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "opens"),
+    [
+        (None, NOW, None),
+        (NIGHT, "2026-05-04T01:59:59Z", "2026-05-04T02:00:00Z"),
+        (NIGHT, "2026-05-04T02:00:00Z", None),
+        (NIGHT, "2026-05-04T04:59:59Z", None),
+        (NIGHT, "2026-05-04T05:00:00Z", "2026-05-05T02:00:00Z"),
+        (NIGHT | {"timeZone": "Europe/Berlin"}, "2026-05-04T00:00:00Z", None),
+        (NIGHT | {"timeZone": "Europe/Berlin"}, NOW, "2026-05-05T00:00:00Z"),
+    ],
+)
+def test_restarts_begin_while_the_window_is_open(window: Json | None, now: str, opens: str | None) -> None:
+    at = rollout.opens(spec_with(window), pacing.unix(now) or 0.0)
+
+    assert at == pacing.unix(opens)
+    if opens:
+        said = rollout.waiting("llm", at or 0.0)
+        assert (said["status"], said["reason"]) == ("False", "WaitsForWindow")
+        assert f"at {opens}" in said["message"]
+
+
+@pytest.mark.parametrize("start", ["every now and then", "0 0 30 2 *"])
+def test_a_window_that_never_opens_is_told_before_anything_has_to_wait_for_it(start: str) -> None:
+    never = spec_with({"start": start, "duration": "5m"})
+
+    assert told({"rollout": DONE}, "k:1", never) == (DONE, "InvalidSpec")
+    assert told({"rollout": DONE}, "k:2", never) == (BEGUN, "InvalidSpec")
+    refused = {**OLD, "reason": "InvalidSpec"}
+    assert rollout.told(AUTO, "llm", {"rollout": DONE, "conditions": [refused]}, "k:1", **AGREED)[1] == []
+
+
+def spec_with(window: Json | None) -> RolloutSpec:
+    return RolloutSpec.model_validate({"restart": "Auto", "window": window})
 
 
 def test_who_asks_for_no_restarts_is_told_nothing_of_them() -> None:

@@ -80,7 +80,7 @@ async def _find(api: Cluster, item: Json) -> tuple[Written, Census]:
     if known.version == (status.get("target") or {}).get("resourceVersion"):
         # Else the status tells of other values than the Secret has.
         told = status.get("rollout") or {}
-        known = decide.since(dataclasses.replace(known, mark=told.get("fingerprint")), told.get("since"))
+        known = decide.since(dataclasses.replace(known, mark=rollout.mark(told)), told.get("since"))
     named = rollout.refs(spec.rollout) if spec.rollout else frozenset()
     return known, await consumers.census(api, key.namespace, known, named)
 

@@ -13,6 +13,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ..kinds import rotation
+from ..timetable import Timetable
 from .rotate import living
 from .rotate.journal import Cause, Half, Journal, Step, Why
 
@@ -49,6 +51,15 @@ class Window:
     def opens(self, moment: float) -> float | None:
         """Return when it opens next."""
         return self.starts.after(moment)
+
+
+def window(said: rotation.Window) -> Window:
+    """Return a window as an object says it.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: when it opens is no schedule, or it never does.
+    """
+    return Window(Timetable(said.start, said.time_zone), said.seconds)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

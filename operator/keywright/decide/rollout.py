@@ -1,7 +1,8 @@
 """Whom to restart for new values, how far a workload has come with that, and what is told of it. Pure.
 
 A restart is a change of one annotation in the pod template: what ``kubectl rollout restart`` does. The annotation's
-value is the keyed fingerprint of the values that it is for: one restart for one change, whoever leads meanwhile.
+value is the keyed fingerprint of the values that it is for, and when they were found: one restart for one change,
+whoever leads meanwhile. Values that come back are another change: who has begun meanwhile has what was between.
 
 Does not belong here: who uses a Secret (``consumers``), doing it (``engine/rollouts.py``).
 """
@@ -13,9 +14,10 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from .. import errors
+from .. import errors, pacing
 from ..errors import Reason
 from ..kinds.rollout import RolloutSpec
+from . import due as times
 from . import report, uses
 from .consumers import ROLLING, SETTLED, STALE, Census, Hold, Pod, Ref, Workload
 from .uses import Json, Way
@@ -27,7 +29,7 @@ LAGGARDS = 20
 #: What passes by itself, soon.
 PASSING = frozenset({Hold.ENDING, Hold.STARTING, Hold.COMING})
 #: Phases in which there is something to do.
-OPEN = frozenset({"Running", "Lagging", "Blocked"})
+OPEN = frozenset({"Running", "Waiting", "Lagging", "Blocked"})
 
 _WORST = (Hold.ENDING, Hold.STARTING, Hold.COMING, Hold.UNREAD, Hold.OLD)
 _DONE = "Each pod that is known to use Secret {} has its present values."
@@ -53,6 +55,21 @@ def _restarts(workload: Workload) -> bool:
     return workload.asks or not ways.isdisjoint(uses.FROZEN) or (Way.VOLUME in ways and not workload.reloads)
 
 
+def mark(told: Mapping[str, Any]) -> str | None:
+    """Return what templates bear that were restarted for the values that a status tells of; None: it tells of none.
+
+    Args:
+        told: what it tells of the rollout.
+    """
+    found = told.get("mark") or told.get("fingerprint")
+    return str(found) if found else None
+
+
+def _marked(fingerprint: str, now: str) -> str:
+    """Return what templates bear that are restarted for a change, as the policy wants it."""
+    return f"{fingerprint}{int(pacing.unix(now) or 0):x}"
+
+
 def begun(workloads: Sequence[Workload], mark: str) -> tuple[Workload, ...]:
     """Return those that were restarted for these values already."""
     return tuple(each for each in workloads if each.mark == mark)
@@ -62,6 +79,28 @@ def due(workloads: Sequence[Workload], census: Census, mark: str) -> tuple[Workl
     """Return those that have to be restarted for these values: pods of theirs may have others."""
     stale = {pod.owner for pod in census.pods if pod.hold in STALE}
     return tuple(sorted((each for each in workloads if each.mark != mark and each.ref in stale), key=_by_ref))
+
+
+def opens(spec: RolloutSpec, now: float) -> float | None:
+    """Return when restarts may begin; None: now.
+
+    Args:
+        now: Unix time.
+
+    Raises:
+        errors.Stalled: ``InvalidSpec``: nobody can tell.
+    """
+    if spec.window is None:
+        return None
+    window = times.window(spec.window)
+    if window.open_at(now):
+        return None
+    at = window.opens(now)
+    if at is None:
+        raise errors.Stalled(
+            Reason.INVALID_SPEC, f"rollout.window never opens: {spec.window.start}", "Correct its start"
+        )
+    return at
 
 
 def _by_ref(workload: Workload) -> Ref:
@@ -162,15 +201,25 @@ def told(
     known = str(before.get("fingerprint") or "")
     same_key = known.partition(":")[0] == fingerprint.partition(":")[0]
     changed = bool(known) and same_key and known != fingerprint
-    after: dict[str, Any] = {"phase": "Done", **before, "fingerprint": fingerprint}
+    mark = _marked(fingerprint, now) if changed else before.pop("mark", None)
+    mine = {"mark": mark} if mark and (changed or known == fingerprint) else {}
+    after: dict[str, Any] = {"phase": "Done", **before, **mine, "fingerprint": fingerprint}
     old = report.find(status.get("conditions") or [], ROLLED_OUT)
-    condition = [old] if old else []
+    condition = [old] if old and old.get("reason") != Reason.INVALID_SPEC else []
     if changed or (asked and before.get("phase") == "Failed"):
-        after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now}
+        after = {"phase": "Running" if enabled else "Blocked", "fingerprint": fingerprint, "since": now, **mine}
         condition = [rolling(secret, spec)]
-    if not enabled:
-        condition = [disabled(secret)]
-    return after, condition
+    blocked = _unreadable(spec) if enabled else [disabled(secret)]
+    return after, blocked or condition
+
+
+def _unreadable(spec: RolloutSpec) -> report.Conditions:
+    """Return why it cannot be told when restarts may begin, which is better known before there are any."""
+    try:
+        opens(spec, 0.0)
+    except errors.Stalled as error:
+        return [stopped(error)]
+    return []
 
 
 def rolling(secret: str, spec: RolloutSpec) -> dict[str, Any]:
@@ -180,6 +229,18 @@ def rolling(secret: str, spec: RolloutSpec) -> dict[str, Any]:
     else:
         what = f"Secret {secret} has changed: those who use it are being restarted, {spec.batch} at a time."
     return condition("False", Reason.ROLLING_OUT, what)
+
+
+def waiting(secret: str, at: float) -> dict[str, Any]:
+    """Return the condition while it is waited for the window in which workloads may be restarted.
+
+    Args:
+        at: Unix time at which it opens.
+    """
+    what = f"Secret {secret} has changed: those who use it are restarted when rollout.window opens"
+    return condition(
+        "False", Reason.WAITS_FOR_WINDOW, f"{what}, at {pacing.rfc3339(at)}; until then they keep what they have."
+    )
 
 
 def disabled(secret: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ async def written(api: cluster.Cluster, owner: Key, secret: str, mark: str | Non
     """Return when an ApiKeySecret last wrote its Secret; None if there is none, or it is not its.
 
     Args:
-        mark: the fingerprint of what it holds, where workloads are restarted for it.
+        mark: what templates bear that were restarted for what it holds, where workloads are restarted for it.
     """
     try:
         where = (cluster.SECRETS, owner.namespace, secret)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from .. import cluster, errors, events, metrics
+from .. import cluster, errors, events, metrics, pacing
 from ..decide import consumers, report, rollout
 from ..decide.consumers import Census, Ref, Workload
 from ..decide.rollout import Progress, State
@@ -40,7 +41,7 @@ class Work:
 
     Attributes:
         secret: name of the target.
-        mark: fingerprint of its values.
+        mark: what templates bear that were restarted for its values.
         since: when these were found, as the status tells it; empty if they never changed.
         phase: of the rollout, as the status told it.
     """
@@ -62,6 +63,18 @@ class Work:
     def token(self) -> str:
         """Names this rollout, for whoever leads."""
         return f"{self.mark} {self.since}"
+
+
+class Closed(Exception):
+    """Nobody else is restarted before a window opens.
+
+    Attributes:
+        opens: Unix time at which it does.
+    """
+
+    def __init__(self, opens: float) -> None:
+        super().__init__()
+        self.opens = opens
 
 
 class Restarts:
@@ -91,11 +104,13 @@ class Restarts:
 
         Args:
             found: who uses the Secret.
-            tell: called after each batch but the last, with how many there are and how many are ready.
+            tell: called after each batch but the last, with how many there are and how many are ready; and before the
+                first, where the status tells that nobody is restarted.
 
         Raises:
             errors.Stalled: ``RolloutFailed``, ``RolloutTimedOut``, ``RestartDenied``: nothing more is restarted.
             errors.Retry: it is to be begun again, later.
+            Closed: it is to be begun again when a window opens.
         """
         picked = rollout.chosen(work.spec, found)
         if work.spec.restart == "Observe":
@@ -105,7 +120,7 @@ class Restarts:
         total, size, ready = len(begun) + len(due), work.spec.batch, 0
         if not total:
             return 0
-        await self._say(work, events.EventReason.RESTART_STARTED, f"{_named([*begun, *due])}: being restarted")
+        await self._begin(work, begun, due, tell)
         batches = [*([begun] if begun else []), *(due[at : at + size] for at in range(0, len(due), size))]
         clock = asyncio.get_running_loop().time
         looked = clock()
@@ -113,6 +128,7 @@ class Restarts:
             if number:
                 await tell(total, ready)
                 await asyncio.sleep(work.spec.pause_seconds)
+                await self._may_begin(work, batch)
             if clock() - looked > KNOWN_FOR:
                 found, looked = await self.look(work), clock()
             for each in rollout.due(batch, found, work.mark):
@@ -121,6 +137,33 @@ class Restarts:
             ready += len(batch)
         await self._say(work, events.EventReason.RESTARTED, f"{_named([*begun, *due])}: restarted, and ready")
         return total
+
+    async def _begin(
+        self,
+        work: Work,
+        begun: Sequence[Workload],
+        due: Sequence[Workload],
+        tell: Callable[[int, int], Awaitable[None]],
+    ) -> None:
+        """Tell that workloads are restarted, if that may be now."""
+        if not begun:
+            await self._may_begin(work, due)
+        if work.phase != "Running":
+            await tell(len(begun) + len(due), 0)
+        await self._say(work, events.EventReason.RESTART_STARTED, f"{_named([*begun, *due])}: being restarted")
+
+    async def _may_begin(self, work: Work, due: Sequence[Workload]) -> None:
+        """See that the window is open in which workloads are restarted.
+
+        Raises:
+            Closed: it is not.
+            errors.Stalled: ``InvalidSpec``: nobody can tell.
+        """
+        at = rollout.opens(work.spec, time.time())
+        if at is not None:
+            what = f"{_named(due)}: restarted when rollout.window opens, at {pacing.rfc3339(at)}"
+            await self._say(work, events.EventReason.RESTART_WAITS, what)
+            raise Closed(at)
 
     async def _say(self, work: Work, reason: events.EventReason, what: str) -> None:
         note = f"{what}, as Secret {work.secret} has changed."

@@ -11,9 +11,11 @@ Does not belong here: one rollout (``restarts``), whether one begins (``decide/r
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 import random
+import time
 from typing import Any
 
 from .. import cluster, errors, events, kinds, pacing
@@ -25,7 +27,7 @@ from .bugs import bug
 from .queue import Key
 from .reporter import rfc3339
 from .restart_records import RestartRecords
-from .restarts import POD_LOOKS, Restarts, Work
+from .restarts import POD_LOOKS, Closed, Restarts, Work
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +36,13 @@ AT_ONCE = 4
 #: Seconds between two looks at pods that lag behind, or after a denial: the first, and the longest.
 LATER = (5.0, 300.0)
 
+#: Longest time in seconds between two looks while a window is waited for: others may restart workloads meanwhile.
+CLOSED = 300.0
+
 #: What ends a rollout until a person, or the next change, begins another.
 _ENDS = frozenset({Reason.ROLLOUT_FAILED, Reason.ROLLOUT_TIMED_OUT})
+#: What holds it up until a person has changed something.
+_BLOCKS = frozenset({Reason.RESTART_DENIED, Reason.INVALID_SPEC})
 
 
 class _Superseded(Exception):
@@ -94,7 +101,7 @@ class Rollouts:
         if item["metadata"].get("deletionTimestamp"):
             return False
         if not self._enabled:
-            return told["phase"] in ("Running", "Lagging")
+            return told["phase"] in ("Running", "Waiting", "Lagging")
         return told["phase"] in rollout.OPEN or _condition(item).get("reason") == Reason.RESTARTS_DISABLED
 
     async def _see_to(self, work: Work, wanted: str) -> None:
@@ -102,7 +109,11 @@ class Rollouts:
         failures = 0
         while True:
             try:
-                await self._carry_out(work, wanted)
+                opens = await self._carry_out(work, wanted)
+                if opens is not None:
+                    await asyncio.sleep(min(max(0.05, opens - time.time()), CLOSED))
+                    work = dataclasses.replace(work, phase="Waiting")
+                    continue
             except _Superseded:
                 log.debug("%s: its rollout is another by now", work.key)
             except Exception as foreign:  # noqa: BLE001 - one rollout's bug must not stop the others
@@ -116,16 +127,16 @@ class Rollouts:
 
     async def _failed(self, work: Work, wanted: str, error: errors.Error, failures: int) -> bool:
         """Tell of an error, once it is sure to be one; whether that is the end."""
-        ends, denied = error.reason in _ENDS, error.reason is Reason.RESTART_DENIED
-        if not (ends or denied) and failures < 2:
+        ends, blocked = error.reason in _ENDS, error.reason in _BLOCKS
+        if not (ends or blocked) and failures < 2:
             return False
         try:
-            if ends or denied:
+            if ends or blocked:
                 note = f"{error.reason}: {report.begun(error.message)}."
                 token = f"{events.EventReason.RESTART_FAILED} {error.reason} {work.token}"
                 reason = events.EventReason.RESTART_FAILED
                 await self._recorder.once(work.regarding, reason, "Restart", note, token=token)
-            phase = "Failed" if ends else "Blocked" if denied else work.phase
+            phase = "Failed" if ends else "Blocked" if blocked else work.phase
             await self._tell(work, wanted, phase, rollout.stopped(error))
         except _Superseded:
             return True
@@ -134,14 +145,15 @@ class Rollouts:
             return False
         return ends
 
-    async def _carry_out(self, work: Work, wanted: str) -> None:
+    async def _carry_out(self, work: Work, wanted: str) -> float | None:
+        """Carry a rollout out; return at what time a window opens that it waits for, None when it is over."""
         if not self._enabled:
             await self._tell(work, wanted, "Blocked", rollout.disabled(work.secret))
-            return
+            return None
         if work.phase == "Done":
             # All that was wrong is that nothing could have been done.
             await self._tell(work, wanted, "Done", None)
-            return
+            return None
         if work.phase != "Lagging":
             found = await self._look(work)
             rolling = rollout.rolling(work.secret, work.spec)
@@ -149,10 +161,16 @@ class Rollouts:
             async def tell(total: int, ready: int) -> None:
                 await self._tell(work, wanted, "Running", rolling, workloads=total, ready=ready)
 
-            count = await self._restarts.run(work, found, tell)
+            try:
+                count = await self._restarts.run(work, found, tell)
+            except Closed as closed:
+                waiting, at = rollout.waiting(work.secret, closed.opens), pacing.rfc3339(closed.opens)
+                await self._tell(work, wanted, "Waiting", waiting, opens=at)
+                return closed.opens
             await self._finish(work, wanted, workloads=count, ready=count)
         else:
             await self._finish(work, wanted)
+        return None
 
     async def _finish(self, work: Work, wanted: str, **counts: int) -> None:
         """Tell that nobody is left to restart, and wait for pods that have old values all the same."""
@@ -199,8 +217,8 @@ def _after(item: cluster.Json, phase: str, condition: dict[str, Any] | None, cou
     others = [each for each in before if each.get("type") != rollout.ROLLED_OUT]
     if condition:
         others += report.merged(before, [condition], int(item["metadata"].get("generation", 1)), rfc3339())
-    if "pods" in counts:
-        told = {name: each for name, each in told.items() if name != "laggards"}
+    gone = {"opens"} | ({"laggards"} if "pods" in counts else set())
+    told = {name: each for name, each in told.items() if name not in gone}
     return {**status, "rollout": {**told, **counts, "phase": phase}, "conditions": others}
 
 
@@ -228,7 +246,8 @@ def _work(item: cluster.Json) -> Work | None:
     if spec is None or spec.restart == "None" or not target:
         return None
     key = Key(meta["namespace"], meta["name"])
-    return Work(key, meta["uid"], spec, target, told["fingerprint"], told.get("since") or "", told["phase"])
+    mark = rollout.mark(told) or ""
+    return Work(key, meta["uid"], spec, target, mark, told.get("since") or "", told["phase"])
 
 
 def _pause(error: errors.Error, failures: int) -> float:

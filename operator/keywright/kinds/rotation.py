@@ -18,7 +18,7 @@ Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-
 
 
 class Window(Spec):
-    """A time in which rotations may begin, again and again."""
+    """A time in which rotations, or restarts, may begin, again and again."""
 
     start: Cron
     """When it opens: five fields as in cron, `0 2 * * SUN`."""
@@ -84,7 +84,7 @@ class RotationSpec(Spec):
     made at once, without any overlap, at most once in six hours."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
     """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
-    adoption_timeout: Annotated[Duration, Cel("self >= duration('1m')", "must be at least 1m")] = "24h"
+    adoption_timeout: Annotated[Duration, Cel("self >= duration('10s')", "must be at least 10s")] = "24h"
     """After how long a person is told that not everybody uses the new key. The old one is not revoked for that."""
     consumers: Literal["Required", "Optional"] = "Required"
     """Whether somebody must be seen to use the new key before the old one ends. `Optional` is for keys whose users

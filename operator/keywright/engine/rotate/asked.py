@@ -21,8 +21,8 @@ from ..act_on import Asked
 #: What begins a rotation; what changes the journal at once.
 BEGINS = frozenset({"Rotate", "Reissue"})
 AT_ONCE = frozenset({"Pin", "Unpin", "RetryDebts", "ForgetDebt"})
-#: Seconds by which the clocks of two machines may differ.
-SKEW = 60.0
+#: Seconds by which the clocks of two machines may differ, and by which objects tell when they were made.
+SKEW, A_SECOND = 60.0, 1.0
 #: Steps at which there is an old key to turn back to, or to end.
 _SPREAD = frozenset({Step.STORED, Step.WRITTEN, Step.ADOPTED, Step.GRACE})
 
@@ -169,6 +169,9 @@ def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
 
 
 def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
+    if journal and not order.about and journal.step is Step.IDLE and 0 < order.asked.at <= journal.since - A_SECOND:
+        # It ended after that was asked, and whoever led has died before it could tell.
+        order.about = journal.id
     if journal is None or (not order.about and journal.step is Step.IDLE):
         return none("No rotation of this credential is under way.")
     back = order.asked.action == "Rollback"

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ... import cluster, errors
+from ...decide import rollout
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
@@ -102,17 +103,10 @@ class Looking:
         readers = self._places.readers(aim.place.key) if wanted & {Spot.TARGETS, Spot.USERS} else []
         targets = self._targets(readers, kept, sight) if Spot.TARGETS in wanted else None
         users = await self._try(sight, self._users(readers)) if Spot.USERS in wanted else None
-        often = journal.step in (Step.HELD, Step.TESTED) or wish.now
-        halves: dict[Spot, tuple[Half | None, SecretMap]] = {
-            Spot.NEW: (journal.new, kept.new),
-            Spot.OLD: (journal.old, kept.old),
-        }
-
-        if sight.seen.store is Holds.OTHER:
-            halves[Spot.THEIRS] = sight.seen.held, sight.values or {}
+        often, halves = journal.step in (Step.HELD, Step.TESTED) or wish.now, _halves(kept, sight)
 
         async def trial(spot: Spot) -> Trial | None:
-            half, values = halves.get(spot, (None, {}))
+            half, values = halves[spot]
             if not (spot in wanted and half and values and aim.rules.tests):
                 return None
             # One that was tested a moment ago, as it was the new one of the rotation before, may be revoked by now.
@@ -239,14 +233,27 @@ class Looking:
         """Count who uses the Secrets, and who has another key than these have now."""
         found = late = 0
         for reader in readers:
-            mark = (reader.record.status_json().get("rollout") or {}).get("fingerprint")
+            mark = rollout.mark(reader.record.status_json().get("rollout") or {})
             known = await written(self._api, reader.record.key, reader.secret, mark)
             if known is None:
                 return None
-            seen = await census(self._api, reader.record.key.namespace, known)
+            # Whoever is listed uses it although that does not show.
+            wanted = reader.record.spec_model().rollout
+            listed = rollout.refs(wanted) if wanted else frozenset()
+            seen = await census(self._api, reader.record.key.namespace, known, listed)
             found += len(seen.pods)
             late += len(seen.unsettled)
         return Users(found, late)
+
+
+def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap]]:
+    """Return the keys that may be tested."""
+    theirs = sight.seen.held if sight.seen.store is Holds.OTHER else None
+    return {
+        Spot.NEW: (kept.journal.new, kept.new),
+        Spot.OLD: (kept.journal.old, kept.old),
+        Spot.THEIRS: (theirs, sight.values or {}),
+    }
 
 
 def order(kept: Kept) -> Order:

@@ -79,7 +79,7 @@ def policy(credential: CredentialSpec) -> Policy:
     """
     said = credential.rotation or RotationSpec()
     schedule = Timetable(said.schedule, said.time_zone) if said.schedule else None
-    windows = tuple(due.Window(Timetable(each.start, each.time_zone), each.seconds) for each in said.windows)
+    windows = tuple(due.window(each) for each in said.windows)
     return Policy(
         every=said.every_seconds,
         schedule=schedule,
