@@ -244,4 +244,6 @@ def _signature(item: cluster.Json) -> Any:
     ]
     # A minted key that is not there has its Secret wait: that is told by Ready alone.
     ready = report.find(status.get("conditions") or [], "Ready").get("reason")
-    return meta["uid"], meta.get("generation"), versions, credentials, ready
+    # Who waits for users to take a key up looks again once a restart of them has come further.
+    rollout = (status.get("rollout") or {}).get("phase")
+    return meta["uid"], meta.get("generation"), versions, credentials, ready, rollout
