@@ -190,10 +190,7 @@ def killed_after_issuing(laptop: Laptop) -> None:
 
     server = MoodyServer(hangs)
     laptop.says(**laptop.issuer.case.config(server.url))
-    desk = laptop.desk
-    held = {"XDG_DATA_HOME": str(desk.data), "KEYWRIGHT_MASTER_KEY_FILE": str(desk.key)}
-    env = os.environ | held | {"KEYWRIGHT_AUDIT_FOLDER": str(desk.trail)}
-    with subprocess.Popen([str(BIN / "keywright"), *laptop.command()], env=env, stdout=subprocess.DEVNULL) as process:
+    with begun(laptop) as process:
         assert made.wait(60)
         second = laptop.rotate()
         assert (second.code, "is being rotated by another command just now" in second.err) == (FAILED, True)
@@ -202,6 +199,15 @@ def killed_after_issuing(laptop: Laptop) -> None:
     release.set()
     server.close()
     laptop.says(**laptop.config)
+
+
+def begun(laptop: Laptop) -> subprocess.Popen[bytes]:
+    """Call the command, and do not wait for its end."""
+    desk = laptop.desk
+    held = {"XDG_DATA_HOME": str(desk.data), "KEYWRIGHT_MASTER_KEY_FILE": str(desk.key)}
+    env = os.environ | held | {"KEYWRIGHT_AUDIT_FOLDER": str(desk.trail)}
+    command = [str(BIN / "keywright"), *laptop.command()]
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def test_what_somebody_else_writes_meanwhile_counts(openai: Laptop) -> None:
@@ -242,6 +248,46 @@ def test_a_test_writes_nothing_and_leaves_no_key(openai: Laptop) -> None:
     assert (said.code, openai.held(), openai.issuer.handles()) == (FINE, old.parts["apiKey"], {old.handle})
     assert "nothing was written" in said.out
     openai.is_whole(said)
+
+
+def test_a_file_that_is_sealed_anew_meanwhile_is_no_other_key(openai: Laptop, tmp_path: pathlib.Path) -> None:
+    old, key = openai.has_key(), tmp_path / "new.key"
+    key.write_bytes(b"\x08" * 32)
+    key.chmod(0o600)
+
+    begun = openai.rotate("--overlap=1h")
+    openai.desk.must("rekey", "--new-key-file", str(key))
+    openai.desk.write_key(key.read_bytes())
+    seen = openai.rotate("--overlap=1h")
+    back = openai.rotate("--back")
+
+    assert [each.code for each in (begun, seen, back)] == [WAITS, WAITS, FINE], seen.everything
+    assert (openai.held(), openai.issuer.handles()) == (old.parts["apiKey"], {old.handle})
+    openai.is_whole(begun, seen, back)
+
+
+def test_one_may_break_it_off_and_go_on_or_turn_back(openai: Laptop) -> None:
+    old, tested, vendor = openai.has_key(), threading.Event(), openai.issuer.vendor
+    vendor.spoils = True
+
+    def is_a_test(request: Request) -> bool:
+        if request.path == "/v1/models":
+            tested.set()
+        return request.path == "/v1/models"
+
+    openai.issuer.server.forgets, openai.issuer.server.mood = is_a_test, "forgets"
+
+    with begun(openai) as process:
+        assert tested.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    openai.issuer.server.mood = "documented"
+    back = openai.rotate("--back")
+
+    assert (process.returncode, back.code) == (130, FINE), back.everything
+    assert b"Broken off. If it had begun, the same command goes on." in said
+    assert (openai.held(), openai.issuer.handles()) == (old.parts["apiKey"], {old.handle})
+    openai.is_whole(back)
 
 
 def test_while_the_old_key_lives_one_can_turn_back(openai: Laptop) -> None:
