@@ -57,6 +57,21 @@ def locked(folder: int, name: str) -> Iterator[None]:
         os.close(lock)
 
 
+@contextlib.contextmanager
+def claimed(folder: int, name: str) -> Iterator[None]:
+    """Keep others out for longer than anybody would wait.
+
+    Raises:
+        BlockingIOError: somebody else does.
+    """
+    lock = os.open(name, _LOCK, 0o600, dir_fd=folder)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
+
+
 def read(folder: int, path: pathlib.Path, limit: int) -> bytes:
     """Return a file in a folder that is open, or one byte more of it than the limit.
 

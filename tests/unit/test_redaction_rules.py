@@ -38,6 +38,9 @@ MAY_REVEAL = {
     "engine/journals.py": 2,
     "engine/shelf.py": 4,
     "cli/get.py": 1,
+    # What a rotation remembers, sealed in the encrypted file; CA certificates out of it.
+    "cli/_local/book.py": 2,
+    "cli/_local/credentials.py": 1,
     # What takes them apart and puts them together: pure, without anywhere to send them.
     "engine/templates.py": 1,
     "decide/filters.py": 2,
@@ -82,6 +85,8 @@ MAY_BE_BARE = {
     "cli/_connection.py": {"resolve_envvar_value"},
     "cli/_refreshing.py": {"_token", "token"},
     "cli/_structural.py": {"value"},
+    # CA certificates, which are for everybody.
+    "cli/_local/credentials.py": {"ca"},
     "cli/_types.py": {"value"},
     "cli/plan.py": {"secret"},
     "decide/consumers.py": {"secret"},

@@ -69,15 +69,16 @@ def _reference(_: click.Context, __: click.Parameter, value: str | None) -> str 
     return value or None
 
 
-def asks(timeout: str, *, reason: str | None = None) -> Callable[[Function], Function]:
+def asks(timeout: str, *, reason: str | None = None, needed: bool = True) -> Callable[[Function], Function]:
     """Return what gives a command the options that say why, and how long its end is waited for.
 
     Args:
         timeout: how long it is by default.
-        reason: why, where nothing is said; None: something must be.
+        reason: why, where nothing is said.
+        needed: whether something must be said where there is no such reason.
     """
     why = click.Choice(REASONS, case_sensitive=False)
-    said: dict[str, Any] = {"default": reason, "show_default": True} if reason else {"required": True}
+    said: dict[str, Any] = {"default": reason, "show_default": True} if reason else {"required": needed}
     options = (
         click.option("--reason", type=why, help="Why.", **said),
         click.option("--reference", callback=_reference, help="Ticket that tells more, as SEC-1234."),

@@ -13,7 +13,7 @@ import functools
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -26,6 +26,7 @@ from . import _recording, _types
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
     from ..keyfile.edit import KeyFile
+    from ..keyfile.place import Place
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Keys:
     def __init__(self, path: str | None, key_file: str | None) -> None:
         self.path = pathlib.Path(path) if path else _usual_place()
         self._key_file = key_file
+        self._opened: KeyFile | None = None
 
     def open(self) -> Contents:
         """Read it.
@@ -81,6 +83,25 @@ class Keys:
                 return after
 
             return self._told(lambda file: file.update(changed, algorithm))
+
+    def write(self, change: Callable[[Contents], Contents]) -> Contents:
+        """Change it without a record: whoever calls keeps one of their own.
+
+        Raises:
+            errors.Error: see ``KeyFile.update``.
+        """
+        return self._told(lambda file: file.update(change))
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep out whoever else rotates keys of it.
+
+        Raises:
+            errors.Error: see ``Place.claimed``.
+        """
+        with contextlib.ExitStack() as held:
+            self.named(lambda: held.enter_context(self._place.claimed()))
+            yield
 
     def rekey(self, secret: Callable[[], SecretValue], algorithm: Any = None) -> Contents:
         """Seal it anew; the new passphrase is asked for once the old one has opened it.
@@ -111,13 +132,19 @@ class Keys:
         raise named
 
     def _told(self, work: Callable[[KeyFile], Contents]) -> Contents:
-        """Do something with the file."""
-        from ..keyfile import sealed
+        """Do something with the file; its passphrase is asked for once."""
         from ..keyfile.edit import KeyFile
+
+        file = self._opened or KeyFile(self._place, lambda there: passphrase(self._key_file, new=not there))
+        self._opened = file
+        return self.named(lambda: work(file))
+
+    @property
+    def _place(self) -> Place:
+        from ..keyfile import sealed
         from ..keyfile.place import Place
 
-        file = KeyFile(Place(self.path, sealed.MAX_FILE), lambda there: passphrase(self._key_file, new=not there))
-        return self.named(lambda: work(file))
+        return Place(self.path, sealed.MAX_FILE)
 
 
 class _Own(errors.Stalled):

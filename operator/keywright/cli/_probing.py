@@ -102,7 +102,7 @@ class Question:
         """
         if self.issuer is None:
             return self._by_itself(_given.value("Value"))
-        issuer = self._issuer(self.issuer)
+        issuer = issuer_of(self.issuer, self.config, self.endpoint)
         return self._found(issuer, _given.parts(issuer.title, issuer.parts_for(()), self.layout))
 
     def _by_itself(self, value: SecretValue) -> Found:
@@ -120,7 +120,7 @@ class Question:
         if look.issuer not in issuers.ISSUERS:
             message = f"It is a credential of {look.issuer}, by how it begins; those are not checked."
             return dataclasses.replace(found, message=message)
-        issuer = self._issuer(look.issuer)
+        issuer = issuer_of(look.issuer, self.config, self.endpoint)
         said = f"By how it begins, it is a credential of {issuer.title}."
         parts = issuer.parts_for(())
         if [each for each in parts if each.required] != [parts[0]]:
@@ -128,15 +128,6 @@ class Question:
             return dataclasses.replace(found, message=more)
         rest = self._found(issuer, {parts[0].name: value})
         return dataclasses.replace(rest, message=f"{said} {rest.message}")
-
-    def _issuer(self, name: str) -> Issuer:
-        from .. import issuers
-
-        kind = issuers.ISSUERS[name]
-        config = _config(kind, self.config) if self.config else None
-        if _named.needs_config(kind) and not config:
-            raise click.UsageError(f"--issuer {name} needs --config: a file with what an object has in `{name}`.")
-        return kind(config, issuers.table(), self.endpoint)
 
     def _found(self, issuer: Issuer, parts: SecretMap) -> Found:
         from ..decide import looks
@@ -156,7 +147,7 @@ class Question:
         if not self.probe:
             message = f"{said}Nobody was asked."
             return dataclasses.replace(found, message=message, expires_at=earliest(*ends))
-        finding = self._asked(issuer, parts)
+        finding = asked(issuer, parts, self.endpoint)
         return dataclasses.replace(
             found,
             verdict=str(finding.verdict),
@@ -165,16 +156,40 @@ class Question:
             expires_at=earliest(*ends, finding.expires_at),
         )
 
-    def _asked(self, issuer: Issuer, parts: SecretMap) -> Finding:
-        from .. import wire
-        from ..engine import egress, prober
 
-        anywhere = self.endpoint is not None
-        scope = egress.Scope(private=anywhere, loopback=anywhere)
-        probe = prober.Probe(issuer, parts, scope, every=0.0)
-        at = self.endpoint or probe.address
-        finding, _ = prober.asked(probe, lambda: wire.Server(at, wire.trust(), prober.MAX_ANSWER))
-        return finding
+def issuer_of(name: str, config: str | None, endpoint: str | None) -> Issuer:
+    """Return an issuer, as options describe it.
+
+    Args:
+        config: file with the fields that it takes beside parts.
+        endpoint: where it is asked, if not at its usual address.
+
+    Raises:
+        errors.Stalled: the file is wrong.
+        click.UsageError: it needs one, or takes none.
+    """
+    from .. import issuers
+
+    kind = issuers.ISSUERS[name]
+    found = _config(kind, config) if config else None
+    if _named.needs_config(kind) and not found:
+        raise click.UsageError(f"{kind.title} needs --config: a file with what an object has in `{name}`.")
+    return kind(found, issuers.table(), endpoint)
+
+
+def asked(issuer: Issuer, parts: SecretMap, endpoint: str | None) -> Finding:
+    """Ask an issuer whether it accepts a credential, from here.
+
+    Args:
+        endpoint: where, if not at its usual address: at any private or loopback address, too.
+    """
+    from .. import wire
+    from ..engine import egress, prober
+
+    anywhere = endpoint is not None
+    probe = prober.Probe(issuer, parts, egress.Scope(private=anywhere, loopback=anywhere), every=0.0)
+    finding, _ = prober.asked(probe, lambda: wire.Server(endpoint or probe.address, wire.trust(), prober.MAX_ANSWER))
+    return finding
 
 
 def _config(kind: type[Issuer], path: str) -> Any:

@@ -133,6 +133,37 @@ class Change:
             click.echo(f"Warning: {said}.", err=True)
 
 
+def of_rotation(name: str, contents: Contents, path: str, code: str, act: str) -> Entry:
+    """Return the record that one thing is about to be done for the rotation of an entry.
+
+    Args:
+        name: of the file.
+        code: what is done.
+        act: id of what is done.
+    """
+    from ..audit.record import Type
+
+    keys = [_of_path(path, _newest(contents, path))]
+    return _entry(Type.ROTATION_INTENT, code, _file(name, contents), keys, id=act)
+
+
+def came_of(entry: Entry, code: str, contents: Contents, path: str) -> Entry:
+    """Return the record of what came of it: the same id, and what the entry holds now."""
+    from ..audit.record import Type
+
+    old = entry.keys[0].old if entry.keys else None
+    keys = (_of_path(path, old, _newest(contents, path)),)
+    return entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": code, "keys": keys})
+
+
+def of_debts(name: str, contents: Contents, path: str, codes: Sequence[str], *, done: bool) -> list[Entry]:
+    """Return the records of clean-ups that are owed for an entry from now on, or no longer."""
+    from ..audit.record import Type
+
+    kind = Type.CLEANUP_DONE if done else Type.CLEANUP_OWED
+    return [_entry(kind, code, _file(name, contents), [_of_path(path)]) for code in codes]
+
+
 @contextlib.contextmanager
 def reading(about: Record) -> Iterator[list[KeyChange]]:
     """Record that the stores of an ApiKeySecret were read here, when that has ended, in whichever way.

@@ -1,33 +1,40 @@
-"""``keywright rotate``: have a new key made in place of the old one, now.
+"""``keywright rotate``: have a new key made in place of the old one, now: in a cluster, or in the encrypted file.
 
-Does not belong here: asking and waiting (``_asking``), how a rotation goes (``decide/rotate``).
+Does not belong here: asking and waiting (``_asking``), a rotation without a cluster (``_local``), how one goes
+(``decide/rotate``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from .. import logs
 from . import _asking, _connection, _types
+from ._exit import Exit
+from ._local import options
 from ._section import Section
 
 SECTION = Section.ROTATION
 
 
 @click.command("rotate")
-@click.argument("name", type=_types.NAME)
+@click.argument("name", type=_types.NAME, required=False)
 @_asking.of_a_credential
 @click.option("--test-only", is_flag=True, help="Make a key, test it, destroy it, and write nothing.")
 @click.option(
     "--reissue", is_flag=True, help="Wait for nobody, and revoke the old key as soon as the new one is written."
 )
-@_asking.asks("10m")
+@_asking.asks("10m", needed=False)
+@options.given
 @_connection.connects
 def command(
     place: _connection.Place,
-    name: str,
+    name: str | None,
     *,
+    local: Callable[[], Exit] | None,
     test_only: bool,
     reissue: bool,
     wait: bool,
@@ -41,8 +48,21 @@ def command(
 
     You need the right to create keyactions, and to the verb `rotate`, or `reissue`, on the ApiKeySecret.
 
-    Exit code: 0 if it is asked for, and with --wait if it is done; 1 if it is refused, failed, or the wait was in vain.
+    With --local, a key of the encrypted file is replaced from here, without a cluster; what is under way is remembered
+    in the file, and the same command goes on with it. Secrets that the KeyIssuer names are entries of the same file.
+
+    Exit code: 0 if it is asked for, and with --wait or --local if it is done; 1 if it is refused, failed, or the wait
+    was in vain; 3 if --local waits for a person or a time, or leaves something owed.
     """
+    if local:
+        if name or reissue or wait or what["reason"] or what["credential"] or what["reference"]:
+            raise click.UsageError("--local asks no cluster: it goes neither with NAME nor with what is asked of one.")
+        logs.configure(place.log_level)
+        click.get_current_context().exit(local())
+    if not name or not what["reason"]:
+        raise click.UsageError(
+            "Name an ApiKeySecret and say why with --reason; or a key of the encrypted file: --local."
+        )
     if test_only and reissue:
         raise click.UsageError("--test-only writes and revokes nothing: it does not go with --reissue.")
     act = _asking.Act("Reissue" if reissue else "Rotate", test_only=test_only or None, **what)

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import canonical, errors
 from ..errors import Reason
-from ..secret import FingerprintKey, SecretValue
+from ..secret import FingerprintKey, SecretMap, SecretValue
 from . import keys, sealed
 from .keys import Kdf, Master
 from .sealed import DataKey, Form, Header, Label, Record
@@ -29,6 +29,8 @@ from .sealed import DataKey, Form, Header, Label, Record
 KEPT_VERSIONS = 5
 #: Values that one data key seals before another takes its place.
 MAX_USES = 2**30
+#: Below it lies what Keywright itself remembers; nobody lists, reads or writes that as a key.
+RESERVED = ".keywright/"
 
 _MAP = 'Write it like {"user": "...", "password": "..."}, each key once'
 _BAD_PATH = re.compile(r"[%\\]|(^|/)\.{0,2}(/|$)")
@@ -89,7 +91,7 @@ class Contents:
     def newest(self) -> list[Label]:
         """The newest label of every entry that is not deleted, by path."""
         last = (self._records[path][-1].label for path in sorted(self._records))
-        return [each for each in last if each.form != "deleted"]
+        return [each for each in last if each.form != "deleted" and not each.path.startswith(RESERVED)]
 
     def read(self, path: str, version: str | None = None) -> Entry:
         """Return an entry: its newest version, or the one that is asked for.
@@ -102,7 +104,8 @@ class Contents:
         if version and not re.fullmatch("[1-9][0-9]{0,8}", version):
             said = f"numbers its versions, unlike what is asked of {path}"
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Name a version by its number, or none")
-        found = [each for each in self._records.get(path, ()) if not version or each.label.version == int(version)]
+        records = () if path.startswith(RESERVED) else self._records.get(path, ())
+        found = [each for each in records if not version or each.label.version == int(version)]
         if not found:
             raise errors.Stalled(Reason.NOT_FOUND, f"has no entry {what}", "Check the path: keywright list")
         label = found[-1].label
@@ -115,6 +118,29 @@ class Contents:
         """Return what tells equal values of one entry from different ones, as long as the file has this key."""
         return FingerprintKey(self.header.store_id[:8], self._master.shown()).fingerprint(entry.path, entry.value)
 
+    def fingerprint_of(self, owner: str, parts: SecretMap) -> str:
+        """Return the same of a credential; its key id is another one once the file is sealed anew.
+
+        Args:
+            owner: what the credential belongs to.
+        """
+        key = FingerprintKey(self.header.data_keys[0].id[:8], self._master.shown())
+        return key.of_entries(f"{self.header.store_id} {owner}", parts)
+
+    def remembered(self, name: str) -> tuple[int, SecretValue] | None:
+        """Return what Keywright itself remembers under a name, and which version that is; None if nothing is there."""
+        found = self._records.get(f"{RESERVED}{name}", ())
+        return (found[-1].label.version, self._value(found[-1])) if found else None
+
+    def remember(self, name: str, value: SecretValue) -> Contents:
+        """Return the contents with something that Keywright itself remembers; what it remembered before goes.
+
+        Raises:
+            errors.Stalled: ``ValueTooLarge``.
+        """
+        _check_size(name, value)
+        return self._with(f"{RESERVED}{name}", value, "text", keep=1)
+
     def put(self, path: str, value: SecretValue, form: Form) -> Contents:
         """Return the contents with a new version of an entry.
 
@@ -123,9 +149,7 @@ class Contents:
                 ``map`` and the value is no JSON map, or ``text`` and it is no text.
         """
         check_path(path)
-        if len(value.reveal()) > sealed.MAX_VALUE:
-            said = f"takes no value of more than {sealed.MAX_VALUE // 1024} KiB, as for {path}"
-            raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Split it")
+        _check_size(path, value)
         _check_form(value, form)
         return self._with(path, value, form)
 
@@ -165,7 +189,7 @@ class Contents:
     def _sealed(self, label: Label, value: SecretValue, key: bytes) -> Record:
         return Record(label, keys.seal(key, value, _about(self.header.store_id, label)))
 
-    def _with(self, path: str, value: SecretValue, form: Form) -> Contents:
+    def _with(self, path: str, value: SecretValue, form: Form, keep: int = KEPT_VERSIONS) -> Contents:
         """Return the contents one generation later, with one more record and without those that are too many."""
         data_keys, opened, last = list(self.header.data_keys), dict(self._data_keys), self.header.data_keys[-1]
         if last.uses >= MAX_USES:
@@ -176,7 +200,7 @@ class Contents:
         number = before[-1].label.version + 1 if before else 1
         label = Label(path=path, version=number, created=_now(), data_key=last.id, form=form)
         kept = () if form == "deleted" else tuple(each for each in before if each.label.form != "deleted")
-        after = (*kept, self._sealed(label, value, opened[last.id]))[-KEPT_VERSIONS:]
+        after = (*kept, self._sealed(label, value, opened[last.id]))[-keep:]
         records = {**self._records, path: after}
         if sum(map(len, records.values())) > sealed.MAX_RECORDS:
             said = f"holds as much as it may: {sealed.MAX_RECORDS} versions of entries"
@@ -201,6 +225,15 @@ def check_path(path: str) -> None:
         said = "takes no path that is empty, longer than 1024 characters, or not in canonical form"
         hint = "Write it like llm/openai: no %, no backslash, no empty segment, no . and .., nothing unprintable"
         raise errors.Stalled(Reason.INVALID_SPEC, said, hint)
+    if path.startswith(RESERVED):
+        said = f"takes no path below {RESERVED}, where it keeps what it remembers of rotations itself"
+        raise errors.Stalled(Reason.INVALID_SPEC, said, "Name another path")
+
+
+def _check_size(path: str, value: SecretValue) -> None:
+    if len(value.reveal()) > sealed.MAX_VALUE:
+        said = f"takes no value of more than {sealed.MAX_VALUE // 1024} KiB, as for {path}"
+        raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Split it")
 
 
 def _check_form(value: SecretValue, form: Form) -> None:

@@ -59,6 +59,24 @@ class Place:
                 self._replace(folder, before, after, keep=keep)
                 return True
 
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep out whoever else wants to have keys of the file made anew; everything else goes on.
+
+        Raises:
+            errors.Retry: ``Conflict``: somebody else does that already.
+            errors.Stalled: ``StoreReadOnly``, ``FileRefused``.
+        """
+        with contextlib.ExitStack() as held:
+            with private.told("cannot be written", Reason.STORE_READ_ONLY):
+                folder = held.enter_context(private.opened(self.path.parent))
+                try:
+                    held.enter_context(private.claimed(folder, f"{self.path.name}.rotation"))
+                except BlockingIOError:
+                    said = "has a key that is being rotated by another command just now"
+                    raise errors.Retry(Reason.CONFLICT, said, "Wait until that has ended") from None
+            yield
+
     @property
     def previous(self) -> pathlib.Path:
         """Where the generation before is."""

@@ -115,7 +115,7 @@ class EncryptedFile(Store, name="encryptedFile"):
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Change the file by keywright store, and commit it")
         for _ in range(TRIES):
             raw, contents = self._to_change(path)
-            after = _replaced(contents, ref.path, content, expected)
+            after = replaced(contents, ref.path, content, expected)
             if after is contents or self._saved(path, raw, after):
                 return str(after.read(ref.path).version)
         raise errors.Retry(Reason.CONFLICT, f"reads {self._where}, which keeps being changed while it is written")
@@ -264,9 +264,17 @@ class _Opened:
     contents: Contents
 
 
-def _replaced(contents: Contents, path: str, content: Content, expected: str | None) -> Contents:
-    """Return the contents with another value at a path; the same if an earlier attempt has written it."""
-    held = _held(contents, path)
+def replaced(contents: Contents, path: str, content: Content, expected: str | None) -> Contents:
+    """Return the contents with another value at a path; the same if an earlier attempt has written it.
+
+    Args:
+        expected: the version that must be current; None: nothing must be there.
+
+    Raises:
+        errors.Retry: ``StoreChanged``: another version is current.
+        errors.Stalled: as ``Store.write``.
+    """
+    held = current(contents, path)
     now = held.version if held else None
     if now != expected:
         next_to_it = expected is None or EncryptedFile.previous(now or "") == expected
@@ -278,7 +286,7 @@ def _replaced(contents: Contents, path: str, content: Content, expected: str | N
     return contents.put(path, _content.as_value(content, path), _form(content, held))
 
 
-def _held(contents: Contents, path: str) -> Fetched | None:
+def current(contents: Contents, path: str) -> Fetched | None:
     """Return what is current at a path; None where nothing is, or no longer."""
     try:
         entry = contents.read(path)

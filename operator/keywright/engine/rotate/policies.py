@@ -14,7 +14,7 @@ from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
 from ...errors import Reason
-from ...issuing.base import Way
+from ...issuing.base import Issuing, Way
 from ...kinds import CredentialSpec
 from ...kinds.rotation import RotationSpec
 from ...secret import SecretMap, SecretValue
@@ -49,10 +49,20 @@ def example(credential: CredentialSpec) -> SecretMap:
 
 def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> Rules:
     """Return what an issuer can do and its users have declared."""
-    rotation, makes = credential.rotation or RotationSpec(), issuer.issuing
+    rotation = credential.rotation or RotationSpec()
+    return rules_of(rotation, issuer.issuing, label=issuer.label, settle=issuer.settle, tests=tests)
+
+
+def rules_of(rotation: RotationSpec, makes: Issuing, *, label: str, settle: float, tests: bool) -> Rules:
+    """Return the same out of its parts.
+
+    Args:
+        label: names who makes keys, where there is no account.
+        settle: seconds after which a key that was asked for is in the list.
+    """
     return Rules(
         way=makes.way,
-        issuer=f"{makes.name} {makes.account or issuer.label}",
+        issuer=f"{makes.name} {makes.account or label}",
         slots=makes.slots,
         lists=makes.keys is not None,
         revokes=makes.revoke is not None,
@@ -63,7 +73,7 @@ def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> R
         passes=rotation.test.passes,
         apart=rotation.test.apart_seconds,
         test_within=rotation.test.within_seconds,
-        settle=issuer.settle,
+        settle=settle,
         overlap=rotation.overlap_seconds,
         adopt_within=rotation.adoption_seconds,
         needs_users=rotation.consumers == "Required",

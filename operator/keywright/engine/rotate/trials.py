@@ -20,7 +20,7 @@ from ..queue import Key
 
 
 @dataclasses.dataclass(slots=True)
-class _Row:
+class Row:
     """Tests of one key. Clock readings are those of the prober.
 
     Attributes:
@@ -48,7 +48,7 @@ class Trials:
 
     def __init__(self, chosen: settings.Settings, table: Table, prober: Prober, asker: Key) -> None:
         self._settings, self._table, self._prober, self._asker = chosen, table, prober, asker
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
 
     def possible(self, credential: kinds.CredentialSpec, values: SecretMap) -> bool:
         """Whether anybody can be asked if they accept a key.
@@ -77,18 +77,18 @@ class Trials:
         if not address:
             return None
         scope = scope_of(issuer, credential, address, self._settings)
-        row = self._rows.setdefault(mark, _Row())
+        row = self._rows.setdefault(mark, Row())
         anew = time.monotonic() - row.at >= every
         probe = Probe(issuer, values, scope, credential.check.every_seconds)
         history, _ = await self._prober.ask(probe, self._asker, anew=anew)
         if history:
-            _count(row, history)
+            count(row, history)
         believed = history.verdict(self._prober.over) if history else Verdict.UNKNOWN
         return Trial(believed, row.passes, row.over, row.last, row.tries, row.told)
 
 
-def _count(row: _Row, history: History) -> None:
-    """Count the last test of a key, unless it was."""
+def count(row: Row, history: History) -> None:
+    """Count the last test of a key, unless it was counted before."""
     if history.at <= row.at:
         return
     row.at, row.last = history.at, history.finding.verdict

@@ -1,0 +1,128 @@
+"""What a local rotation does outside, one effect at a time: recorded before, in this machine's audit trail, and after.
+
+Does not belong here: which effect is next (``decide/rotate``), the journal (``book``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import TYPE_CHECKING
+
+from ... import errors
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Debt, Step
+from ...decide.rotate.moves import Came, Do, Effect
+from ...engine.rotate.acting import Result
+from ...errors import Reason
+from ...secret import SecretMap
+from ...stores.base import Content
+from ...stores.encrypted_file import replaced
+from .. import _recording
+from .book import Kept
+from .looking import Looking, Sight, asking, order
+from .task import Task
+
+if TYPE_CHECKING:
+    from ...audit.record import Entry
+    from ...keyfile.contents import Contents
+
+
+class Acting:
+    """Acts, and records it."""
+
+    def __init__(self, task: Task, looking: Looking) -> None:
+        self._task, self._looking = task, looking
+
+    @staticmethod
+    def act_of(kept: Kept) -> str:
+        """Return the id of what is done next, for the trail."""
+        return f"{kept.journal.id[:44]}-{uuid.uuid4().hex[:12]}"
+
+    def do(self, kept: Kept, sight: Sight, do: Do) -> tuple[Result, Entry]:
+        """Record that one thing is to be done, and do it; return what came of it, and the record.
+
+        Raises:
+            errors.Stalled: ``AuditUnavailable``, ``AuditTampered``: nothing was done.
+        """
+        task, before = self._task, self._task.keys.open()
+        word = f"{do.effect[:1].upper()}{do.effect[1:]}"
+        entry = _recording.of_rotation(task.keys.path.name, before, task.path, word, kept.act)
+        _recording.record(entry)
+        return self._done(kept, sight, do), entry
+
+    def ended(self, entry: Entry, result: Result) -> None:
+        """Record what came of it, once the journal knows.
+
+        Raises:
+            errors.Stalled: as ``do``.
+        """
+        code = str(result.error.reason) if result.error else entry.code
+        _recording.record(_recording.came_of(entry, code, self._task.keys.open(), self._task.path))
+
+    def settle(self, kept: Kept) -> None:
+        """Record that it is not known what came of what a command before has begun: the next look tells."""
+        task = self._task
+        entry = _recording.of_rotation(task.keys.path.name, task.keys.open(), task.path, "Unknown", kept.act)
+        _recording.record(_recording.came_of(entry, "Unknown", task.keys.open(), task.path))
+
+    def owed(self, debts: tuple[Debt, ...], *, done: bool) -> None:
+        """Record what is owed from now on, or no longer."""
+        task = self._task
+        if debts:
+            contents = task.keys.open()
+            codes = [str(each.owed) for each in debts]
+            _recording.record(*_recording.of_debts(task.keys.path.name, contents, task.path, codes, done=done))
+
+    def _done(self, kept: Kept, sight: Sight, do: Do) -> Result:
+        try:
+            if do.effect is Effect.ISSUE:
+                return self._issue(kept)
+            self._effect(kept, sight, do)
+        except errors.Stalled as error:
+            return Result(Came.REFUSED, error=error)
+        except errors.Error as error:
+            return Result(Came.UNCLEAR, error=error)
+        return Result(Came.DONE)
+
+    def _issue(self, kept: Kept) -> Result:
+        with asking(self._task):
+            issued = self._task.issuing.issue(order(kept))
+        own = {name: each for name, each in issued.parts.items() if name in self._task.recipe.properties}
+        half = dataclasses.replace(self._looking.half(own), handle=issued.handle)
+        return Result(Came.DONE, half, own)
+
+    def _effect(self, kept: Kept, sight: Sight, do: Do) -> None:
+        if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):
+            self._store(sight, kept.new if do.effect is Effect.STORE_NEW else kept.old)
+            return
+        makes = self._task.issuing
+        with asking(self._task):
+            if do.effect is Effect.DISABLE and makes.disable:
+                makes.disable(do.handle)
+            elif do.effect is Effect.ENABLE and makes.enable:
+                makes.enable(do.handle)
+            elif do.effect is Effect.REVOKE and makes.revoke:
+                makes.revoke(do.handle, _staying(kept, sight))
+            else:
+                raise errors.Stalled(Reason.UNSUPPORTED, f"cannot {do.effect} keys")
+
+    def _store(self, sight: Sight, values: SecretMap) -> None:
+        """Write a key over what was seen; what somebody else has written since stays."""
+        task, expected = self._task, sight.store.version if sight.store else None
+        content: Content = recipes.content(task.recipe, sight.store, values)
+        if expected is None and None not in task.recipe.properties.values():
+            # Where nothing is yet, a text would stay one.
+            content = {name or part: values[part] for part, name in task.recipe.properties.items()}
+
+        def changed(contents: Contents) -> Contents:
+            return replaced(contents, task.path, content, expected)
+
+        task.keys.write(changed)
+
+
+def _staying(kept: Kept, sight: Sight) -> SecretMap:
+    """Return the key that is in use while another one is revoked."""
+    if kept.journal.step is Step.IDLE:
+        return sight.values or {}
+    return kept.old if kept.journal.step is Step.ROLLING_BACK else kept.new or kept.old

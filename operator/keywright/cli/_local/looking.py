@@ -1,0 +1,168 @@
+"""What a local rotation looks at before each step: the issuer's list, the encrypted file, tests of the keys.
+
+Nobody is seen to use a file, so users never hold anything up: ``--overlap`` is their time.
+
+Does not belong here: what follows (``decide/rotate``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator
+
+from ... import errors
+from ...decide import checks
+from ...decide.checks import History
+from ...decide.rotate import recipe as recipes
+from ...decide.rotate.journal import Half, Journal
+from ...decide.rotate.sight import Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
+from ...engine import egress
+from ...engine.rotate.trials import Row, count
+from ...errors import Reason
+from ...issuing.base import Order
+from ...secret import SecretMap
+from ...stores.base import Fetched
+from ...stores.encrypted_file import current
+from .. import _probing
+from .book import Kept
+from .task import Task
+
+log = logging.getLogger(__name__)
+
+#: Seconds over which an issuer must refuse a key until that is believed.
+_OVER = 600.0
+
+
+@dataclasses.dataclass(slots=True)
+class Sight:
+    """What was seen.
+
+    Attributes:
+        store: the entry as it is; None where there is none.
+        values: the credential in it.
+        handle: the issuer's name of the old key, where it was found.
+        trouble: why the issuer does not list its keys.
+    """
+
+    seen: Seen = dataclasses.field(default_factory=Seen)
+    store: Fetched | None = None
+    values: SecretMap | None = None
+    handle: str | None = None
+    trouble: errors.Error | None = None
+
+    def named(self, journal: Journal) -> Journal:
+        """Return a journal with the issuer's name for the old key, where that was found just now."""
+        if self.handle is None or journal.old is None or journal.old.handle is not None:
+            return journal
+        return journal.but(old=dataclasses.replace(journal.old, handle=self.handle))
+
+
+class Looking:
+    """Looks; what it knows of tests begins with it."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._known: dict[str, tuple[History, Row]] = {}
+
+    def look(self, kept: Kept, wish: Wish) -> Sight:
+        """Look at what matters at this step.
+
+        Raises:
+            errors.Error: the file cannot be read.
+        """
+        task, journal, sight = self._task, kept.journal, Sight()
+        wanted = looks(task.rules, journal)
+        sight.store, sight.values = self.stored()
+        holds, held = self._holds(kept, sight.values)
+        listed = self._listed(kept, sight) if Place.KEYS in wanted and task.rules.lists else None
+        sight.seen = Seen(
+            keys=listed,
+            store=holds,
+            held=held,
+            # What reads the file has what is in it.
+            targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
+            users=Users(0, 0),
+            new=self._trial(journal.new, kept.new) if Place.NEW in wanted else None,
+            old=self._trial(journal.old, kept.old) if Place.OLD in wanted else None,
+            wish=wish,
+        )
+        return sight
+
+    def stored(self) -> tuple[Fetched | None, SecretMap | None]:
+        """Return the entry as it is now, and the credential in it; nothing where nothing is there."""
+        found = current(self._task.keys.open(), self._task.path)
+        return found, recipes.parts(self._task.recipe, found) if found else None
+
+    def half(self, values: SecretMap) -> Half:
+        """Return a key as a journal knows it."""
+        return Half(self._task.keys.open().fingerprint_of(self._task.path, values))
+
+    def _holds(self, kept: Kept, values: SecretMap | None) -> tuple[Holds, Half | None]:
+        """Say what the entry has. Values are compared: fingerprints are others once the file is sealed anew."""
+        if values is None:
+            return Holds.NOTHING, None
+        journal = kept.journal
+        # The new one first: an issuer may give the same key twice, which is seen before it is written.
+        for mine, half, which in ((kept.new, journal.new, Holds.NEW), (kept.old, journal.old, Holds.OLD)):
+            if half and mine and mine == values:
+                return which, half
+        held, left = self.half(values), journal.left
+        return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
+
+    def _listed(self, kept: Kept, sight: Sight) -> Keys | None:
+        call = self._task.issuing.keys
+        assert call  # noqa: S101 - the rules say that it lists
+        try:
+            with asking(self._task):
+                listed = call(order(kept))
+        except errors.Error as error:
+            sight.trouble = error
+            return None
+        sight.handle = next((each.handle for each in listed if each.is_old), None)
+        return Keys(
+            frozenset(each.handle for each in listed),
+            frozenset(each.handle for each in listed if each.ours),
+            next((each.used_at for each in listed if each.is_old), None),
+        )
+
+    def _trial(self, half: Half | None, values: SecretMap) -> Trial | None:
+        tester = self._task.tester
+        if not (half and values and tester and self._task.rules.tests):
+            return None
+        before, row = self._known.get(half.fingerprint, (None, Row()))
+        finding = _probing.asked(tester, values, self._task.endpoint)
+        history = checks.noted(before, finding, time.monotonic())
+        count(row, history)
+        self._known[half.fingerprint] = history, row
+        return Trial(history.verdict(_OVER), row.passes, row.over, row.last, row.tries, row.told)
+
+
+def order(kept: Kept) -> Order:
+    """Return what a rotation asks of its issuer: by that keys are made, and known again."""
+    journal = kept.journal
+    handle = journal.old.handle if journal.old else None
+    return Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
+
+
+@contextlib.contextmanager
+def asking(task: Task) -> Iterator[None]:
+    """Ask who makes keys, at an address that the person has named or the issuer's own; errors name it.
+
+    Raises:
+        errors.Error: what goes wrong.
+    """
+    try:
+        with egress.confined(egress.Scope(private=True, loopback=True)), errors.boundary(_bug):
+            yield
+        return
+    except errors.Error as error:
+        named = error.about(task.name)
+    raise named
+
+
+def _bug(foreign: Exception) -> errors.Error:
+    log.error("an issuer failed in an unforeseen way: %s at %s", type(foreign).__name__, errors.place_of(foreign))
+    return errors.Retry(Reason.INTERNAL_ERROR, "failed in a way that Keywright does not know")

@@ -1,0 +1,181 @@
+"""What may be said of a local rotation, and what is called with it.
+
+Does not belong here: what follows (``task``, ``driving``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from ... import errors
+from ...errors import Reason
+from ...issuers import ISSUERS
+from .. import _keyfile, _types
+from .._exit import Exit
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """What is said; spans are text as in manifests, but for ``settle``: seconds."""
+
+    path: str
+    issuer_file: str
+    credential_issuer: str | None
+    parts: Mapping[str, str | None] | None
+    config: str | None
+    endpoint: str | None
+    overlap: str
+    passes: int
+    apart: str
+    within: str
+    settle: float | None
+    back: bool
+    forget: str | None
+    yes: bool
+    test_only: bool
+    output: str
+
+
+class _Parts(click.ParamType[dict[str, str | None]]):
+    """Which property holds which part; none where the entry as a whole does, or it is called as the part is."""
+
+    name = "parts"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        return "PART[=PROPERTY],…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for each in str(value).split(","):
+            name, sign, place = each.partition("=")
+            if not re.fullmatch("[a-z][a-zA-Z0-9]{0,31}", name) or name in found or bool(sign) != bool(place):
+                self.fail("parts are written like accessKeyId=id,secretAccessKey=secret, each once", param, ctx)
+            found[name] = place or None
+        return found
+
+
+class _Span(click.ParamType[str]):
+    """A span of time, as it is written."""
+
+    name = "duration"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str | None:
+        return "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        _types.DURATION.convert(value, param, ctx)
+        return str(value)
+
+
+_SPAN = _Span()
+_OPTIONS = (
+    click.option("--local", metavar="PATH", help="Replace the key at PATH of the encrypted file, without a cluster."),
+    click.option("--issuer-file", type=_types.FILE, help="Who makes keys: a KeyIssuer, as for a cluster."),
+    click.option("--credential-issuer", type=click.Choice(list(ISSUERS)), help="Whose keys: who is asked about them."),
+    click.option("--parts", type=_Parts(), help="Which property holds which part. Default: those of the issuer."),
+    click.option("--config", type=_types.FILE, help="YAML with the fields that --credential-issuer takes."),
+    click.option("--endpoint", type=_types.ENDPOINT, help="Test keys there; the address may be a private one."),
+    click.option("--overlap", type=_SPAN, default="0s", show_default=True, help="How long the old key lives on."),
+    click.option("--passes", type=click.IntRange(1, 20), default=3, show_default=True, help="Tests to pass in a row."),
+    click.option("--apart", type=_SPAN, default="10s", show_default=True, help="From the first of them to the last."),
+    click.option("--within", type=_SPAN, default="15m", show_default=True, help="After which a bad key is given up."),
+    click.option("--settle", type=_types.DURATION, help="After which a new key is listed. Default: the KeyIssuer's."),
+    click.option("--back", is_flag=True, help="Turn back, while the old key lives."),
+    click.option("--forget", metavar="HANDLE", help="You have seen to a key that is owed: remember it no more."),
+    click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+    click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),
+)
+_NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in ("path", "test_only"))
+#: What has no meaning without --local.
+_OWN = ("issuer_file", "credential_issuer", "parts", "config", "endpoint", "settle", "back", "forget", "yes")
+
+
+def given(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a local rotation; it gets them as ``local``, None where it is about a cluster."""
+
+    @_keyfile.opens
+    @functools.wraps(function)
+    def command(keys: _keyfile.Keys, local: str | None, test_only: bool, **more: Any) -> None:
+        own = {name: more.pop(name) for name in _NAMES}
+        if local is None:
+            if stray := [name for name in _OWN if own[name]]:
+                raise click.UsageError(f"--{stray[0].replace('_', '-')} needs --local.")
+            function(local=None, test_only=test_only, **more)
+            return
+        if not own["issuer_file"]:
+            raise click.UsageError("--local needs --issuer-file: who makes keys.")
+        asked = Options(path=local, test_only=test_only, **own)
+        function(local=functools.partial(run, keys, asked), test_only=test_only, **more)
+
+    return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+
+
+def run(keys: _keyfile.Keys, asked: Options) -> Exit:
+    """Begin a local rotation, or go on with it; return the exit code.
+
+    Raises:
+        errors.Error: it cannot be begun, or gone on with.
+        click.Abort: a person does not want it, or has broken it off.
+    """
+    from ...keyfile.contents import check_path
+    from . import task as tasks
+    from .book import Book
+
+    keys.named(lambda: check_path(asked.path))
+    task, book = tasks.read(keys, asked.path, asked), Book(keys, asked.path)
+    with keys.claimed():
+        try:
+            return _driven(task, book, asked)
+        except KeyboardInterrupt:
+            with contextlib.suppress(OSError):
+                click.echo("Broken off. If it had begun, the same command goes on.", err=True)
+            raise click.Abort from None
+
+
+def _driven(task: Any, book: Any, asked: Options) -> Exit:
+    from ...decide.rotate.sight import Wish
+    from .driving import Driver
+    from .telling import Telling
+
+    telling = Telling(asked.path, asked.output)
+    driver, kept = Driver(task, book, telling.told), book.read()
+    if kept and kept.runs and kept.layout != task.layout:
+        said = f"the rotation of {asked.path} has begun with {_layout(kept.layout)}"
+        raise errors.Stalled(Reason.INVALID_SPEC, said, "Say the same until it is over")
+    if asked.forget is not None:
+        return telling.end(driver.forget(kept, asked.forget), back=False)
+    if not (kept and kept.runs):
+        if asked.back:
+            said = f"no rotation of {asked.path} is under way, so there is nothing to turn back"
+            raise errors.Stalled(Reason.NOT_FOUND, said, "Store the former version anew, if its key still lives")
+        if kept and kept.journal.debts:
+            kept = driver.run(kept, Wish()).kept
+        _ask(task.name, asked)
+        kept = driver.begin(kept, test_only=asked.test_only)
+        telling.line(f"{task.name} is asked for a new key.")
+    elif asked.back:
+        telling.line("turning back is asked for.")
+    else:
+        telling.line(f"going on with rotation {kept.journal.id}.")
+    return telling.end(driver.run(kept, Wish(back=asked.back)), back=asked.back)
+
+
+def _layout(layout: Mapping[str, Any]) -> str:
+    parts = ",".join(f"{part}={name}" if name else part for part, name in (layout.get("parts") or {}).items())
+    whose = f"--credential-issuer {layout['issuer']} " if layout.get("issuer") else ""
+    return f"{whose}--parts {parts}"
+
+
+def _ask(name: str, asked: Options) -> None:
+    """Have a person say yes."""
+    if asked.yes:
+        return
+    what = "test it, and end it again" if asked.test_only else f"write it to {asked.path}, and end the old one"
+    click.confirm(f"Have {name} make a new key, {what}?", abort=True, err=True)
