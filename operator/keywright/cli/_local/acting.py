@@ -16,7 +16,6 @@ from ...decide.rotate.moves import Came, Do, Effect
 from ...engine.rotate.acting import Result
 from ...errors import Reason
 from ...secret import SecretMap
-from ...stores.base import Content
 from ...stores.encrypted_file import replaced
 from .. import _recording
 from .book import Kept
@@ -110,10 +109,7 @@ class Acting:
     def _store(self, sight: Sight, values: SecretMap) -> None:
         """Write a key over what was seen; what somebody else has written since stays."""
         task, expected = self._task, sight.store.version if sight.store else None
-        content: Content = recipes.content(task.recipe, sight.store, values)
-        if expected is None and None not in task.recipe.properties.values():
-            # Where nothing is yet, a text would stay one.
-            content = {name or part: values[part] for part, name in task.recipe.properties.items()}
+        content = recipes.content(task.recipe, sight.store, values)
 
         def changed(contents: Contents) -> Contents:
             return replaced(contents, task.path, content, expected)

@@ -96,7 +96,7 @@ class Driver:
             kept = dataclasses.replace(kept, act="")
         while True:
             sight = self._looking.look(kept, wish)
-            journal = sight.named(kept.journal)
+            journal = kept.journal.naming(sight.handle)
             at = Situation(self._task.rules, journal, sight.seen, time.time(), time.monotonic() - self._since)
             match machine.decide(at):
                 case Go(after):

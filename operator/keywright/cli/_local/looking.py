@@ -17,7 +17,7 @@ from ... import errors
 from ...decide import checks
 from ...decide.checks import History
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Half, Journal
+from ...decide.rotate.journal import Half
 from ...decide.rotate.sight import Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
@@ -53,12 +53,6 @@ class Sight:
     handle: str | None = None
     trouble: errors.Error | None = None
 
-    def named(self, journal: Journal) -> Journal:
-        """Return a journal with the issuer's name for the old key, where that was found just now."""
-        if self.handle is None or journal.old is None or journal.old.handle is not None:
-            return journal
-        return journal.but(old=dataclasses.replace(journal.old, handle=self.handle))
-
 
 class Looking:
     """Looks; what it knows of tests begins with it."""
@@ -87,6 +81,7 @@ class Looking:
             users=Users(0, 0),
             new=self._trial(journal.new, kept.new) if Place.NEW in wanted else None,
             old=self._trial(journal.old, kept.old) if Place.OLD in wanted else None,
+            theirs=self._trial(held, sight.values or {}) if Place.THEIRS in wanted and holds is Holds.OTHER else None,
             wish=wish,
         )
         return sight

@@ -265,6 +265,12 @@ class Journal:
         """Return it with changes."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
+    def naming(self, handle: str | None) -> Journal:
+        """Return it with the issuer's name for the old key, where that was found and not known."""
+        if handle is None or self.old is None or self.old.handle is not None:
+            return self
+        return self.but(old=dataclasses.replace(self.old, handle=handle))
+
     def at(self, step: Step, now: float, **changes: object) -> Journal:
         """Return it at another step."""
         further = step in FORWARD and (self.reached not in FORWARD or _ORDER[step] > _ORDER[self.reached])

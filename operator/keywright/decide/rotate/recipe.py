@@ -159,7 +159,10 @@ def content(recipe: Recipe, fetched: Fetched | None, values: SecretMap) -> Conte
         return values[part]
     if fetched is not None and not fetched.is_map:
         raise _refused(recipe.credential, "the key at its path is text, without properties")
-    held: dict[str, Any] = render.Parsed(fetched).values() if fetched else {}
+    if fetched is None:
+        # A store that keeps texts as well would keep the text of a map as one.
+        return {name or part: values[part] for part, name in recipe.properties.items()}
+    held: dict[str, Any] = render.Parsed(fetched).values()
     with errors.boundary(lambda _: _no_text(recipe)):
         for part, name in recipe.properties.items():
             _put(held, name or part, values[part].reveal().decode())

@@ -56,12 +56,6 @@ class Sight:
     handle: str | None = None
     trouble: errors.Error | None = None
 
-    def named(self, journal: Journal) -> Journal:
-        """Return a journal with the issuer's name for the old key, where that was found just now."""
-        if self.handle is None or journal.old is None or journal.old.handle is not None:
-            return journal
-        return journal.but(old=dataclasses.replace(journal.old, handle=self.handle))
-
     def lags(self, step: Step) -> bool:
         """Whether a Secret has another key than the one that it should have at a step."""
         targets = self.seen.targets

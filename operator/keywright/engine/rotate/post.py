@@ -300,7 +300,7 @@ class Post:
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
         sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish)
-        journal = sight.named(kept.journal)
+        journal = kept.journal.naming(sight.handle)
         awake = time.monotonic() - self._since
         at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
         move = machine.decide(at)
