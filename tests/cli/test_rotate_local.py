@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -206,7 +207,9 @@ def begun(laptop: Laptop) -> subprocess.Popen[bytes]:
     desk = laptop.desk
     held = {"XDG_DATA_HOME": str(desk.data), "KEYWRIGHT_MASTER_KEY_FILE": str(desk.key)}
     env = os.environ | held | {"KEYWRIGHT_AUDIT_FOLDER": str(desk.trail)}
-    command = [str(BIN / "keywright"), *laptop.command()]
+    # Whoever runs the tests in the background has them ignore Ctrl-C, and whatever they start.
+    heeds = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", heeds, str(BIN / "keywright"), *laptop.command()]
     return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 

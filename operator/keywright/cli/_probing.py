@@ -157,12 +157,13 @@ class Question:
         )
 
 
-def issuer_of(name: str, config: str | None, endpoint: str | None) -> Issuer:
+def issuer_of(name: str, config: str | None, endpoint: str | None, *, option: str = "--issuer") -> Issuer:
     """Return an issuer, as options describe it.
 
     Args:
         config: file with the fields that it takes beside parts.
         endpoint: where it is asked, if not at its usual address.
+        option: that names it, for messages.
 
     Raises:
         errors.Stalled: the file is wrong.
@@ -173,7 +174,7 @@ def issuer_of(name: str, config: str | None, endpoint: str | None) -> Issuer:
     kind = issuers.ISSUERS[name]
     found = _config(kind, config) if config else None
     if _named.needs_config(kind) and not found:
-        raise click.UsageError(f"{kind.title} needs --config: a file with what an object has in `{name}`.")
+        raise click.UsageError(f"{option} {name} needs --config: a file with what an object has in `{name}`.")
     return kind(found, issuers.table(), endpoint)
 
 

@@ -81,7 +81,7 @@ def read(keys: Keys, path: str, asked: Options) -> Task:
     whose = asked.credential_issuer or issuing.issuer
     if issuing.issuer and whose != issuing.issuer:
         raise click.UsageError(f"{name} makes keys of {issuing.issuer}, and --credential-issuer is {whose}.")
-    tester = _probing.issuer_of(whose, asked.config, asked.endpoint) if whose else None
+    tester = _probing.issuer_of(whose, asked.config, asked.endpoint, option="--credential-issuer") if whose else None
     required = [each.name for each in tester.parts_for(()) if each.required] if tester else []
     recipe = _recipe(keys, path, asked.parts or _made(config) or dict.fromkeys(required))
     tests = bool(tester and tester.address_for(dict.fromkeys(recipe.properties, SecretValue("none"))))
