@@ -18,6 +18,7 @@ from cli.terminal import keywright
 from controlplane import Answer, FaultProxy
 from rotating import QUICK, Rotating
 from vendors import serving
+from vendors.base import Made
 from world import Json, World
 
 #: What a rotation says that leaves the old key alive for long.
@@ -45,6 +46,17 @@ def journal(rotating: Rotating) -> Json:
     (secret,) = rotating.journals()
     data = {name: base64.b64decode(each) for name, each in secret["data"].items()}
     return {**json.loads(data["journal"]), "entries": sorted(data)}
+
+
+def in_grace(world: World, rotating: Rotating) -> Made:
+    """Let a key be replaced, of which the one before, which is returned, works for an hour yet."""
+    first = rotating.begins(**LONG)
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+    return first
 
 
 def test_of_two_credentials_at_one_path_one_rotates_and_its_journal_goes_on_under_a_new_name(
@@ -84,12 +96,7 @@ def test_of_two_credentials_at_one_path_one_rotates_and_its_journal_goes_on_unde
 def test_a_key_that_moves_to_another_path_takes_its_debts_along_and_rotates_there(
     world: World, rotating: Rotating
 ) -> None:
-    first = rotating.begins(**LONG)
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    world.ends("please", "Succeeded")
-    rotating.reaches("Grace")
+    first = in_grace(world, rotating)
     world.put("llm/moved", api_key=rotating.key())
 
     moved = entry("OPENAI_API_KEY", "llm/moved", "api_key")
@@ -179,12 +186,7 @@ def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_it
 
 
 def test_a_dead_key_in_the_store_ends_no_key_that_works(world: World, rotating: Rotating) -> None:
-    rotating.begins(**LONG)
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    world.ends("please", "Succeeded")
-    rotating.reaches("Grace")
+    in_grace(world, rotating)
     new = rotating.key()
 
     # Out of a backup that is too old, say.
@@ -230,12 +232,7 @@ def test_who_cannot_read_its_store_holds_up_no_other_rotation(
 
 
 def test_an_object_that_comes_again_in_mid_rotation_goes_on(world: World, rotating: Rotating) -> None:
-    rotating.begins(**LONG)
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    world.ends("please", "Succeeded")
-    rotating.reaches("Grace")
+    in_grace(world, rotating)
 
     world.delete("ApiKeySecret", "llm")
     world.has_gone()

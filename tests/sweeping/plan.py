@@ -60,7 +60,7 @@ def shares_back(*, whole: bool) -> Iterator[Share]:
         yield SHORT_BACK
         return
     for place in BACK:
-        yield Share(f"{place}, killed", lambda found, place=place: _kills(place, found))  # type: ignore[misc]
+        yield Share(f"{place}, killed", _kills(place))
 
 
 def shares_of_file(*, whole: bool) -> Iterator[Share]:
@@ -69,7 +69,7 @@ def shares_of_file(*, whole: bool) -> Iterator[Share]:
         yield SHORT_OF_FILE
         return
     for place in BESIDE_FILE:
-        yield Share(f"{place}, killed", lambda found, place=place: _kills(place, found))  # type: ignore[misc]
+        yield Share(f"{place}, killed", _kills(place))
 
 
 def shares_of_aws(*, whole: bool) -> Iterator[Share]:
@@ -79,10 +79,6 @@ def shares_of_aws(*, whole: bool) -> Iterator[Share]:
         return
     for place in OF_AWS:
         yield Share(f"{place}, killed after", _each(place, "killed after"))
-
-
-def _kills(place: str, found: Recording) -> list[tuple[Point, ...]]:
-    return [(Point(place, number, fault),) for number in range(found.count(place)) for fault in KILLS]
 
 
 def outages(*, whole: bool) -> Iterator[tuple[tuple[str, str], ...]]:
@@ -96,6 +92,10 @@ def outages(*, whole: bool) -> Iterator[tuple[tuple[str, str], ...]]:
 
 def _each(place: str, fault: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
     return lambda found: [(Point(place, number, fault),) for number in range(found.count(place))]
+
+
+def _kills(place: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
+    return lambda found: [(Point(place, number, fault),) for number in range(found.count(place)) for fault in KILLS]
 
 
 def _doubles(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:

@@ -41,11 +41,10 @@ def command(place: _connection.Place, name: str | None, *, all_namespaces: bool,
     async def work(api: Cluster) -> Exit:
         namespace = None if all_namespaces or gone else place.namespace_in(api)
         objects = await _objects(api, namespace, name)
+        found = [row for item in objects for row in _rotations.owed(item)]
         unread: list[errors.Stalled] = []
         if gone:
-            found = await _left(api, place.operator_namespace, objects, unread)
-        else:
-            found = [row for item in objects for row in _rotations.owed(item)]
+            found, unread = await _left(api, place.operator_namespace, objects)
         if output != "table":
             _output.structured(output, {"debts": found})
         else:
@@ -67,12 +66,9 @@ async def _objects(api: Cluster, namespace: str | None, name: str | None) -> lis
 
 
 async def _left(
-    api: Cluster, system: str, objects: Sequence[Json], unread: list[errors.Stalled]
-) -> list[_rotations.Row]:
-    """Return what journals tell of objects that are not there.
-
-    Args:
-        unread: takes why journals could not be read.
+    api: Cluster, system: str, objects: Sequence[Json]
+) -> tuple[list[_rotations.Row], list[errors.Stalled]]:
+    """Return what journals tell of objects that are not there, and why others could not be read.
 
     Raises:
         errors.Stalled: none may be read.
@@ -80,13 +76,14 @@ async def _left(
     from ..engine.journals import Journals
 
     there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects}
-    rows = []
+    rows: list[_rotations.Row] = []
+    unread = []
     async for kept in Journals(api, system).all():
         if isinstance(kept, errors.Stalled):
             unread.append(kept)
         elif (kept.about.namespace, kept.about.name) not in there:
             rows += _rotations.left(kept)
-    return rows
+    return rows, unread
 
 
 def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:

@@ -10,8 +10,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ... import errors
+from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Debt, Step
+from ...decide.rotate.journal import Debt
 from ...decide.rotate.moves import Came, Do, Effect
 from ...engine.rotate.acting import Result
 from ...errors import Reason
@@ -19,7 +20,7 @@ from ...secret import SecretMap
 from ...stores.encrypted_file import replaced
 from .. import _recording
 from .book import Kept
-from .looking import Looking, Sight, asking, order
+from .looking import Looking, Sight, asking
 from .task import Task
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class Acting:
             errors.Stalled: ``AuditUnavailable``, ``AuditTampered``: nothing was done.
         """
         task, before = self._task, self._task.keys.open()
-        word = f"{do.effect[:1].upper()}{do.effect[1:]}"
-        entry = _recording.of_rotation(task.keys.path.name, before, task.path, word, kept.act)
+        entry = _recording.of_rotation(task.keys.path.name, before, task.path, do.effect.code, kept.act)
         _recording.record(entry)
         return self._done(kept, sight, do), entry
 
@@ -86,7 +86,7 @@ class Acting:
 
     def _issue(self, kept: Kept) -> Result:
         with asking(self._task):
-            issued = self._task.issuing.issue(order(kept))
+            issued = self._task.issuing.issue(calls.order(kept.journal, kept.old))
         own = {name: each for name, each in issued.parts.items() if name in self._task.recipe.properties}
         half = dataclasses.replace(self._looking.half(own), handle=issued.handle)
         return Result(Came.DONE, half, own)
@@ -102,7 +102,7 @@ class Acting:
             elif do.effect is Effect.ENABLE and makes.enable:
                 makes.enable(do.handle)
             elif do.effect is Effect.REVOKE and makes.revoke:
-                makes.revoke(do.handle, _staying(kept, sight))
+                makes.revoke(do.handle, calls.staying(kept.journal, kept.old, kept.new, sight.values or {}))
             else:
                 raise errors.Stalled(Reason.UNSUPPORTED, f"cannot {do.effect} keys")
 
@@ -115,10 +115,3 @@ class Acting:
             return replaced(contents, task.path, content, expected)
 
         task.keys.write(changed)
-
-
-def _staying(kept: Kept, sight: Sight) -> SecretMap:
-    """Return the key that is in use while another one is revoked."""
-    if kept.journal.step is Step.IDLE:
-        return sight.values or {}
-    return kept.old if kept.journal.step is Step.ROLLING_BACK else kept.new or kept.old

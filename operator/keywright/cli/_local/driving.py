@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from ... import errors
-from ...decide.rotate import machine, outcomes
-from ...decide.rotate.journal import Cause, Debt, Journal, Step
+from ...decide.rotate import calls, machine, outcomes
+from ...decide.rotate.journal import Cause, Journal, Step
 from ...decide.rotate.moves import Do, End, Go, Situation, Wait
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
@@ -132,9 +132,9 @@ class Driver:
         after = self._book.write(after)
         if before.journal.step is not after.journal.step:
             self._told(after.journal, None)
-        known, owed = _debts(before), _debts(after)
-        self._acting.owed(tuple(each for name, each in owed.items() if name not in known), done=False)
-        self._acting.owed(tuple(each for name, each in known.items() if name not in owed), done=True)
+        fresh, over = calls.settled(before.journal.debts, after.journal.debts)
+        self._acting.owed(fresh, done=False)
+        self._acting.owed(over, done=True)
         return after
 
     def _tell_trouble(self, error: errors.Error | None) -> None:
@@ -146,7 +146,3 @@ class Driver:
 def _too_long(wait: Wait, kept: Kept, sight: Sight) -> bool:
     grace = kept.journal.step is Step.GRACE and wait.until - time.time() > _PATIENCE
     return wait.asks or grace or isinstance(sight.trouble, errors.Stalled)
-
-
-def _debts(kept: Kept) -> dict[tuple[str, str, str], Debt]:
-    return {(each.owed, each.handle, each.fingerprint): each for each in kept.journal.debts}

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from ... import errors
 from ...decide import checks
 from ...decide.checks import History
+from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half
 from ...decide.rotate.sight import Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
 from ...errors import Reason
-from ...issuing.base import Order
 from ...secret import SecretMap
 from ...stores.base import Fetched
 from ...stores.encrypted_file import current
@@ -112,16 +112,12 @@ class Looking:
         assert call  # noqa: S101 - the rules say that it lists
         try:
             with asking(self._task):
-                listed = call(order(kept))
+                listed = call(calls.order(kept.journal, kept.old))
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = next((each.handle for each in listed if each.is_old), None)
-        return Keys(
-            frozenset(each.handle for each in listed),
-            frozenset(each.handle for each in listed if each.ours),
-            next((each.used_at for each in listed if each.is_old), None),
-        )
+        sight.handle = calls.handle(listed)
+        return calls.keys(listed)
 
     def _trial(self, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester
@@ -133,13 +129,6 @@ class Looking:
         count(row, history)
         self._known[half.fingerprint] = history, row
         return Trial(history.verdict(_OVER), row.passes, row.over, row.last, row.tries, row.told)
-
-
-def order(kept: Kept) -> Order:
-    """Return what a rotation asks of its issuer: by that keys are made, and known again."""
-    journal = kept.journal
-    handle = journal.old.handle if journal.old else None
-    return Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
 
 
 @contextlib.contextmanager

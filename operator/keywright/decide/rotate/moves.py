@@ -32,6 +32,11 @@ class Effect(enum.StrEnum):
     RENEW = "renew"
     """Have the key that is in use live longer."""
 
+    @property
+    def code(self) -> str:
+        """What records call it."""
+        return f"{self[:1].upper()}{self[1:]}"
+
 
 class Came(enum.StrEnum):
     """What came of an effect."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 from ... import errors, metrics, pacing
 from ...audit.record import Credential, Entry, Object, Type
 from ...audit.trail import Trail
+from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Debt, Half, Journal, Step
+from ...decide.rotate.journal import Debt, Half
 from ...decide.rotate.moves import Came, Do, Effect
 from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
@@ -24,7 +25,7 @@ from ...stores.base import Store
 from .. import record_keeping, shelf
 from ..journals import About, Kept
 from .aiming import Aim
-from .looking import Looking, Sight, order
+from .looking import Looking, Sight
 from .place import Place
 
 #: By it the writes of a rotation are named.
@@ -47,14 +48,10 @@ class Result:
 
 
 class Acting:
-    """Acts, and records it.
+    """Acts, and records it."""
 
-    Args:
-        fence: raises once this process must not do anything any more.
-    """
-
-    def __init__(self, trail: Trail, looking: Looking, fence: Callable[[], object]) -> None:
-        self._trail, self._looking, self._fence = trail, looking, fence
+    def __init__(self, trail: Trail, looking: Looking) -> None:
+        self._trail, self._looking = trail, looking
 
     async def announce(self, aim: Aim, kept: Kept, do: Do) -> Entry:
         """Record that one thing is to be done, before the journal knows of it.
@@ -63,8 +60,7 @@ class Acting:
             errors.Retry: ``AuditUnavailable``: it must not be done.
         """
         token = f"{kept.journal.id[:44]}-{uuid.uuid4().hex[:12]}"
-        word = f"{do.effect[:1].upper()}{do.effect[1:]}"
-        entry = _entry(self._trail, kept.about, aim.recipe.credential.name, word, token)
+        entry = _entry(self._trail, kept.about, aim.recipe.credential.name, do.effect.code, token)
         await self._trail.intent(entry)
         return entry
 
@@ -82,10 +78,11 @@ class Acting:
 
     def owed(self, about: About, credential: str, before: Sequence[Debt], after: Sequence[Debt]) -> None:
         """Record what is owed from now on, and no longer."""
-        known, owed = ({_name(each) for each in debts} for debts in (before, after))
-        told = [(each, Type.CLEANUP_OWED) for each in after if _name(each) not in known]
-        told += [(each, Type.CLEANUP_DONE) for each in before if _name(each) not in owed]
-        for each, kind in told:
+        fresh, over = calls.settled(before, after)
+        for each, kind in [
+            *((each, Type.CLEANUP_OWED) for each in fresh),
+            *((each, Type.CLEANUP_DONE) for each in over),
+        ]:
             entry = _entry(self._trail, about, credential, str(each.owed), None)
             self._trail.note(entry.model_copy(update={"type": kind}))
 
@@ -105,7 +102,7 @@ class Acting:
         return Result(Came.DONE)
 
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
-        issued: Issued = await aim.issuer.issue(order(kept))
+        issued: Issued = await aim.issuer.issue(calls.order(kept.journal, kept.old))
         half = self._looking.half(kept.about.key, _own(aim, issued.parts))
         if aim.recipe.minted:
             half = dataclasses.replace(half, lives_from=time.time(), lives_until=_end(issued.expires_at))
@@ -129,7 +126,8 @@ class Acting:
             case Effect.ENABLE:
                 return aim.issuer.enable(do.handle)
             case _:
-                return aim.issuer.revoke(do.handle, _staying(kept.journal, kept, sight))
+                staying = calls.staying(kept.journal, kept.old, kept.new, sight.values or {})
+                return aim.issuer.revoke(do.handle, staying)
 
     async def _store(self, aim: Aim, kept: Kept, sight: Sight, values: SecretMap, half: Half | None) -> None:
         use, found = aim.place.use, sight.store
@@ -143,7 +141,7 @@ class Acting:
             assert store.write  # noqa: S101 - seen to when the place was found
             return store.write(use.ref, content, expected=expected, token=token)
 
-        await aim.place.write(write, self._fence)
+        await aim.place.write(write)
 
     async def release(self, place: Place, recipe: Recipe) -> None:
         """Take our mark off the store's key; what is minted goes itself.
@@ -160,7 +158,7 @@ class Acting:
             store.release(use.ref, owner)
 
         try:
-            await place.write(release, self._fence)
+            await place.write(release)
         except errors.Error:
             if recipe.minted:
                 raise
@@ -173,10 +171,6 @@ async def settle(trail: Trail) -> None:
         return "Unknown"
 
     await record_keeping.settle(trail, Type.ROTATION_INTENT, Type.ROTATION_OUTCOME, came_of)
-
-
-def _name(debt: Debt) -> tuple[str, str, str]:
-    return debt.owed, debt.handle, debt.fingerprint
 
 
 def _end(told: str | None) -> float:
@@ -194,13 +188,6 @@ def _end(told: str | None) -> float:
 def _own(aim: Aim, parts: SecretMap) -> SecretMap:
     """Return the parts that the object names: by these a key is known again in the store."""
     return {name: value for name, value in parts.items() if name in aim.recipe.properties}
-
-
-def _staying(journal: Journal, kept: Kept, sight: Sight) -> SecretMap:
-    """Return the key that is in use while another one is revoked."""
-    if journal.step is Step.IDLE:
-        return sight.values or {}
-    return kept.old if journal.step is Step.ROLLING_BACK else kept.new or kept.old
 
 
 def _entry(trail: Trail, about: About, credential: str, code: str, token: str | None) -> Entry:

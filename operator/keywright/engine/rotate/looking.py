@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from ... import cluster, errors
 from ...decide import rollout
+from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
-from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Holds, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
 from ...errors import Reason
-from ...issuing.base import Order
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Fetched, Store
 from ..consumers import census, written
@@ -83,7 +83,7 @@ class Looking:
         places: Places,
         as_written: Callable[[Record], bool],
     ) -> None:
-        self._api, self._keys, self._fetcher, self._fence = api, keys, fetcher, api.fence
+        self._api, self._keys, self._fetcher = api, keys, fetcher
         self._places, self._as_written = places, as_written
         self.owner = f"keywright-{keys.key_id}"
 
@@ -109,10 +109,10 @@ class Looking:
 
         new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
         if keys:
-            sight.handle = next((each.handle for each in keys if each.is_old), None)
+            sight.handle = calls.handle(keys)
         sight.seen = dataclasses.replace(
             sight.seen,
-            keys=_keys(keys) if keys is not None else None,
+            keys=calls.keys(keys) if keys is not None else None,
             targets=targets,
             users=users,
             new=new,
@@ -191,11 +191,11 @@ class Looking:
             assert store.claim  # noqa: S101 - asked of the kind above
             return store.claim(use.ref, self.owner)
 
-        owner: str = await aim.place.write(claim, self._fence)
+        owner: str = await aim.place.write(claim)
         return owner
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
-        return await aim.issuer.keys(order(kept))
+        return await aim.issuer.keys(calls.order(kept.journal, kept.old))
 
     def _targets(self, readers: Sequence[Reader], kept: Kept, sight: Sight) -> Targets:
         """Count which key the Secrets of all readers have."""
@@ -250,13 +250,6 @@ def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap
     }
 
 
-def order(kept: Kept) -> Order:
-    """Return what a rotation asks of its issuer: by that keys are made, and known again."""
-    journal = kept.journal
-    handle = journal.old.handle if journal.old else None
-    return Order(journal.id, kept.old, handle, journal.before or frozenset(), journal.asked_at)
-
-
 def _holds(journal: Journal, held: Half | None, *, whole: bool) -> Holds:
     if held is None:
         return Holds.NOTHING if whole else Holds.OTHER
@@ -276,9 +269,3 @@ def _named(journal: Journal, held: Half | None) -> Half | None:
 def _without(values: SecretMap, others: SecretMap) -> SecretMap:
     """Return the parts that differ."""
     return {part: value for part, value in values.items() if part not in others or others[part] != value}
-
-
-def _keys(listed: Any) -> Keys:
-    handles = frozenset(each.handle for each in listed)
-    ours = frozenset(each.handle for each in listed if each.ours)
-    return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))

@@ -32,17 +32,19 @@ class Place:
     Attributes:
         key: the same for everybody who reads it, whatever their store objects and logins.
         credentials: makes what the login needs.
+        fence: raises once this process must not write any more.
     """
 
     key: str
     use: Use
     credentials: Callable[[], Credentials]
+    fence: Callable[[], object]
 
-    async def write(self, ask: Callable[[Store], T], fence: Callable[[], object]) -> T:
+    async def write(self, ask: Callable[[Store], T]) -> T:
         """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
         opened = self.use.opened
         async with opened.turn(self.credentials().namespace):
-            return await opened.write(ask, self.use.identity, self.credentials, fence)
+            return await opened.write(ask, self.use.identity, self.credentials, self.fence)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Places:
     Args:
         records: all ApiKeySecrets.
         credentials: makes the credentials for a store and a namespace.
+        fence: raises once this process must not write any more.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class Places:
         catalog: Catalog,
         records: Mapping[Key, Record],
         credentials: Callable[[StoreRecord, str], Credentials],
+        fence: Callable[[], object],
     ) -> None:
-        self._catalog, self._records, self._credentials = catalog, records, credentials
+        self._catalog, self._records, self._credentials, self._fence = catalog, records, credentials, fence
 
     def find(self, key: Key, recipe: Recipe) -> Place:
         """Return where a credential of an object lies.
@@ -96,7 +100,7 @@ class Places:
             said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
             hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
             raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
-        return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace))
+        return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace), self._fence)
 
     def readers(self, key: str) -> list[Reader]:
         """Return every ApiKeySecret that reads a key, however it names its store."""

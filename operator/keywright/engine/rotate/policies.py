@@ -123,11 +123,6 @@ def known(record: Record, name: str, journal: Journal | None, minted: due.Minted
     )
 
 
-def is_asked(way: Way) -> bool:
-    """Whether anybody is asked to make a key."""
-    return way not in (Way.MANUAL, Way.LOCAL)
-
-
 def disabled() -> errors.Stalled:
     """Return why nothing is rotated where that is switched off."""
     said = "this install rotates nothing"
@@ -141,4 +136,5 @@ def takes_turn(way: Way, step: Step) -> bool:
     if way is Way.MINTED:
         # Many keys that live for a short while must not wait for each other's tests.
         return step is Step.ISSUING
-    return is_asked(way) and step in (Step.ISSUING, Step.HELD, Step.TESTED)
+    # Where anybody is asked to make a key.
+    return way not in (Way.MANUAL, Way.LOCAL) and step in (Step.ISSUING, Step.HELD, Step.TESTED)

@@ -245,7 +245,7 @@ class Post:
                 self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
                 return True
             return False
-        if policies.is_asked(aim.rules.way) and not await self._turn.taken(aim.issuer):
+        if policies.takes_turn(aim.rules.way, Step.ISSUING) and not await self._turn.taken(aim.issuer):
             return False
         cause = order.cause if order else first.cause if first else Cause.DUE
         name = order.id if order else f"kw-{random.getrandbits(64):016x}"

@@ -45,7 +45,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
     recorder: events.Recorder,
 ) -> Means:
     """Return what rotations are carried out with."""
-    places = Places(catalog, loop.records, credentials)
+    places = Places(catalog, loop.records, credentials, api.fence)
     looking = Looking(api, keys, fetcher, places, reconciler.as_written)
     return Means(
         api=api,
@@ -57,7 +57,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         journals=Journals(api, chosen.namespace),
         places=places,
         looking=looking,
-        acting=Acting(trail, looking, api.fence),
+        acting=Acting(trail, looking),
         telling=Telling(api, recorder),
         again=loop.again,
     )

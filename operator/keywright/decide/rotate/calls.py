@@ -1,0 +1,57 @@
+"""What a rotation asks of its issuer, and what the issuer's list says of its keys. Pure: whoever drives it calls.
+
+Does not belong here: calling (``engine/rotate``, ``cli/_local``), what follows (``machine``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...issuing.base import Listed, Order
+from ...secret import SecretMap
+from .journal import Debt, Journal, Step
+from .sight import Keys
+
+
+def order(journal: Journal, old: SecretMap) -> Order:
+    """Return what a rotation asks of its issuer: by that keys are made, and known again.
+
+    Args:
+        old: the parts of the key that is replaced.
+    """
+    handle = journal.old.handle if journal.old else None
+    return Order(journal.id, old, handle, journal.before or frozenset(), journal.asked_at)
+
+
+def keys(listed: Sequence[Listed]) -> Keys:
+    """Return what a list says."""
+    handles = frozenset(each.handle for each in listed)
+    ours = frozenset(each.handle for each in listed if each.ours)
+    return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))
+
+
+def handle(listed: Sequence[Listed]) -> str | None:
+    """Return the issuer's name of the old key; None where the list does not show it."""
+    return next((each.handle for each in listed if each.is_old), None)
+
+
+def staying(journal: Journal, old: SecretMap, new: SecretMap, held: SecretMap) -> SecretMap:
+    """Return the key that is in use while another one is revoked.
+
+    Args:
+        held: what the store has.
+    """
+    if journal.step is Step.IDLE:
+        return held
+    return old if journal.step is Step.ROLLING_BACK else new or old
+
+
+def settled(before: Sequence[Debt], after: Sequence[Debt]) -> tuple[tuple[Debt, ...], tuple[Debt, ...]]:
+    """Return what is owed from now on, and what is no longer."""
+    known, owed = ({_name(each) for each in debts} for debts in (before, after))
+    fresh = tuple(each for each in after if _name(each) not in known)
+    return fresh, tuple(each for each in before if _name(each) not in owed)
+
+
+def _name(debt: Debt) -> tuple[str, str, str]:
+    return debt.owed, debt.handle, debt.fingerprint
