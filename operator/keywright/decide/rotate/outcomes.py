@@ -135,7 +135,7 @@ def lost(journal: Journal, now: float, *, local: bool) -> Journal:
     too: which keys live on, and which may.
 
     Args:
-        local: whether nobody but its readers accepts the key.
+        local: whether nobody but its readers accepts the key, or it ends by itself.
     """
     if local:
         return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)

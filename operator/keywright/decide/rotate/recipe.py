@@ -152,15 +152,13 @@ def content(recipe: Recipe, fetched: Fetched | None, values: SecretMap) -> Conte
     """
     if missing := sorted(recipe.properties.keys() - values.keys()):
         raise _refused(recipe.credential, f"who makes the keys makes no part {missing[0]}")
-    if recipe.minted:
-        return {part: values[part] for part in recipe.properties}
     if None in recipe.properties.values():
         (part,) = recipe.properties
         return values[part]
     if fetched is not None and not fetched.is_map:
         raise _refused(recipe.credential, "the key at its path is text, without properties")
-    if fetched is None:
-        # A store that keeps texts as well would keep the text of a map as one.
+    if fetched is None or recipe.minted:
+        # A store that keeps texts as well would keep the text of a map as one. On the shelf nothing else lies there.
         return {name or part: values[part] for part, name in recipe.properties.items()}
     held: dict[str, Any] = render.Parsed(fetched).values()
     with errors.boundary(lambda _: _no_text(recipe)):
