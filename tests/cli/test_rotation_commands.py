@@ -46,9 +46,12 @@ def debt(owed: str, handle: str, days: int, tries: int = 1) -> Json:
 def in_grace() -> Json:
     return rotation(
         until=at(22 * HOUR),
-        why="OldKeyStillUsed",
-        waits="2 of 3 pods of Deployment/api still have the old key.",
+        why="NotAdopted",
+        waits="Not everybody is seen to use the new key.",
         asks=True,
+        pods=3,
+        current=1,
+        laggards=[{"kind": "Deployment", "name": "api", "pods": 2, "holds": "Old"}],
         last={"id": "r-1", "outcome": "RolledBack", "at": at(-3 * DAY), "why": "NewKeyInvalid"},
         debts=[debt("Revoke", "key_1", 2, 7), debt("Find", "", 9), debt("Revoke", "key_0", 5, 9)],
     )
@@ -227,19 +230,20 @@ def test_history_shows_rotations_and_who_asked_for_what(desk: Desk) -> None:
 
     assert (said.code, said.err, told.code) == (3, "", 3)
     found = [[cell.strip() for cell in row] for row in rows(said.out)]
-    assert found[:9] == [
+    assert found[:10] == [
         ["CREDENTIAL", "STEP", "FOR", "CAUSE", "UNTIL", "NEXT", "LAST"],
         ["openai", "Grace", "2 h", "Due", "in 22 h", "-", "RolledBack 3 d ago (NewKeyInvalid)"],
         ["other", "Idle", "3 d", "-", "-", "pinned", "-"],
         ["openai"],
-        ["It waits for a person (OldKeyStillUsed): 2 of 3 pods of Deployment/api still have the old key."],
+        ["It waits for a person (NotAdopted): Not everybody is seen to use the new key."],
+        ["1 of 3 pods are seen to use the new key; late: Deployment/api."],
         ["3 clean-ups at the issuer are owed: `keywright debts list` tells more."],
         ["other"],
         ["It is pinned: none begins by itself until `keywright pin --off`."],
         ["One clean-up at the issuer is owed: `keywright debts list` tells more."],
     ]
-    assert found[9] == ["ASKED FOR", "CREDENTIAL", "BY", "WHY", "PHASE", "OUTCOME", "AGE"]
-    assert [row[:-1] for row in found[10:]] == [["Rotate (test only)", "openai", "bob", "Test", "-", "-"]]
+    assert found[10] == ["ASKED FOR", "CREDENTIAL", "BY", "WHY", "PHASE", "OUTCOME", "AGE"]
+    assert [row[:-1] for row in found[11:]] == [["Rotate (test only)", "openai", "bob", "Test", "-", "-"]]
     assert [each["credential"] for each in told.json["rotations"]] == ["openai", "other"]
     assert told.json["rotations"][1] == {**dict.fromkeys(_rotations.FIELDS), **resting, "credential": "other"}
     (action,) = told.json["keyActions"]
@@ -262,8 +266,8 @@ def test_history_tells_what_came_of_acts_where_nothing_rotates(desk: Desk) -> No
     lines = [[cell.strip() for cell in row] for row in rows(said.out)]
     assert lines[0] == [f"No rotation is known of ApiKeySecret {world.namespace}/llm."]
     assert lines[2][:-1] == ["Refresh", "-", "alice (unverified)", "Test", "Succeeded", "Done"]
-    assert lines[3] == ["DONE", "WHY", "SECRET", "KEYS", "AGE"]
-    assert ["Created", "-", "llm", "OPENAI_API_KEY"] in [row[:-1] for row in lines[4:]]
+    assert lines[3] == ["DONE", "WHY", "OF", "KEYS", "AGE"]
+    assert ["Created", "-", "Secret llm", "OPENAI_API_KEY"] in [row[:-1] for row in lines[4:]]
     assert (unseen.code, "\nYou may not list keyactions.\n" in unseen.out) == (0, True)
     assert (unknown.code, "ApiKeySecret nothere does not exist" in unknown.err) == (1, True)
 

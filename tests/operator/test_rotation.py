@@ -47,6 +47,8 @@ def test_a_key_is_replaced_when_somebody_asks_for_it(world: World, rotating: Rot
     trail = Kept(world)
     for code in ("Issue", "StoreNew", "Revoke"):
         trail.has("rotation.outcome", code=code)
+    acts = [(each["act"], each.get("reason"), each.get("credential")) for each in world.object()["status"]["history"]]
+    assert acts.count(("Rotated", "Asked", "openai")) == 1
     (journal,) = rotating.journals()
     assert journal["data"].keys() == {"about", "journal"}
 

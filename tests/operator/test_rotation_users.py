@@ -103,6 +103,9 @@ def all_wait(world: World, used: Used) -> None:
     assert "rotation.consumers: Optional" in used.told("nobody")["waits"]
     assert world.condition("stuck", type_="RolledOut")["reason"] == "RolloutTimedOut"
     assert world.condition("window", type_="RolledOut")["reason"] == "WaitsForWindow"
+    told = used.told("byhand")
+    assert (told["pods"], told["current"]) == (1, 0)
+    assert told["laggards"] == [{"kind": "Deployment", "name": "byhand", "pods": 1, "holds": "Old"}]
     late = call(world, "consumers", "byhand", "-o", "json")
     assert late.code == 3
     assert {each["holds"] for each in late.json["running"]} == {"Old"}

@@ -248,6 +248,18 @@ def test_those_who_lag_behind_are_named_by_workload_the_worst_first_and_not_all(
     assert rollout.counts(Census((), pods(Hold.CURRENT))) == {"pods": 1, "current": 1}
 
 
+def test_pods_of_several_secrets_are_told_together_and_those_of_others_are_only_counted() -> None:
+    own, other = Census((), pods(Hold.OLD, Hold.CURRENT)), Census((), pods(Hold.OLD, of="theirs"))
+    many = Census((), tuple(pod for number in range(30) for pod in pods(Hold.OLD, of=f"w{number}")))
+
+    told = rollout.together([rollout.counts(own), rollout.counts(other, named=False)])
+
+    late = {"kind": "Deployment", "name": "api", "pods": 1, "holds": "Old"}
+    assert told == {"pods": 3, "current": 1, "laggards": [late]}
+    assert rollout.together([]) == {"pods": 0, "current": 0}
+    assert len(rollout.together([rollout.counts(own), rollout.counts(many)])["laggards"]) == 20
+
+
 def test_the_end_of_a_rollout_is_told_in_a_sentence() -> None:
     good, bad = rollout.finished("llm", Census()), rollout.finished("llm", Census((), pods(Hold.OLD, Hold.CURRENT)))
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 #: What status tells of a rotation, for people and programs.
-FIELDS = ("id", "step", "since", "cause", "why", "until", "next", "pinned", "waits", "asks", "last", "debts")
+FIELDS = (
+    *("id", "step", "since", "cause", "why", "until", "next", "pinned", "waits", "asks", "last", "debts"),
+    *("pods", "current", "laggards"),
+)
 #: What it tells of one clean-up that is owed.
 OF_A_DEBT = ("owed", "handle", "since", "tries")
 #: What each of these means, and what to do.
@@ -136,6 +139,9 @@ def _more(row: Row) -> list[str]:
         lines.append(f"It waits{why}: {row['waits']}")
     elif row["why"]:
         lines.append(f"Why: {row['why']}.")
+    if row["pods"] and row["current"] != row["pods"]:
+        late = ", ".join(f"{each.get('kind')}/{each.get('name')}" for each in map(_part, row["laggards"] or ()))
+        lines.append(f"{row['current']} of {row['pods']} pods are seen to use the new key{late and f'; late: {late}'}.")
     if row["pinned"]:
         lines.append("It is pinned: none begins by itself until `keywright pin --off`.")
     if number := len(row["debts"] or ()):

@@ -136,13 +136,22 @@ def _by(row: Row) -> str:
 
 def _show_acts(page: _output.Page, acts: Sequence[Mapping[str, Any]]) -> None:
     page.table(
-        ["DONE", "WHY", "SECRET", "KEYS", "AGE"],
+        ["DONE", "WHY", "OF", "KEYS", "AGE"],
         [
             [
-                *(str(each.get(field) or "-") for field in ("act", "reason", "secret")),
+                *(str(each.get(field) or "-") for field in ("act", "reason")),
+                _of(each),
                 ", ".join(each.get("keys") or ()) or "-",
                 lasting(seconds_since(each.get("time"))),
             ]
             for each in acts
         ],
     )
+
+
+def _of(act: Mapping[str, Any]) -> str:
+    """Return what an act was done to."""
+    known = (
+        f"{kind} {act[field]}" for field, kind in (("secret", "Secret"), ("credential", "credential")) if act.get(field)
+    )
+    return ", ".join(known) or "-"

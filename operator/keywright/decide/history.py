@@ -16,16 +16,19 @@ NAMES = 10
 Item = dict[str, Any]
 
 
-def act(what: str, at: str, *, reason: str = "", secret: str = "", keys: Sequence[str] = ()) -> Item:
+def act(
+    what: str, at: str, *, reason: str = "", secret: str = "", keys: Sequence[str] = (), credential: str = ""
+) -> Item:
     """Return one act.
 
     Args:
-        what: a word of the closed list of Events.
+        what: a word of the closed list of Events, or of what rotations come to.
         at: when (RFC 3339).
         reason: why, as conditions say it.
         keys: which keys it changed.
+        credential: which was rotated.
     """
-    told = {"act": str(what), "time": at, "reason": str(reason), "secret": secret}
+    told = {"act": str(what), "time": at, "reason": str(reason), "secret": secret, "credential": credential}
     item: Item = {name: value for name, value in told.items() if value}
     return item | ({"keys": sorted(keys)[:NAMES]} if keys else {})
 
@@ -37,5 +40,5 @@ def with_acts(before: Sequence[Mapping[str, Any]], acts: Sequence[Item], place: 
 
 
 def unrecorded(history: Sequence[Mapping[str, Any]]) -> list[Item]:
-    """Return the acts of which no record is known."""
-    return [dict(each) for each in history if not each.get("record")]
+    """Return the acts of which no record is known. Each step of a rotation is recorded before it is done."""
+    return [dict(each) for each in history if not each.get("record") and not each.get("credential")]

@@ -271,11 +271,22 @@ def condition(status: str, reason: Reason, message: str) -> dict[str, Any]:
     return {"type": ROLLED_OUT, "status": status, "reason": str(reason), "message": message[:2048]}
 
 
-def counts(census: Census) -> dict[str, Any]:
-    """Return what a status tells of the pods that use a Secret."""
+def counts(census: Census, *, named: bool = True) -> dict[str, Any]:
+    """Return what a status tells of the pods that use a Secret.
+
+    Args:
+        named: whether it tells who is late.
+    """
     current = len([pod for pod in census.pods if pod.hold in SETTLED])
-    late = laggards(census)
+    late = laggards(census) if named else []
     return {"pods": len(census.pods), "current": current} | ({"laggards": late[:LAGGARDS]} if late else {})
+
+
+def together(counted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a status tells of the pods that use several Secrets."""
+    late = [each for counts in counted for each in counts.get("laggards", ())]
+    sums: dict[str, Any] = {name: sum(counts[name] for counts in counted) for name in ("pods", "current")}
+    return sums | ({"laggards": late[:LAGGARDS]} if late else {})
 
 
 def laggards(census: Census) -> list[dict[str, Any]]:

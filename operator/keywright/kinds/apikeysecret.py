@@ -153,7 +153,8 @@ class Act(Spec):
     """Something that was done for the object, or refused to it."""
 
     act: Annotated[str, pydantic.StringConstraints(max_length=63)]
-    """What, as Events say it: `Created`, `Updated`, `Repaired`, `Deleted`, `Refused`."""
+    """What, as Events say it: `Created`, `Updated`, `Repaired`, `Deleted`, `Refused`; or what
+    came of a rotation."""
     time: Time
     """When."""
     reason: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
@@ -162,8 +163,10 @@ class Act(Spec):
     """The Secret that was written or removed."""
     keys: Annotated[list[DataKey], pydantic.Field(max_length=10)] | None = None
     """Which keys it changed; the first ten of them."""
+    credential: Annotated[str, pydantic.StringConstraints(max_length=63)] | None = None
+    """The credential that was rotated."""
     record: Annotated[str, pydantic.StringConstraints(max_length=80)] | None = None
-    """Its place in the audit trail: log and number."""
+    """Its place in the audit trail: log and number; of a rotation each step has its own."""
 
 
 class ApiKeySecretStatus(Spec):

@@ -11,6 +11,7 @@ import pydantic
 
 from .. import schema
 from ..schema import Cel, Duration, ObjectName, Renamed, Spec, Time
+from .pods import PodsStatus
 from .rotation import Window
 
 #: Begins the annotation of pod templates by which workloads are restarted for an object; its field manager ends it.
@@ -65,20 +66,7 @@ class RolloutSpec(Spec):
         return schema.seconds(self.timeout)
 
 
-class Laggard(Spec):
-    """Pods that do not have the present values, or of which that is not known, by what they are of."""
-
-    kind: Annotated[str, pydantic.StringConstraints(max_length=63)]
-    """Kind of the workload; `Pod` where it is of none."""
-    name: Annotated[str, pydantic.StringConstraints(max_length=253)]
-    """Its name."""
-    pods: int
-    """How many pods."""
-    holds: Annotated[str, pydantic.StringConstraints(max_length=63)]
-    """What the worst of them has, as `keywright consumers` says it: `Old`, `Unread`, `Coming`, `Starting`, `Ending`."""
-
-
-class RolloutStatus(Spec):
+class RolloutStatus(PodsStatus):
     """How far the present values of the Secret have come."""
 
     phase: Literal["Done", "Running", "Waiting", "Lagging", "Failed", "Blocked"]
@@ -98,9 +86,3 @@ class RolloutStatus(Spec):
     """How many workloads were to be restarted."""
     ready: int | None = None
     """How many of these are ready again."""
-    pods: int | None = None
-    """How many pods use the Secret."""
-    current: int | None = None
-    """How many of these have its present values."""
-    laggards: Annotated[list[Laggard], pydantic.Field(max_length=20)] | None = None
-    """The pods that have not, by workload: the first 20. `keywright consumers` shows all."""

@@ -12,6 +12,7 @@ import pydantic
 
 from .. import schema
 from ..schema import Absent, Cel, Duration, ListMap, ObjectName, Printable, Renamed, Spec, Time
+from .pods import PodsStatus
 
 Cron = Annotated[Printable, pydantic.StringConstraints(max_length=128)]
 Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$")]
@@ -140,8 +141,8 @@ class LastRotation(Spec):
     """Why it turned back."""
 
 
-class RotationStatus(Spec):
-    """How far the rotation of a credential is."""
+class RotationStatus(PodsStatus):
+    """How far the rotation of a credential is. Pods are told of while the new key is taken up."""
 
     credential: Annotated[ObjectName, pydantic.StringConstraints(max_length=63)]
     """Name of the credential."""

@@ -6,7 +6,7 @@ Does not belong here: writing them (``engine/rotate/telling.py``).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import errors, pacing
@@ -79,6 +79,7 @@ class Tale:
         asks: whether a person has to do something.
         error: what is in the way.
         next: Unix time at which the next one begins by itself.
+        pods: what a status tells of those who use the Secrets; None where that was not looked at.
     """
 
     credential: str
@@ -87,6 +88,7 @@ class Tale:
     asks: bool = False
     error: errors.Error | None = None
     next: float | None = None
+    pods: Mapping[str, Any] | None = None
 
     @property
     def runs(self) -> bool:
@@ -123,7 +125,7 @@ def status(tale: Tale) -> dict[str, Any]:
     why = tale.why or (journal.why if journal.step is Step.ROLLING_BACK else None)
     grace = journal.until if journal.step is Step.GRACE else None
     facts |= {"id": journal.id, "cause": str(journal.cause), "why": str(why) if why else None}
-    return _there(facts | {"since": _time(journal.since), "until": _time(grace)})
+    return _there(facts | {"since": _time(journal.since), "until": _time(grace)} | dict(tale.pods or {}))
 
 
 def last(journal: Journal) -> dict[str, Any] | None:

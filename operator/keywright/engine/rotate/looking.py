@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ... import cluster, errors
@@ -48,6 +48,7 @@ class Sight:
         values: the credential in it.
         handle: the issuer's name of the old key, where it was found.
         trouble: why something was not seen.
+        pods: what the status tells of those who use the Secrets; None where that was not looked at.
     """
 
     seen: Seen = dataclasses.field(default_factory=Seen)
@@ -55,6 +56,7 @@ class Sight:
     values: SecretMap | None = None
     handle: str | None = None
     trouble: errors.Error | None = None
+    pods: Mapping[str, Any] | None = None
 
     def lags(self, step: Step) -> bool:
         """Whether a Secret has another key than the one that it should have at a step."""
@@ -96,7 +98,7 @@ class Looking:
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
         readers = self._places.readers(aim.place.key) if wanted & {Spot.TARGETS, Spot.USERS} else []
         targets = self._targets(readers, kept, sight) if Spot.TARGETS in wanted else None
-        users = await self._try(sight, self._users(readers)) if Spot.USERS in wanted else None
+        users = await self._try(sight, self._users(readers, kept, sight)) if Spot.USERS in wanted else None
         often, halves = journal.step in (Step.HELD, Step.TESTED) or wish.now, _halves(kept, sight)
 
         async def trial(spot: Spot) -> Trial | None:
@@ -223,9 +225,9 @@ class Looking:
         same = version is not None and version in {each.get("version") for each in told}
         return sight.seen.store if same and sight.seen.store else Holds.OTHER
 
-    async def _users(self, readers: Sequence[Reader]) -> Users | None:
+    async def _users(self, readers: Sequence[Reader], kept: Kept, sight: Sight) -> Users | None:
         """Count who uses the Secrets, and who has another key than these have now."""
-        found = late = 0
+        own, found = (kept.about.namespace, kept.about.name), []
         for reader in readers:
             mark = rollout.mark(reader.record.status_json().get("rollout") or {})
             known = await written(self._api, reader.record.key, reader.secret, mark)
@@ -235,9 +237,10 @@ class Looking:
             wanted = reader.record.spec_model().rollout
             listed = rollout.refs(wanted) if wanted else frozenset()
             seen = await census(self._api, reader.record.key.namespace, known, listed)
-            found += len(seen.pods)
-            late += len(seen.unsettled)
-        return Users(found, late)
+            # Who is late in another namespace is no business of those who read this object.
+            found.append(rollout.counts(seen, named=reader.record.key == own))
+        pods = sight.pods = rollout.together(found)
+        return Users(pods["pods"], pods["pods"] - pods["current"])
 
 
 def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap]]:

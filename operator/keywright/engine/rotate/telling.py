@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import cluster, events, pacing
-from ...decide import report
+from ...decide import history, report
 from ...decide.rotate import told
 from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.told import Tale
@@ -74,6 +74,7 @@ class Telling:
 def _after(item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Tale], without: str) -> dict[str, Any]:
     """Return the status with what there is to tell now; of others nothing is known yet, so theirs stay."""
     known = {each["credential"]: each for each in status.get("rotations") or []}
+    ended = [act for name, each in tales.items() if (act := _ended(each, known.get(name) or {}))]
     known.pop(without, None)
     known |= {name: told.status(each) for name, each in tales.items()}
     nexts = sorted(each["next"] for each in known.values() if each.get("next"))
@@ -88,7 +89,16 @@ def _after(item: cluster.Json, status: Mapping[str, Any], tales: Mapping[str, Ta
         after["rotations"] = [known[name] for name in sorted(known)]
     if nexts:
         after["nextRotation"] = nexts[0]
-    return after
+    return after | ({"history": history.with_acts(status.get("history") or [], ended, None)} if ended else {})
+
+
+def _ended(tale: Tale, before: Mapping[str, Any]) -> history.Item | None:
+    """Return what the history tells of a rotation that has ended; None where none has since it was last told."""
+    last = told.last(tale.journal) if tale.journal and not tale.runs else None
+    if tale.journal is None or last is None or last["id"] == (before.get("last") or {}).get("id"):
+        return None
+    reason = str(tale.journal.why or tale.journal.cause)
+    return history.act(last["outcome"], last["at"], reason=reason, credential=tale.credential)
 
 
 #: What Events say of steps that are reached.
