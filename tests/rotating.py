@@ -86,6 +86,10 @@ class Rotating:
         """Return the keys that the issuer accepts, of those that were made."""
         return {made.parts["apiKey"] for made in self.vendor.made.values() if not made.off}
 
+    def changes(self) -> list[str]:
+        """Return the methods of the requests by which the issuer was asked to change something, in order."""
+        return [each.method for each in list(self.server.requests) if each.method != "GET"]
+
     def when(self) -> Json:
         """Return what differs from rotation to rotation in what is told of the last."""
         return {name: self.told()["last"][name] for name in ("id", "at")}
