@@ -143,7 +143,8 @@ class Shelf(Store, name="shelf"):
         except TimeoutError:
             raise cluster.unavailable(f"Secret {place}/{name_of(ref.path)}") from None
         said = f"could not be reached: the API server answered {status} for Secret {place}/{name_of(ref.path)}"
-        raise errors.Stalled(Reason.ACCESS_DENIED, said, "Grant the operator's role that right")
+        hint = "Grant the operator's role that right, as the chart does with rotation.enabled"
+        raise errors.Stalled(Reason.ACCESS_DENIED, said, hint)
 
 
 _HINT = "It is written as soon as its issuer has made it; the condition Rotating says how far that is"
