@@ -75,7 +75,7 @@ class EventReason(enum.StrEnum):
     ROTATION_STARTED = "RotationStarted"
     """A credential gets a new key; the note says why."""
     KEY_STORED = "KeyStored"
-    """The new key was made, has passed its tests, and is in the store."""
+    """The new key was made, has passed its tests where its issuer can be asked, and is in the store."""
     KEY_ADOPTED = "KeyAdopted"
     """Every Secret has the new key, and everybody uses it, or is not waited for; the old key works until the overlap is
     over."""

@@ -154,6 +154,7 @@ ROTATION_STEPS = Counter(
     "keywright_rotation_steps_total", "Steps that rotations have reached.", ["step"], registry=REGISTRY
 )
 ROTATIONS = Gauge("keywright_rotations", "Rotations by the step that they are at.", ["step"], registry=REGISTRY)
+ROTATIONS_WAITING = Gauge("keywright_rotations_waiting", "Rotations that wait for a person.", registry=REGISTRY)
 DEBTS = Gauge("keywright_debts", "Clean-ups at issuers that could not be done yet.", ["owed"], registry=REGISTRY)
 LEADER = Gauge("keywright_leader", "1 while this replica holds the Lease.", registry=REGISTRY)
 WATCH_EVENT = Gauge(

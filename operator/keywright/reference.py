@@ -96,8 +96,6 @@ yet. So `kubectl wait`, Flux, Argo CD and everything else that follows kstatus t
 _ROTATION = """\
 # How a rotation goes
 
-**Not there yet:** these are the decisions of the machine that will rotate keys; the operator does not use it so far.
-
 A rotation goes from step to step. What it has done is written to its journal before each effect outside, so that
 whoever goes on after a crash looks first, and then does the next thing. At each step the reasons below are asked from
 the top; the first that applies counts. An empty *Done outside* and *Leads to* means that it waits.

@@ -36,6 +36,8 @@ BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=
 THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
 UNTESTED = Rules(tests=False)
 LONG = 10 * 86400.0
+#: The old one, switched off.
+OFF = dataclasses.replace(OLD, disabled=True, off_since=NOW - 300)
 
 
 def lives(half: Half, left: float, life: float = 3600.0) -> Half:
@@ -100,6 +102,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a lost answer that cannot be found", Rules(lists=False), at(Step.ISSUING, asked_at=NOW), BEFORE, "RollingBack IssueUnclear"),
     ("asked for tomorrow: the clock was put back", RULES, at(Step.ISSUING, asked_at=NOW + 1), BEFORE, "Issuing"),
     ("another issuer", Rules(issuer="b"), at(Step.ISSUING, issuer="a"), BEFORE, "wait IssuerChanged!"),
+    ("one of them is owed, and pods have it", Rules(slots=2), at(Step.ISSUING, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(BEFORE, keys=Keys(frozenset({"k0", "kd"})), users=Users(3, 1)), "RollingBack SlotsFull"),
     ("one of them is owed and in use", Rules(slots=2), at(Step.ISSUING, debts=(Debt(Owed.REVOKE, "k0", "old", 0.0),)), seen(BEFORE, keys=Keys(frozenset({"k0", "kx"}))), "RollingBack SlotsFull"),
     ("it is made here", LOCAL, at(Step.ISSUING), seen(BEFORE, keys=None), "issue"),
     ("a person has to make it", MANUAL, at(Step.ISSUING, since=LONG), BEFORE, "wait WaitsForNewKey!"),
@@ -154,7 +157,11 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("then it ends", RULES, at(Step.GRACE), seen(), "revoke k0"),
     ("it is switched off first", Rules(disables=True), at(Step.GRACE), seen(), "disable k0"),
     ("unless that was refused", Rules(disables=True), at(Step.GRACE, straight=True), seen(), "revoke k0"),
-    ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=Half("old", "k0", disabled=True)), seen(), "revoke k0"),
+    ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=OFF), seen(), "revoke k0"),
+    ("nobody said that it is off: once more", Rules(disables=True), at(Step.GRACE, old=Half("old", "k0", disabled=True)), seen(), "disable k0"),
+    ("off, and a backup was restored", RULES, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
+    ("the same again and again", RULES, at(Step.GRACE, old=OFF, restored=2), seen(store=Holds.OLD), "enable k0"),
+    ("off, and a person has put it back", MANUAL, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
     ("not while the new one is not confirmed", RULES, at(Step.GRACE), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
     ("not while a Secret has it", RULES, at(Step.GRACE), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
     ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait StoreSilent"),
@@ -189,6 +196,10 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     # Rolling back.
     ("the old key is put back", RULES, at(Step.ROLLING_BACK), seen(), "storeOld"),
     ("switched on before", RULES, at(Step.ROLLING_BACK, old=Half("old", "k0", disabled=True)), seen(), "enable k0"),
+    ("switched on before people are left alone", MANUAL, at(Step.ROLLING_BACK, old=OFF, why=Why.STORE_CHANGED), seen(BACK), "enable k0"),
+    ("a person has put back one that stays off", MANUAL, at(Step.ROLLING_BACK, old=dataclasses.replace(OFF, ending=True), why=Why.STORE_CHANGED), seen(BACK, old=BAD), "wait OldKeyUnconfirmed!"),
+    ("a person's key died in use", MANUAL, at(Step.ROLLING_BACK, why=Why.NEW_INVALID), seen(new=BAD), "storeOld"),
+    ("a test of what a person has written", MANUAL, at(Step.ROLLING_BACK, why=Why.TEST_ONLY, reached=Step.HELD), seen(), "RolledBack TestOnly"),
     ("not if nobody says it works", RULES, at(Step.ROLLING_BACK), seen(old=SILENT), "wait OldKeyUnconfirmed"),
     ("nobody says so for long", RULES, at(Step.ROLLING_BACK, since=901), seen(old=SILENT), "wait OldKeyUnconfirmed!"),
     ("not if it is dead: go on", RULES, at(Step.ROLLING_BACK), seen(old=BAD), "Stored"),
@@ -219,6 +230,11 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("nobody knows if it works", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=None), "wait StoredKeyUnconfirmed!"),
     ("it is dead, as out of an old backup", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=BAD), "wait StoredKeyUnconfirmed!"),
     ("the new key was nowhere yet", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED, reached=Step.TESTED), seen(THEIRS, theirs=BAD), "revoke k1"),
+    ("whyever it turns back", RULES, at(Step.ROLLING_BACK, why=Why.NOT_WRITTEN), seen(THEIRS, theirs=BAD), "wait StoredKeyUnconfirmed!"),
+    ("nothing is there, and the old one works", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(BACK, store=Holds.NOTHING), "revoke k1"),
+    ("nothing is there, and the old one is dead", RULES, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(BACK, store=Holds.NOTHING, old=BAD), "RolledBack StoreChanged"),
+    ("the old one is back, and dead", RULES, at(Step.ROLLING_BACK, why=Why.ASKED), seen(BACK, old=BAD), "Stored"),
+    ("the old one is back, and nobody knows if it works", RULES, at(Step.ROLLING_BACK, why=Why.ASKED, since=901), seen(BACK, old=SILENT), "wait OldKeyUnconfirmed!"),
     ("it cannot be tested", UNTESTED, at(Step.ROLLING_BACK, why=Why.STORE_CHANGED), seen(THEIRS, theirs=None), "RolledBack StoreChanged"),
     # Minted.
     ("minted: a lost answer is no matter", MINTED, at(Step.ISSUING, asked_at=NOW - 1), seen(BEFORE, keys=None), "issue"),
@@ -275,7 +291,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("not by another key's fingerprint", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "id2:x", 0.0),)), seen(), "wait !"),
     ("what may live on is for a person", RULES, at(Step.IDLE, debts=(Debt(Owed.DIE, "kd", "", 0.0),)), seen(), "wait !"),
     ("not if it is not known what the store has", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.OTHER, held=None), "wait !"),
-    ("nothing is in the store", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None), "revoke kd"),
+    ("nothing is in the store", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None, targets=Targets()), "revoke kd"),
+    ("nothing is in the store, and a Secret may have it", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None, targets=Targets(other=1)), "wait !"),
     ("not of a gone object, whose users cannot be seen", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(wish=Wish(gone=True)), "wait !"),
     ("of a gone object what nobody can use", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(wish=Wish(gone=True)), "revoke kd"),
     ("who fails again and again", RULES, at(Step.IDLE, failures=3, not_before=NOW + 10), seen(), "wait !"),

@@ -9,7 +9,7 @@ import pytest
 from keywright.decide.rotate import machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Holds, Rules, Seen
+from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets
 
 from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, RULES, WELL, at, short
 
@@ -65,11 +65,11 @@ def test_a_key_that_was_switched_off_is_watched_for_a_while() -> None:
     off = after(at(Step.GRACE), Effect.DISABLE, Came.DONE, "k0")
     on = after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.DONE, "k0")
 
-    assert (off.old, off.until) == (Half("old", "k0", disabled=True), NOW + RULES.observe)
+    assert (off.old, off.until) == (dataclasses.replace(OLD, disabled=True, off_since=NOW), NOW + RULES.observe)
     assert on.old == OLD
     assert after(at(Step.GRACE), Effect.DISABLE, Came.REFUSED, "k0").straight
     assert after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.REFUSED, "k0").old == dataclasses.replace(
-        OLD, disabled=True, ending=True
+        OLD, disabled=True, ending=True, off_since=NOW
     )
 
 
@@ -144,7 +144,7 @@ def test_what_is_not_revoked_is_owed_once_and_tried_ever_more_seldom() -> None:
     idle, pauses = owing.rest(NOW), []
     for came in (Came.REFUSED, Came.UNCLEAR, Came.REFUSED, *[Came.REFUSED] * 20):
         idle = idle.but(debts=tuple(dataclasses.replace(each, due=NOW) for each in idle.debts))
-        nothing_there = dataclasses.replace(BACK, store=Holds.NOTHING, held=None)
+        nothing_there = dataclasses.replace(BACK, store=Holds.NOTHING, held=None, targets=Targets())
         move = machine.decide(Situation(RULES, idle, nothing_there, NOW))
         assert isinstance(move, Do)
         assert move.first
@@ -165,6 +165,18 @@ def test_a_rotation_begins_with_what_the_one_before_has_left() -> None:
     assert (begun.id, begun.step, begun.cause, begun.old, begun.new) == ("r2", Step.ISSUING, Cause.ASKED, NEW, None)
     assert (begun.debts, begun.failures, begun.why, begun.test_only) == (left.debts, 2, None, True)
     assert machine.begin(None, "r1", Cause.DUE, None, NOW).reached is Step.ISSUING
+
+
+def test_a_first_key_that_stays_is_known_again_by_its_name() -> None:
+    stays = at(Step.ROLLED_BACK, old=None, why=Why.ASKED)
+    revoked = at(Step.ROLLED_BACK, old=None, why=Why.ASKED, new=dataclasses.replace(NEW, revoked=True))
+
+    def left(journal: Journal) -> Half | None:
+        move = machine.decide(Situation(RULES, journal, WELL, NOW))
+        assert isinstance(move, Go)
+        return move.journal.left
+
+    assert (left(stays), left(revoked)) == (NEW, None)
 
 
 def test_who_fails_again_waits_longer_and_who_asked_is_left_in_peace() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keywright.decide.rotate.journal import Owed, Step
+from keywright.decide.rotate.journal import Owed, Step, Why
+from keywright.decide.rotate.moves import Wait
 from keywright.decide.rotate.sight import Rules, Wish
 from keywright.issuing.base import Way
 
@@ -128,3 +129,62 @@ def test_a_key_that_somebody_else_writes_counts_and_ours_goes(seed: int) -> None
     if world.theirs:
         assert world.store == "human", told(world)
         assert not [key.value for key in world.keys.values() if key.named], told(world)
+
+
+#: What people do with the store of a key that rotates.
+MEDDLING = (
+    "puts the old key back",
+    "writes a dead key",
+    "deletes it",
+    "writes one that works",
+    "asks back, writes dead",
+)
+
+
+def meddles(world: World, how: str) -> None:
+    """Write to the store as somebody does who knows nothing of a rotation."""
+    world.story.append(f"  somebody {how}")
+    if how == "puts the old key back" and world.journal and world.journal.old:
+        world.store = world.journal.old.fingerprint
+    elif how == "deletes it":
+        world.store = None
+    elif how == "writes one that works":
+        world.keys["human"], world.store = Key("human"), "human"
+        world.theirs.add("human")
+        world.passed.add("human")
+    elif how.endswith("dead") or how == "writes a dead key":
+        world.store = "dead"
+        world.wish = Wish(back=how.startswith("asks"))
+
+
+@pytest.mark.parametrize("how", MEDDLING)
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(overlap=600.0),
+        Rules(slots=2, disables=True, overlap=600.0, observe=20000.0),
+        Rules(way=Way.MANUAL, disables=True, overlap=600.0, observe=20000.0),
+    ],
+    ids=["issue", "switched off first", "a person makes keys"],
+)
+@given(seed=st.integers(0, 2**32), faults=st.sampled_from((0.0, 0.1)))
+@settings(max_examples=60, deadline=None)
+def test_whatever_people_write_to_the_store_one_key_goes_on_working(
+    rules: Rules, how: str, seed: int, faults: float
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(rules, chance, faults))
+    when = chance.randrange(160)
+    for turn in range(220):
+        if world.journal is None or world.journal.step is Step.IDLE:
+            break
+        if turn == when:
+            meddles(world, how)
+        move = world.turn()
+        if isinstance(move, Wait) and move.why is Why.NOT_MADE and chance.random() < 0.5:
+            world.person()
+        world.somebody()
+        assert any(world.accepted(each.value) for each in world.keys.values()), told(world)
+    if world.journal is None or world.journal.step is Step.IDLE:
+        held = world.keys.get(world.handle(world.store) or "")
+        assert held is None or not held.disabled, f"the store has a key that is switched off\n{told(world)}"

@@ -42,7 +42,7 @@ def payable(at: Situation) -> list[Debt]:
         and each.issuer == at.rules.issuer
         and each.due <= at.now
         and not _may_be_held(at, each)
-        and not (each.fingerprint and at.journal.step is Step.IDLE and (users is None or users.late))
+        and not (each.fingerprint and (users is None or users.late))
         # Who uses a key cannot be seen any more, once its object is gone.
         and not (each.fingerprint and at.seen.wish.gone)
     ]
@@ -50,7 +50,9 @@ def payable(at: Situation) -> list[Debt]:
 
 def _may_be_held(at: Situation, debt: Debt) -> bool:
     if at.seen.store is Holds.NOTHING:
-        return False
+        # Secrets keep what was there before.
+        targets = at.seen.targets
+        return bool(debt.fingerprint) and (targets is None or bool(targets.old or targets.new or targets.other))
     held = at.seen.held
     if at.seen.store is None or held is None:
         return True
@@ -73,6 +75,13 @@ def alive(at: Situation, trial: Trial | None) -> bool:
     if trial is None or trial.at < at.now - at.rules.fresh:
         return False
     return trial.verdict.is_alive and trial.last is not Verdict.INVALID
+
+
+def enable(at: Situation) -> Move | None:
+    """Switch the old key on again."""
+    old = at.journal.old
+    off = old and old.handle and old.disabled and not (old.revoked or old.ending)
+    return Do(Effect.ENABLE, old.handle or "") if old and off else None
 
 
 def asked_back(at: Situation) -> Move | None:

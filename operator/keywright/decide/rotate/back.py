@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, condemned, orphan
+from .any_time import LATER, SOON, alive, condemned, enable, orphan
 from .journal import Journal, Owed, Step, Why
 from .living import worn_back
 from .moves import Do, Effect, Go, Move, Row, Situation
@@ -23,16 +23,16 @@ def _pause(at: Situation) -> float:
 
 
 def leave_to_people(at: Situation) -> Move | None:
-    """Write nothing over what a person has written, unless somebody asks for that."""
-    manual = at.rules.way is Way.MANUAL and at.journal.why is not Why.ASKED
-    return at.go(Step.ROLLED_BACK) if manual else None
-
-
-def enable(at: Situation) -> Move | None:
-    """Switch the old key on again."""
-    old = at.journal.old
-    off = old and old.handle and old.disabled and not (old.revoked or old.ending)
-    return Do(Effect.ENABLE, old.handle or "") if old and off else None
+    """Write nothing over what a person has written, unless somebody asks for that, or it does not work."""
+    if at.rules.way is not Way.MANUAL or at.journal.why in (Why.ASKED, Why.NEW_INVALID):
+        return None
+    if at.seen.store is Holds.NEW and at.journal.old:
+        # The one that they have written is in use by now.
+        return Go(at.journal.owing(Owed.KEEP, at.journal.old, at.now).at(Step.ROLLED_BACK, at.now))
+    if at.seen.store is Holds.OLD and at.journal.old and at.journal.old.ending:
+        # They have written one that cannot be switched on again.
+        return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=True)
+    return at.go(Step.ROLLED_BACK)
 
 
 def store_unseen(at: Situation) -> Move | None:
@@ -130,14 +130,27 @@ def revoked(at: Situation) -> Move | None:
     return None
 
 
-def theirs_unknown(at: Situation) -> Move | None:
-    """Keep the new key until what somebody else has written over it is known to work: one of them has to."""
-    new = at.journal.new
-    if at.journal.why is not Why.STORE_CHANGED or not at.journal.got(Step.STORED) or at.seen.store is not Holds.OTHER:
+def last_one(at: Situation) -> Move | None:
+    """Keep the new key, which was in use, until another one is known to work."""
+    if at.journal.new is None or not at.journal.got(Step.STORED) or at.rules.way is Way.MINTED:
         return None
-    if not at.rules.tests:
-        return Go(_left(at).owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
-    return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
+    if at.seen.store is Holds.OLD:
+        return _old_unknown(at)
+    if at.seen.store is Holds.OTHER and at.rules.tests:
+        return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
+    if at.seen.store is Holds.NOTHING and alive(at, at.seen.old):
+        return None
+    return Go(_left(at).owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+
+
+def _old_unknown(at: Situation) -> Move | None:
+    """Keep the new key until the old one is known to work, wherever the store has it from."""
+    old = at.journal.old
+    if not at.rules.tests or alive(at, at.seen.old):
+        return None
+    if condemned(at.seen.old) or (old and (old.revoked or old.ending)):
+        return _no_way_back(at)
+    return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
 
 
 def revoke_new(at: Situation) -> Move | None:
@@ -170,8 +183,8 @@ def answer_lost(at: Situation) -> Move | None:
 _END = (Step.ROLLED_BACK,)
 
 ROLLING_BACK = (
-    Row(leave_to_people, _END),
     Row(enable, does=(Effect.ENABLE,)),
+    Row(leave_to_people, _END),
     Row(store_unseen),
     Row(worn_back, (*_END, Step.REVOKED)),
     Row(first_one, _END),
@@ -183,7 +196,7 @@ ROLLING_BACK = (
     Row(nothing_to_revoke, _END),
     Row(orphan, does=(Effect.REVOKE,)),
     Row(revoked, _END),
-    Row(theirs_unknown, _END),
+    Row(last_one, (*_END, Step.STORED)),
     Row(revoke_new, _END, (Effect.REVOKE,)),
     Row(keys_unknown, _END),
     Row(answer_lost, _END),

@@ -18,6 +18,7 @@ from .any_time import (
     alive,
     asked_back,
     condemned,
+    enable,
     gone_late,
     new_invalid,
     orphan,
@@ -120,10 +121,16 @@ def disable(at: Situation) -> Move | None:
     """Switch the old key off first, which can be undone."""
     old = at.journal.old
     wanted = at.rules.disables and not at.journal.straight
-    if not (wanted and old and old.handle) or old.disabled:
+    if not (wanted and old and old.handle) or old.off_since is not None:
         return None
-    # Known before it is done: what was switched off without an answer has to be switched on on the way back.
+    # Known before it is done: what was switched off without an answer has to be switched on on the way back. As long
+    # as none has come it is done again, as a key that was not off was not missed by anybody.
     return Do(Effect.DISABLE, old.handle, at.journal.but(old=dataclasses.replace(old, disabled=True)))
+
+
+def restored_off(at: Situation) -> Move | None:
+    """Switch the old key on again where the store has it: whoever reads it has to be able to use it."""
+    return enable(at) if at.seen.store is Holds.OLD else None
 
 
 def revoke(at: Situation) -> Move | None:
@@ -141,6 +148,7 @@ GRACE = (
     Row(gone_late, (Step.IDLE, Step.REVOKED, *_BACK)),
     Row(old_ended, (Step.REVOKED,)),
     Row(store_changed, _BACK),
+    Row(restored_off, does=(Effect.ENABLE,)),
     Row(store_restored, (Step.TESTED, *_BACK)),
     Row(nothing_old, (Step.REVOKED,)),
     Row(is_revoked, (Step.REVOKED,)),

@@ -34,7 +34,7 @@ FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
     why, failures = at.journal.why, at.journal.failures
-    left = at.journal.old or at.journal.left
+    left = at.journal.old or _first(at.journal) or at.journal.left
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
         return Go(at.journal.rest(at.now, left=left))
     minted = at.rules.way is Way.MINTED
@@ -44,6 +44,11 @@ def rolled_back(at: Situation) -> Move | None:
     first_, longest = (SHORT_PAUSE, LONGEST_SHORT_PAUSE) if minted else (FIRST_PAUSE, LONGEST_PAUSE)
     pause = min(longest, first_ * 2 ** min(failures, 16))
     return Go(at.journal.rest(at.now, left=left, failures=failures + 1, not_before=at.now + pause))
+
+
+def _first(journal: Journal) -> Half | None:
+    """Return a first key that stays, as there was none to put back."""
+    return journal.new if journal.new and journal.old is None and not journal.new.revoked else None
 
 
 def succeeded(at: Situation) -> Move | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .journal import Half, Journal, Step, Why
+from .journal import Half, Journal, Step
 
 
 class Place(enum.StrEnum):
@@ -37,8 +37,8 @@ class Place(enum.StrEnum):
 
 #: What is looked at, at each step; see ``looks``.
 LOOKS: Mapping[Step, frozenset[Place]] = {
-    Step.IDLE: frozenset({Place.STORE, Place.USERS}),
-    Step.ISSUING: frozenset({Place.KEYS, Place.STORE}),
+    Step.IDLE: frozenset({Place.STORE, Place.USERS, Place.TARGETS}),
+    Step.ISSUING: frozenset({Place.KEYS, Place.STORE, Place.USERS, Place.TARGETS}),
     Step.HELD: frozenset({Place.NEW}),
     Step.TESTED: frozenset({Place.STORE, Place.NEW}),
     Step.STORED: frozenset({Place.STORE, Place.TARGETS, Place.NEW}),
@@ -46,7 +46,7 @@ LOOKS: Mapping[Step, frozenset[Place]] = {
     Step.ADOPTED: frozenset(),
     Step.GRACE: frozenset({Place.KEYS, Place.STORE, Place.TARGETS, Place.USERS, Place.NEW, Place.OLD}),
     Step.REVOKED: frozenset(),
-    Step.ROLLING_BACK: frozenset({Place.KEYS, Place.STORE, Place.TARGETS, Place.USERS, Place.NEW, Place.OLD}),
+    Step.ROLLING_BACK: frozenset(Place),
     Step.ROLLED_BACK: frozenset(),
 }
 
@@ -218,11 +218,9 @@ def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
     The old key is tested only where something follows from that: a test is a use as well, and an issuer may tell so.
     """
     places, old = LOOKS[journal.step], journal.old
-    if journal.step is Step.IDLE and not journal.debts:
-        # Who uses it matters only to what is owed for it.
-        places -= {Place.USERS}
+    if journal.step in (Step.IDLE, Step.ISSUING) and not journal.debts:
+        # Who has or uses it matters only to what is owed for it.
+        places -= {Place.USERS, Place.TARGETS}
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
-    if journal.step is Step.ROLLING_BACK and journal.why is Why.STORE_CHANGED:
-        places |= {Place.THEIRS}
     return places

@@ -79,6 +79,7 @@ class Tale:
         asks: whether a person has to do something.
         error: what is in the way.
         next: Unix time at which the next one begins by itself.
+        tested: whether its issuer can be asked about the new key.
         pods: what a status tells of those who use the Secrets; None where that was not looked at.
     """
 
@@ -89,6 +90,7 @@ class Tale:
     error: errors.Error | None = None
     next: float | None = None
     pods: Mapping[str, Any] | None = None
+    tested: bool = True
 
     @property
     def runs(self) -> bool:

@@ -61,7 +61,7 @@ class Post:
         self._aiming, self._claiming = Aiming(means, key, name, self._trials), Claiming(means, key)
         self.orders = Orders()
         self.wake = asyncio.Event()
-        self._since, self._failures = time.monotonic(), 0
+        self._since, self._failures, self._tests = time.monotonic(), 0, True
         self._turn = Turn()
         self._told: Tale | None = None
         #: How often in a row the status could not be written.
@@ -154,6 +154,7 @@ class Post:
 
     async def _go_about(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Do what people ask, then what is under way, then what is due."""
+        self._tests = aim.rules.tests
         if self.kept and record and not aim.gone:
             self.kept = await self._claiming.known_again(aim, record, self.kept)
         if self.kept and (await self._heed(self.kept) or (aim.gone and await self._moved(aim, self.kept, record))):
@@ -376,7 +377,7 @@ class Post:
             return
         if before is None or before.step is not after.step:
             metrics.ROTATION_STEPS.labels(str(after.step)).inc()
-        self._means.telling.step(record, Tale(self.name, after), before)
+        self._means.telling.step(record, Tale(self.name, after, tested=self._tests), before)
         self._means.acting.owed(self.kept.about, self.name, before.debts if before else (), after.debts)
 
     # Telling.

@@ -230,6 +230,7 @@ class Rotator:
         owed = collections.Counter(debt.owed for each in journals for debt in each.debts)
         for step in Step:
             metrics.ROTATIONS.labels(str(step)).set(steps[step])
+        metrics.ROTATIONS_WAITING.set(self._means.telling.waiting())
         for kind in Owed:
             metrics.DEBTS.labels(str(kind)).set(owed[kind])
 

@@ -50,7 +50,7 @@ class Telling:
         journal = tale.journal
         if record is None or journal is None or (before and before.step is journal.step):
             return
-        reason, note = _event(journal)
+        reason, note = _event(journal, tested=tale.tested)
         if reason:
             said = f"Credential {tale.credential}: {note}"
             self._recorder.say(record.regarding, reason, "Rotate", said, about=f"{journal.id} {journal.step}")
@@ -59,6 +59,10 @@ class Telling:
         """Say by an Event that a person has to do something."""
         about = f"{tale.journal.id if tale.journal else ''} {tale.why or (tale.error and tale.error.reason)}"
         self._recorder.say(record.regarding, EventReason.ROTATION_WAITS, "Rotate", tale.sentence(), about=about)
+
+    def waiting(self) -> int:
+        """Return how many rotations wait for a person, as was told last."""
+        return sum(tale.asks for tales in self._tales.values() for tale in tales.values())
 
     async def _write(self, record: Record, without: str = "") -> None:
         def after(item: cluster.Json | None) -> dict[str, Any] | None:
@@ -109,18 +113,25 @@ _REACHED = {
     Step.ROLLING_BACK: (EventReason.ROLLING_BACK, "the rotation turns back."),
 }
 _ENDED = {
-    "Tested": (EventReason.ROTATED, "a key was made, passed its tests and was revoked; nothing was written."),
-    "RolledBack": (EventReason.ROLLED_BACK, "the old key is in place, and the new one gone."),
+    "Tested": (EventReason.ROTATED, "a new key passed its tests; no more was asked for."),
+    "RolledBack": (EventReason.ROLLED_BACK, "the rotation has turned back."),
     "Rotated": (EventReason.ROTATED, "the new key is in place, and the old one gone."),
 }
 
 
-def _event(journal: Journal) -> tuple[EventReason | None, str]:
+#: The same of a new key about which nobody can be asked.
+_UNTESTED = "a new key was made, and is in the store; nobody can be asked whether it works."
+
+
+def _event(journal: Journal, *, tested: bool) -> tuple[EventReason | None, str]:
     if journal.step is Step.IDLE:
-        return _ENDED.get(str((told.last(journal) or {}).get("outcome")), (None, ""))
-    reason, note = _REACHED.get(journal.step, (None, ""))
+        reason, note = _ENDED.get(str((told.last(journal) or {}).get("outcome")), (None, ""))
+    else:
+        reason, note = _REACHED.get(journal.step, (None, ""))
+    if journal.step is Step.STORED and not tested:
+        note = _UNTESTED
     if journal.step is Step.ISSUING:
         note += f" ({journal.cause})."
-    if journal.step is Step.ROLLING_BACK and journal.why:
+    if reason in (EventReason.ROLLING_BACK, EventReason.ROLLED_BACK) and journal.why:
         note += f" {told.WORDS[journal.why]}"
     return reason, note
