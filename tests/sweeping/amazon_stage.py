@@ -144,6 +144,7 @@ class AmazonStage(Stage):
         self.world.apply({"apiVersion": API, "kind": "KeyStore", "metadata": {"name": "aws"}, "spec": spec})
         self.world.apply(key_issuer("openai", limits={"settle": "1s"}, **(issuer or self._iam())))
         self.starts()
+        self.settled()
 
     def _iam(self) -> Json:
         right = {"id": {"name": "right", "key": "id"}, "admin": {"name": "right", "key": "admin"}}

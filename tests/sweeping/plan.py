@@ -73,12 +73,13 @@ def shares_of_file(*, whole: bool) -> Iterator[Share]:
 
 
 def shares_of_aws(*, whole: bool) -> Iterator[Share]:
-    """Yield what is tried with AWS: a kill after each of its requests."""
+    """Yield what is tried with AWS: a kill after each of its requests, and an answer that is lost."""
     if not whole:
         yield SHORT_OF_AWS
         return
     for place in OF_AWS:
-        yield Share(f"{place}, killed after", _each(place, "killed after"))
+        for fault in ("killed after", "answer lost"):
+            yield Share(f"{place}, {fault}", _each(place, fault))
 
 
 def outages(*, whole: bool) -> Iterator[tuple[tuple[str, str], ...]]:

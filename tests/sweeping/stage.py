@@ -111,6 +111,12 @@ class Stage:
         kind = issuer or {"openai": openai_admin(self.proxies["issuer"].url)}
         self.world.apply(key_issuer("openai", limits={"settle": "1s"}, **kind))
         self.starts()
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until it is told how store and issuer are, which is no part of any rotation."""
+        self.world.is_ready(self.store["name"], self.store.get("kind", "KeyStore"))
+        self.world.is_ready(self.issuer["name"], self.issuer.get("kind", "KeyIssuer"))
 
     def begins_for_all(self) -> None:
         """Let there be a store and an issuer for all namespaces, and an operator that may serve any."""
