@@ -37,7 +37,7 @@ THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targe
 UNTESTED = Rules(tests=False)
 LONG = 10 * 86400.0
 #: The old one, switched off.
-OFF = dataclasses.replace(OLD, disabled=True, off_since=NOW - 300)
+OFF = dataclasses.replace(OLD, disabled=True)
 
 
 def lives(half: Half, left: float, life: float = 3600.0) -> Half:
@@ -158,7 +158,6 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("it is switched off first", Rules(disables=True), at(Step.GRACE), seen(), "disable k0"),
     ("unless that was refused", Rules(disables=True), at(Step.GRACE, straight=True), seen(), "revoke k0"),
     ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=OFF), seen(), "revoke k0"),
-    ("nobody said that it is off: once more", Rules(disables=True), at(Step.GRACE, old=Half("old", "k0", disabled=True)), seen(), "disable k0"),
     ("off, and a backup was restored", RULES, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
     ("the same again and again", RULES, at(Step.GRACE, old=OFF, restored=2), seen(store=Holds.OLD), "enable k0"),
     ("off, and a person has put it back", MANUAL, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),

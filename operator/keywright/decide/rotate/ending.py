@@ -121,10 +121,9 @@ def disable(at: Situation) -> Move | None:
     """Switch the old key off first, which can be undone."""
     old = at.journal.old
     wanted = at.rules.disables and not at.journal.straight
-    if not (wanted and old and old.handle) or old.off_since is not None:
+    if not (wanted and old and old.handle) or old.disabled:
         return None
-    # Known before it is done: what was switched off without an answer has to be switched on on the way back. As long
-    # as none has come it is done again, as a key that was not off was not missed by anybody.
+    # Known before it is done: what was switched off without an answer has to be switched on on the way back.
     return Do(Effect.DISABLE, old.handle, at.journal.but(old=dataclasses.replace(old, disabled=True)))
 
 

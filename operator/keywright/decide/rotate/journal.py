@@ -176,7 +176,6 @@ class Half:
         fingerprint: keyed, of its values.
         handle: the issuer's name for it; None where it has none, or it is not known.
         disabled: whether it was switched off, or may have been, so that it can be switched on again.
-        off_since: Unix time since which it is known to be switched off; None as long as it may not be.
         ending: whether it was asked to be revoked: from then on it may be dead at any time.
         revoked: whether the issuer has said that it is.
         lives_from: of a minted one: Unix time at which it was made, or last made to live longer.
@@ -194,7 +193,6 @@ class Half:
     lives_from: float | None = None
     lives_until: float | None = None
     spent: float | None = None
-    off_since: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -19,15 +19,15 @@ from .journal import Journal
 VERSION = 1
 
 _JOURNAL = pydantic.TypeAdapter(Journal)
-#: What only some keys have: left out elsewhere, so that the version before can go on with other rotations.
-_RARE = ("lives_from", "lives_until", "spent", "off_since")
+#: What only minted keys have: left out elsewhere, so that the version before can go on with other rotations.
+_MINTED = ("lives_from", "lives_until", "spent")
 
 
 def text(journal: Journal) -> str:
     """Return a journal as JSON."""
     told = _JOURNAL.dump_python(journal, mode="json")
     for half in filter(None, (told["old"], told["new"], told["left"])):
-        for name in _RARE:
+        for name in _MINTED:
             if half[name] is None:
                 del half[name]
     return canonical.text({"version": VERSION, **told})
