@@ -12,7 +12,7 @@ from typing import Any
 from ... import errors, pacing
 from ...errors import Reason
 from .. import report
-from .journal import Journal, Step, Why
+from .journal import AnyWhy, Cause, Journal, Step, Why
 
 #: The condition of an object that tells of its rotations.
 ROTATING = "Rotating"
@@ -69,6 +69,11 @@ _STEPS: dict[Step, str] = {
 }
 
 
+def words(why: AnyWhy) -> str:
+    """Return what is waited for, or why a rotation turned back, as a sentence."""
+    return WORDS[why] if isinstance(why, Why) else f"A later version of Keywright calls it {why}."
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tale:
     """What there is to tell of the rotation of one credential.
@@ -83,7 +88,7 @@ class Tale:
 
     credential: str
     journal: Journal | None
-    why: Why | None = None
+    why: AnyWhy | None = None
     asks: bool = False
     error: errors.Error | None = None
     next: float | None = None
@@ -95,7 +100,7 @@ class Tale:
 
     def waits(self) -> str:
         """Return what is waited for, for a person; empty where nothing is."""
-        parts = [WORDS[self.why]] if self.why else []
+        parts = [words(self.why)] if self.why else []
         if self.error:
             hint = f" {self.error.hint}." if self.error.hint else ""
             parts.append(f"{report.begun(self.error.message)}.{hint}")
@@ -122,7 +127,9 @@ def status(tale: Tale) -> dict[str, Any]:
         return _there(facts)
     why = tale.why or (journal.why if journal.step is Step.ROLLING_BACK else None)
     grace = journal.until if journal.step is Step.GRACE else None
-    facts |= {"id": journal.id, "cause": str(journal.cause), "why": str(why) if why else None}
+    # One of a later version is none of the CRD's.
+    cause = str(journal.cause) if isinstance(journal.cause, Cause) else None
+    facts |= {"id": journal.id, "cause": cause, "why": str(why) if why else None}
     return _there(facts | {"since": _time(journal.since), "until": _time(grace)})
 
 

@@ -162,7 +162,7 @@ def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
         return None
     last = told.last(journal) or {}
     if last.get("outcome") == "RolledBack":
-        why = told.WORDS[journal.why] if journal.why else ""
+        why = told.words(journal.why) if journal.why else ""
         return act.Ended(Reason.ROLLED_BACK, f"The rotation turned back. {why}".strip())
     tested = "A new key was made, passed its tests, and was revoked." if last.get("outcome") == "Tested" else ""
     return act.Ended(Reason.DONE, tested or "The new key is in place, and the old one is dead.")

@@ -112,5 +112,5 @@ def _event(journal: Journal) -> tuple[EventReason | None, str]:
     if journal.step is Step.ISSUING:
         note += f" ({journal.cause})."
     if journal.step is Step.ROLLING_BACK and journal.why:
-        note += f" {told.WORDS[journal.why]}"
+        note += f" {told.words(journal.why)}"
     return reason, note
