@@ -70,6 +70,7 @@ MAY_REVEAL = {
     "issuing/azure_openai.py": 1,
     "issuing/gcp_service_account.py": 2,
     "issuing/generated.py": 1,
+    "issuing/gitlab.py": 1,
     "issuing/github_app.py": 1,
     # What puts them where a request that was declared wants them.
     "placeholders.py": 3,
