@@ -160,7 +160,9 @@ async def test_a_write_whose_answer_was_lost_is_known_again(desk: Desk) -> None:
 async def test_what_a_later_version_has_put_there_is_written_again_and_its_values_go_with_the_rotation(
     desk: Desk,
 ) -> None:
-    about = json.dumps({**{name: getattr(ABOUT, name) for name in ("key", "namespace", "name", "uid")}, "team": "a"})
+    about = json.dumps(
+        {**{name: getattr(ABOUT, name) for name in ("key", "namespace", "name", "uid", "recipe")}, "team": "a"}
+    )
     data = {"about": about, "older.apiKey": "sk-older"}
     again = dataclasses.replace(ABOUT, uid="uid-2")
 

@@ -67,6 +67,7 @@ _STEPS: dict[Step, str] = {
     Step.ROLLING_BACK: "The old key is put back, and the new one revoked.",
     Step.ROLLED_BACK: "All is as it was.",
 }
+_OFF = "Everybody has the new key; the old one is switched off, and is revoked if nobody wants it back."
 
 
 def words(why: AnyWhy) -> str:
@@ -108,10 +109,15 @@ class Tale:
 
     def sentence(self) -> str:
         """Return how it is, for a person."""
-        begins = _STEPS[self.journal.step] if self.journal and self.runs else ""
+        begins = _begins(self.journal) if self.journal and self.runs else ""
         if self.journal and self.journal.debts and not self.runs:
             begins = f"{len(self.journal.debts)} keys are still to be cleaned up; `keywright debts` lists them."
         return f"Credential {self.credential}: {' '.join(part for part in (begins, self.waits()) if part)}"
+
+
+def _begins(journal: Journal) -> str:
+    off = journal.step is Step.GRACE and journal.old is not None and journal.old.disabled
+    return _OFF if off else _STEPS[journal.step]
 
 
 def status(tale: Tale) -> dict[str, Any]:
