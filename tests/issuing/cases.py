@@ -159,6 +159,7 @@ def webhook(url: str) -> Json:
 _NOWHERE = {
     "issue": {"path": "/v2/keys", "parts": {"apiKey": "key.secret"}, "handle": "id"},
     "list": {"path": "/v2/keys", "items": "keys.all", "handle": "id"},
+    "find": {"path": "/v2/whoami", "headers": {"X-Key": "{apiKey}"}, "handle": "id"},
     "revoke": {"path": "/v2/keys/{handle}"},
     "disable": {"path": "/v2/keys/{handle}/off"},
     "enable": {"path": "/v2/keys/{handle}/on"},
