@@ -33,7 +33,7 @@ class Many:
         self._context = authority.server(folder)
         self._allowed: list[str] = []
 
-    def has(self, way: str) -> Made:
+    def has(self, way: str, **rotation: Any) -> Made:
         """Let there be a key that was made by hand, and who makes others."""
         own = self.desks[way] = self._stack.enter_context(desk(way))
         name, first = own.name.lower(), own.person_makes()
@@ -41,7 +41,7 @@ class Many:
         said = json.dumps(own.case.config(own.server.url)).replace('"name": "right"', f'"name": "{right}"')
         config = json.loads(said) | ({"user": own.vendor.user} if own.name == "awsIam" else {})
         self.world.secret_is(right, dict(own.vendor.rights))
-        self.wants(name, own.name, config, dict(first.parts), self.checked(own))
+        self.wants(name, own.name, config, dict(first.parts), self.checked(own), **rotation)
         return first
 
     def checked(self, own: Desk) -> Json:
@@ -56,15 +56,16 @@ class Many:
         probe = config["probe"] | {"url": f"{probed.url}/v1/whoami?brief=1"}
         return {"issuer": issuer, "custom": config | {"probe": probe}}
 
-    def wants(self, name: str, way: str, config: Json, first: dict[str, str], checked: Json) -> None:
+    def wants(self, name: str, way: str, config: Json, first: dict[str, str], checked: Json, **rotation: Any) -> None:
         """Let a key be in the store, and an object want it rotated."""
         self.world.put(f"keys/{name}", **first, note="stays")
-        self.rotates(name, way, config, checked, [entry(part.upper(), f"keys/{name}", part) for part in first])
+        entries = [entry(part.upper(), f"keys/{name}", part) for part in first]
+        self.rotates(name, way, config, checked, entries, rotation=rotation)
 
     def rotates(self, name: str, way: str, config: Json, checked: Json, entries: list[Json], **spec: Any) -> None:
         """Let there be who makes keys, and an object; parts are called as their properties, without one: token."""
         self.world.apply(key_issuer(name, limits={"settle": "1s"}, **{way: config}))
-        rotation = {"overlap": "0", "consumers": "Optional", "test": QUICK}
+        rotation = {"overlap": "0", "consumers": "Optional", "test": QUICK, **spec.pop("rotation", {})}
         parts = {each["remoteRef"].get("property", "token"): each["key"] for each in entries}
         one = {"name": "it", "parts": parts, "check": {"liveness": "Enforce"}, **checked}
         one |= {"issuerRef": {"name": name}, "rotation": rotation}

@@ -52,7 +52,8 @@ class Custom(Vendor):
         mark = f"{request.headers.get('x-user')}:{request.bearer}"
         match self._late(mark):
             case "valid":
-                return Response(200, {"user": request.headers["x-user"]})
+                made = (each.handle for each in self.made.values() if self.mark(each.parts) == mark)
+                return Response(200, {"user": request.headers["x-user"], "key": {"id": next(made, None)}})
             case "limited":
                 return Response(403, {"error": "out of credit"})
         return Response(401, {"error": f"unknown key {request.bearer[:8]}"})

@@ -10,6 +10,7 @@ import datetime
 import json
 import secrets
 import string
+import time
 import urllib.parse
 import zlib
 from collections.abc import Mapping
@@ -65,9 +66,13 @@ class GitLab(Vendor):
         return Response(401, {"message": "401 Unauthorized"})
 
     def _self(self, token: str) -> dict[str, object]:
+        # Those of persons are in no list of a project.
+        made = next((each for each in self.made.values() if each.parts["token"] == token), None)
+        if made:
+            made.used = time.time()
         return {
-            "id": 1,
-            "name": "ci",
+            "id": int(made.handle) if made else 2,
+            "name": made.name if made else "ci",
             "revoked": False,
             "created_at": self.created,
             "scopes": ["read_api"],

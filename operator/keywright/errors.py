@@ -145,7 +145,7 @@ class Reason(enum.StrEnum):
     AUTH_FAILED = "AuthFailed"
     """The store refuses the login."""
     JOURNAL_UNREADABLE = "JournalUnreadable"
-    """The journal of a rotation was changed by hand, or written by another version: nothing is rotated there."""
+    """The journal of a rotation was changed by hand, or needs a later version: nothing is rotated there."""
     CREDENTIAL_MISSING = "CredentialMissing"
     """A Secret, ConfigMap or ServiceAccount that the login to the store or the issuer needs is not there."""
     UNSUPPORTED = "Unsupported"

@@ -144,6 +144,11 @@ def webhook(url: str) -> Json:
             "expiresAt": "ends",
         },
         "list": {"path": "/v1/keys", "items": "keys.all", "handle": "id", "name": "label", "createdAt": "made"},
+        "find": {
+            "path": "/v1/whoami?brief=1",
+            "headers": {"Authorization": "Bearer {apiKey}", "X-User": "{user}"},
+            "handle": "key.id",
+        },
         "revoke": {"path": "/v1/keys/{handle}"},
         "disable": {"path": "/v1/keys/{handle}/off", "method": "POST"},
         "enable": {"path": "/v1/keys/{handle}/on", "method": "POST"},
@@ -154,6 +159,7 @@ def webhook(url: str) -> Json:
 _NOWHERE = {
     "issue": {"path": "/v2/keys", "parts": {"apiKey": "key.secret"}, "handle": "id"},
     "list": {"path": "/v2/keys", "items": "keys.all", "handle": "id"},
+    "find": {"path": "/v2/whoami", "headers": {"X-Key": "{apiKey}"}, "handle": "id"},
     "revoke": {"path": "/v2/keys/{handle}"},
     "disable": {"path": "/v2/keys/{handle}/off"},
     "enable": {"path": "/v2/keys/{handle}/on"},

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from issuers.issuing import secret
 from issuing.cases import CASES, Desk, desk, parts_of
 from keywright import errors
 from keywright.errors import Reason
@@ -16,7 +17,7 @@ from keywright.issuers.base import Verdict
 from keywright.issuing import ISSUING
 from keywright.issuing.base import Order, Way
 from stores.contract import HeldCredentials
-from vendors.base import Response
+from vendors.base import Made, Request, Response
 from vendors.server import MoodyServer
 
 NAME = "kw-0123abcd-1"
@@ -157,6 +158,51 @@ def test_a_key_whose_handle_nobody_knows_is_known_by_how_it_begins_and_ends(name
         twin.parts = old.parts
         listed = office.listed(Order(NAME, parts_of(old)))
         assert not any(each.is_old for each in listed.values())
+
+
+@pytest.mark.parametrize("name", ["gitlab", "webhook"])
+def test_a_key_that_was_made_by_hand_says_itself_which_one_it_is(name: str) -> None:
+    with desk(name) as office:
+        _all(office)
+        old, kept = office.person_makes("mine"), office.person_makes("kept")
+        listed = office.listed(Order(NAME, parts_of(old)))
+        assert [handle for handle, each in listed.items() if each.is_old] == [old.handle]
+        # It is asked with nothing but itself, and where its keys are made.
+        (asked,) = _with(office, old)
+        assert office.vendor.admin not in str(asked)
+
+        known = office.listed(Order(NAME, parts_of(old), kept.handle))
+        assert [handle for handle, each in known.items() if each.is_old] == [kept.handle]
+        assert len(_with(office, old)) == 1
+        office.vendor.end(old.handle)
+        dead = office.listed(Order(NAME, parts_of(old)))
+        assert kept.handle in dead
+        assert not any(each.is_old for each in dead.values())
+
+
+def _with(office: Desk, made: Made) -> list[Request]:
+    """Return the requests that bore a key."""
+    values = set(made.parts.values())
+    return [each for each in office.server.requests if any(value in str(each) for value in values)]
+
+
+def test_a_token_that_gitlab_does_not_place_or_that_cannot_be_sent_is_none_of_the_list() -> None:
+    with desk("gitlab") as office:
+        mine = office.person_makes("mine")
+        others, limited, broken = ({"token": f"glpat-{number}" * 3} for number in range(3))
+        office.vendor.knows(others)
+        office.vendor.knows(limited, "limited")
+        for parts in (others, limited, {}, {"token": "two words"}, {"token": "{token}\n".format(**broken)}):
+            listed = office.listed(Order(NAME, secret(parts)))
+            assert {handle: each.is_old for handle, each in listed.items()} == {mine.handle: False}
+        asked = [each.headers["private-token"] for each in office.server.requests if each.path.endswith("/self")]
+        assert asked == [others["token"], limited["token"]]
+
+        # One that does not say for now is asked again.
+        for refusal in (Response(503), Response(429, {"message": "429 Too Many Requests"})):
+            office.vendor.refusal = refusal
+            with pytest.raises(errors.Outage, match="for the list of keys"):
+                office.listed(Order(NAME, parts_of(mine)))
 
 
 def test_anthropic_makes_no_key_and_may_refuse_to_switch_one_on() -> None:

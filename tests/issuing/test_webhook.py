@@ -21,6 +21,7 @@ from vendors.base import Request, Response
 from vendors.server import MoodyServer
 
 RIGHT = {"name": "right", "key": "admin"}
+LIST = {"path": "/keys", "handle": "id"}
 
 
 @pytest.fixture
@@ -100,6 +101,28 @@ def test_what_is_not_declared_it_cannot_do(office: Desk) -> None:
 
     assert (own.keys, own.revoke, own.disable, own.enable) == (None, None, None, None)
     assert not own.names
+
+
+def test_what_is_declared_to_find_a_key_has_to_tell_which_one_it_is(server: Server) -> None:
+    find = {"path": "/me", "method": "POST", "handle": "id", "body": '{"key": "{apiKey}"}'}
+    own = server.issuing(list=LIST, find=find, headers={"Authorization": "Bearer {admin}"})
+    order = Order("kw-a", secret({"apiKey": "old"}))
+    server.answers = {"GET": Response(200, [{"id": "k1"}, {"id": "k2"}]), "POST": Response(200, {"id": "k2"})}
+    assert own.keys
+
+    assert [each.handle for each in own.keys(order) if each.is_old] == ["k2"]
+    (asked,) = (each for each in server.server.requests if each.method == "POST")
+    assert (asked.body, "authorization" in asked.headers) == (b'{"key": "old"}', False)
+    for refused in (Response(404, {"error": "no such key"}), Response(401, {"error": "dead"})):
+        server.answers["POST"] = refused
+        assert not any(each.is_old for each in own.keys(order))
+    for strange in (Response(200, {"user": "u"}), Response(404, b"<html>not here</html>"), Response(500)):
+        server.answers["POST"] = strange
+        with pytest.raises(errors.Outage, match="for the list of keys"):
+            own.keys(order)
+    before = len(server.server.requests)
+    own.keys(Order("kw-a"))
+    assert len(server.server.requests) == before + 1
 
 
 def test_where_keys_have_no_names_a_new_one_is_known_by_when_it_came(office: Desk) -> None:
@@ -199,9 +222,8 @@ def test_of_a_status_in_no_list_nobody_knows_what_it_means(server: Server) -> No
 
 
 def test_a_key_that_is_told_to_be_gone_and_is_listed_is_not_gone(server: Server) -> None:
-    listing = {"path": "/keys", "handle": "id"}
     server.answers = {"DELETE": Response(404, {"error": "?"}), "GET": Response(200, [{"id": "k1"}, {"id": 2}])}
-    own = server.issuing(list=listing)
+    own = server.issuing(list=LIST)
     assert own.revoke
 
     own.revoke("k3", {})
@@ -217,6 +239,15 @@ def test_a_key_that_is_told_to_be_gone_and_is_listed_is_not_gone(server: Server)
         ({"revoke": {"path": "/keys/{admin}"}}, "webhook.revoke.path names what may not stand in it"),
         ({"revoke": {"path": "/keys/{name}"}}, "webhook.revoke.path names what may not stand in it"),
         ({"revoke": {"path": "/keys/{handle}", "gone": [204]}}, "webhook.revoke has one status in two lists"),
+        ({"list": LIST, "find": {"path": "/me", "handle": "id"}}, "webhook.find names no part of the key"),
+        (
+            {"list": LIST, "find": {"path": "/me?key={apiKey}", "handle": "id"}},
+            "webhook.find.path names what may not stand in it",
+        ),
+        (
+            {"list": LIST, "find": {"path": "/me", "handle": "id", "body": "{apiKey} {handle}"}},
+            "webhook.find names what nothing stands for",
+        ),
         ({"secrets": [{"name": "name", "secretRef": RIGHT}]}, "one name stands for two things"),
         ({"secrets": [{"name": "apiKey", "secretRef": RIGHT}]}, "one name stands for two things"),
     ],

@@ -157,6 +157,35 @@ async def test_a_write_whose_answer_was_lost_is_known_again(desk: Desk) -> None:
         await ours.forget(written)
 
 
+async def test_what_a_later_version_has_put_there_is_written_again_and_its_values_go_with_the_rotation(
+    desk: Desk,
+) -> None:
+    about = json.dumps(
+        {**{name: getattr(ABOUT, name) for name in ("key", "namespace", "name", "uid", "recipe")}, "team": "a"}
+    )
+    data = {"about": about, "older.apiKey": "sk-older"}
+    again = dataclasses.replace(ABOUT, uid="uid-2")
+
+    async with desk.journals() as ours:
+        await ours.claim(FRESH)
+        body = {"data": {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}}
+        desk.plane.request("PATCH", f"{desk.path}/{NAME}", body, content_type="application/merge-patch+json")
+        taken = await ours.claim(dataclasses.replace(FRESH, about=again))
+        assert taken == await ours.claim(dataclasses.replace(FRESH, about=again))
+        written = await ours.write(held(taken))
+        entries = {
+            name: base64.b64decode(text).decode() for name, text in desk.secret()["data"].items() if name in data
+        }
+        rests = await ours.write(written.but(written.journal.rest(1020.0)))
+
+    assert (json.loads(entries["about"]), entries["older.apiKey"]) == (
+        {**json.loads(about), "uid": "uid-2"},
+        "sk-older",
+    )
+    assert desk.secret()["data"].keys() == {"about", "journal"}
+    assert (rests.about.uid, rests.about.later) == ("uid-2", '{"team":"a"}')
+
+
 async def test_what_cannot_be_written_is_told_and_what_was_there_stays(desk: Desk) -> None:
     large = {"apiKey": SecretValue(b"k" * journals.MAX)}
     half = dataclasses.replace(FRESH, old={"apiKey": SecretValue(b"k" * (journals.MAX // 2))})
@@ -181,7 +210,7 @@ async def test_what_cannot_be_written_is_told_and_what_was_there_stays(desk: Des
 @pytest.mark.parametrize(
     ("entry", "value", "said"),
     [
-        ("journal", json.dumps({"version": 2}), "was written by another version of Keywright"),
+        ("journal", json.dumps({"version": 2}), "needs a later version of Keywright"),
         ("journal", "", "is no journal of a rotation"),
         ("about", "{}", "is no journal of a rotation"),
         ("about", json.dumps({**dataclasses.asdict(ABOUT), "uid": 1}), "is no journal of a rotation"),

@@ -63,6 +63,12 @@ class Desk:
         assert "ghs_" not in str(caught.value)
         return caught.value.reason
 
+    def later(self, name: str, text: str) -> None:
+        """Put an entry there, as no version does that there is."""
+        path = f"/api/v1/namespaces/{self.namespace}/secrets/{NAME}"
+        body = {"data": {name: base64.b64encode(text.encode()).decode()}}
+        assert self.plane.request("PATCH", path, body, content_type="application/merge-patch+json")[0] == 200
+
     def secret(self) -> Any:
         """Return its Secret as the API server has it."""
         return self.plane.request("GET", f"/api/v1/namespaces/{self.namespace}/secrets/{NAME}")[1]
@@ -82,6 +88,9 @@ def test_what_is_put_there_is_read_with_its_times_until_it_is_taken_off(desk: De
     assert found.value == SecretValue('{"token":"ghs_one"}')
     assert (found.is_map, found.version) == (True, version)
     assert (found.created_at, found.expires_at) == ("1970-01-01T00:16:40Z", "1970-01-01T01:16:40Z")
+    # A later version may put something beside the parts, under a name with a dot.
+    desk.later("at.renewed", "1")
+    assert desk.read().value == found.value
     meta = desk.secret()["metadata"]
     assert meta["labels"] == shelf.LABEL
     assert meta["annotations"] == {shelf.OF: "team-a/llm/github"}

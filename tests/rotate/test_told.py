@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 
 from keywright.decide.rotate import told
-from keywright.decide.rotate.journal import Cause, Journal, Owed, Step, Why
+from keywright.decide.rotate.journal import Cause, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.told import Tale
 from keywright.kinds.rotation import DebtStatus, LastRotation, RotationStatus
 from keywright.schema import Spec
 
@@ -35,3 +36,13 @@ def test_each_outcome_is_one_that_the_status_knows() -> None:
 
 def test_whatever_is_waited_for_has_its_sentence() -> None:
     assert told.WORDS.keys() == set(Why)
+
+
+def test_of_a_key_that_is_switched_off_nobody_is_told_that_it_works() -> None:
+    works, off = (
+        Tale("it", Journal("r", Step.GRACE, 0.0, old=Half("f", "k", disabled=disabled))).sentence()
+        for disabled in (False, True)
+    )
+
+    assert works == "Credential it: Everybody has the new key; the old one still works."
+    assert "the old one is switched off, and is revoked if nobody wants it back" in off

@@ -120,3 +120,26 @@ async def test_nothing_is_told_of_a_rotation_that_there_never_was() -> None:
         ended = await came_of(Asked("u1", "Rollback", at=1150.0), journal)
         assert ended
         assert ended.code is Reason.NO_ROTATION
+
+
+async def test_what_is_to_be_noted_is_done_once_the_journal_says_so_and_not_before() -> None:
+    for action, noted in (("Pin", GRACE.but(pinned=True)), ("Unpin", None)):
+        orders = Orders()
+        told = orders.add(Asked("u1", action))
+        # It came during a look, after which nothing was to be done.
+        orders.settle(GRACE)
+        assert not told.done()
+
+        assert orders.journal(GRACE, 1200.0) == noted
+        orders.settle(noted or GRACE)
+
+        assert told.result().code is Reason.DONE
+
+
+async def test_a_pin_waits_for_the_journal_that_remembers_it_and_nothing_else_does() -> None:
+    assert await came_of(Asked("u1", "Pin"), None) is None
+
+    ended = await came_of(Asked("u1", "ForgetDebt", debt="k0"), None)
+
+    assert ended
+    assert ended.code is Reason.NO_ROTATION

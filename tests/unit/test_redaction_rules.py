@@ -39,7 +39,7 @@ MAY_REVEAL = {
     "engine/shelf.py": 4,
     "cli/get.py": 1,
     # What a rotation remembers, sealed in the encrypted file; CA certificates out of it.
-    "cli/_local/book.py": 2,
+    "cli/_local/book.py": 3,
     "cli/_local/credentials.py": 1,
     # What takes them apart and puts them together: pure, without anywhere to send them.
     "engine/templates.py": 1,
@@ -70,6 +70,7 @@ MAY_REVEAL = {
     "issuing/azure_openai.py": 1,
     "issuing/gcp_service_account.py": 2,
     "issuing/generated.py": 1,
+    "issuing/gitlab.py": 1,
     "issuing/github_app.py": 1,
     # What puts them where a request that was declared wants them.
     "placeholders.py": 3,

@@ -14,11 +14,12 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 
 from .. import cluster, errors
 from ..decide.rotate import written
-from ..decide.rotate.journal import Journal, Step
+from ..decide.rotate.journal import Journal, Step, as_later
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 
@@ -30,6 +31,7 @@ MAX = 900 * 1024
 
 _ABOUT, _JOURNAL = "about", "journal"
 _OLD, _NEW = "old.", "new."
+_OURS = re.compile(r"(about|journal)$|(old|new)\.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class About:
         key: which key rotates, the same whoever asks: its store's identity and its path.
         namespace: of the object that rotates it, and its name and UID.
         recipe: what is rotated, see ``decide/rotate/recipe.py``: the object may be gone when it has to be known.
+        later: what a later version says besides, as JSON; empty where it says nothing.
     """
 
     key: str
@@ -47,6 +50,11 @@ class About:
     name: str
     uid: str
     recipe: str = ""
+    later: str = ""
+
+    def over(self, former: About) -> About:
+        """Return it with what a later version has said of the same key."""
+        return dataclasses.replace(self, later=former.later)
 
     @property
     def credential(self) -> str:
@@ -65,6 +73,7 @@ class Kept:
         old: the values of the key that is replaced, by part; empty where there are none.
         new: those of the new one; empty as long as there are none.
         version: of the Secret.
+        later: entries of a later version, which go with the rotation as the values do.
     """
 
     about: About
@@ -72,9 +81,12 @@ class Kept:
     old: SecretMap
     new: SecretMap
     version: str = ""
+    later: SecretMap = dataclasses.field(default_factory=dict)
 
     def but(self, journal: Journal, *, new: SecretMap | None = None) -> Kept:
-        """Return it with another journal, and with the values of a new key where they are given."""
+        """Return it with another journal, and the values of a new key where they are given; at rest it has none."""
+        if journal.step is Step.IDLE:
+            return dataclasses.replace(self, journal=journal, old={}, new={}, later={})
         return dataclasses.replace(self, journal=journal, new=self.new if new is None else new)
 
 
@@ -116,7 +128,8 @@ class Journals:
         found = await self.owned(kept.about, others)
         if found is None:
             raise errors.Retry(Reason.CONFLICT, "the journal of a rotation was deleted while it was made")
-        return found if found.about == kept.about else await self.write(dataclasses.replace(found, about=kept.about))
+        about = kept.about.over(found.about)
+        return found if found.about == about else await self.write(dataclasses.replace(found, about=about))
 
     async def owned(self, ours: About, others: frozenset[str] = frozenset()) -> Kept | None:
         """Return the journal of a key, None if there is none.
@@ -211,11 +224,11 @@ class Journals:
 
     def _secret(self, kept: Kept) -> cluster.Json:
         data = {
-            _ABOUT: json.dumps(dataclasses.asdict(kept.about), sort_keys=True),
+            _ABOUT: _told(kept.about),
             _JOURNAL: written.text(kept.journal),
         }
         encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
-        for prefix, values in ((_OLD, kept.old), (_NEW, kept.new)):
+        for prefix, values in ((_OLD, kept.old), (_NEW, kept.new), ("", kept.later)):
             encoded |= {f"{prefix}{part}": base64.b64encode(each.reveal()).decode() for part, each in values.items()}
         # A new key that had no room would be known of when it is made already.
         if sum(map(len, encoded.values())) + (0 if kept.new else _length(kept.old)) > MAX:
@@ -230,9 +243,7 @@ class Journals:
         where, data = f"Secret {self._namespace}/{secret['metadata']['name']}", dict[str, bytes]()
         try:
             data = {name: base64.b64decode(each, validate=True) for name, each in secret["data"].items()}
-            about = About(**json.loads(data[_ABOUT]))
-            if not all(isinstance(each, str) for each in dataclasses.astuple(about)):
-                raise TypeError
+            about = _about(json.loads(data[_ABOUT]))
             found = data[_JOURNAL]
         except (KeyError, ValueError, TypeError, AttributeError, binascii.Error):
             found, about = b"", About("", "", "", "")
@@ -240,7 +251,8 @@ class Journals:
         if name_of(about.key) != secret["metadata"]["name"]:
             raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
         old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
-        return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"])
+        later = {name: SecretValue(data[name]) for name in data if not _OURS.match(name)}
+        return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"], later)
 
 
 def _is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
@@ -261,6 +273,25 @@ def _elsewhere(theirs: About, ours: About) -> Elsewhere:
     who = f"ApiKeySecret {theirs.name}" if theirs.namespace == ours.namespace else "an object of another namespace"
     hint = "Let one object rotate it; all others read it"
     return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, f"the key is rotated by {who}", hint)
+
+
+def _told(about: About) -> str:
+    facts = dataclasses.asdict(about)
+    return json.dumps(json.loads(facts.pop("later") or "{}") | facts, sort_keys=True)
+
+
+def _about(found: dict[str, object]) -> About:
+    """Read what a journal is about.
+
+    Raises:
+        TypeError: a field is missing, or is no text.
+    """
+    names = {each.name for each in dataclasses.fields(About)} - {"later"}
+    facts = {name: value for name, value in found.items() if name in names}
+    later = {name: value for name, value in found.items() if name not in names}
+    if not all(isinstance(each, str) for each in facts.values()):
+        raise TypeError
+    return About(**facts, later=as_later(later))  # type: ignore[arg-type]
 
 
 def _length(values: SecretMap) -> int:

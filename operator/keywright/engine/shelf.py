@@ -92,8 +92,9 @@ class Shelf(Store, name="shelf"):
         if found is None:
             raise errors.Retry(Reason.KEY_NOT_MINTED, f"have none yet for {ref.path}", _HINT)
         held = self._held(ref, found)
-        made, ends = (value.reveal().decode() if (value := held.pop(each, None)) else None for each in (MADE, ENDS))
-        text = canonical.text({part: value.reveal().decode() for part, value in held.items()})
+        made, ends = (value.reveal().decode() if (value := held.get(each)) else None for each in (MADE, ENDS))
+        # What a later version has put beside the parts is none.
+        text = canonical.text({part: value.reveal().decode() for part, value in held.items() if "." not in part})
         return Fetched(SecretValue(text), True, found["metadata"]["resourceVersion"], made, ends)
 
     def write(self, ref: Ref, content: Content, *, expected: str | None, token: str) -> str:

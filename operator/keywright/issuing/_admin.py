@@ -36,7 +36,7 @@ _HANDLE = re.compile(r"(?!\.{1,2}$)[!-~]{1,512}")
 #: What an issuer shows of a value: how it begins and ends, and in between that something is left out.
 _HINT = re.compile(r"([!-)+\--~]*?)(?:\.{3,}|…|\*+)([!-)+\--~]{3,})")
 #: What time fixes, though it is called our fault.
-_PASSING = {408, 425, 429}
+PASSING = {408, 425, 429}
 #: What to check where there is no usable answer.
 _HINTS = {
     Reason.STORE_ANSWER_INVALID: "Check the address, and what proxy is in between",
@@ -186,7 +186,7 @@ def refused(status: int, word: str | None, what: str, rights: str, after: float 
         after: seconds that it asked to wait.
     """
     said = f"answered {status}{f' ({word})' if word else ''} for {what}"
-    if status in _PASSING or status >= 500:
+    if status in PASSING or status >= 500:
         return errors.Outage(Reason.ISSUER_UNAVAILABLE, said, "Check whether it is in trouble", after=after)
     if word is None:
         hint = _HINTS[Reason.STORE_ANSWER_INVALID]

@@ -81,7 +81,8 @@ class Listed:
             order asked, and was not there before. Never where nothing was asked for, a person makes keys, or a new one
             takes a place.
         is_old: whether it is the key that is to be replaced: it has the order's handle; or, where that has none, the
-            issuer shows enough of it to tell it from all others.
+            issuer shows enough of it to tell it from all others, or says which one it is when it is asked with its
+            values: at its own address alone, and with no other right than these.
         disabled: whether it is switched off.
         created_at: when it was made (RFC 3339), where the issuer tells.
         used_at: Unix time at which it was last used, where the issuer tells.

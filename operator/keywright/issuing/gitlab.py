@@ -3,7 +3,9 @@
 Never rotated by GitLab's own ``rotate``: that kills the old token at once.
 
 Facts: docs.gitlab.com, API of project and group access tokens: names need not be unique, so a token bears that of its
-rotation; an end is demanded, a year away at most by default, or as the server's administrator says.
+rotation; an end is demanded, a year away at most by default, or as the server's administrator says. GitLab's source
+(``personal_access_tokens/self_information.rb``): a token of any scope may ask which one it is, and those of projects
+and groups are personal ones of their bots.
 
 Does not belong here: tokens of persons, deploy tokens, whether a token is accepted (``issuers/gitlab``).
 """
@@ -11,6 +13,7 @@ Does not belong here: tokens of persons, deploy tokens, whether a token is accep
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -20,7 +23,7 @@ import pydantic
 from .. import dates, errors
 from ..errors import Reason
 from ..schema import CaProvider, Cel, Duration, OneOf, SecretKeyRef, Spec, Url, seconds
-from ..secret import SecretMap
+from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
 from .base import Issued, Issuing, Listed, Order, Way
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ..wire import Answer
 
 _HOME = "https://gitlab.com"
+_SELF = "/api/v4/personal_access_tokens/self"
 _PLACE = "^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
 _WORDS = {"insufficient_scope", "invalid_token", "insufficient_granular_scope"}
 _DAY = 86_400.0
@@ -113,7 +117,19 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
     def keys(self, order: Order) -> Sequence[Listed]:
         """List the tokens that are neither revoked nor over."""
         with self._admin.asked("the list of keys") as asking:
-            return [_listed(asking.handle(each.get("id")), each, order) for each in self._alive(asking)]
+            alive = {asking.handle(each.get("id")): each for each in self._alive(asking)}
+            old = order.handle or self._which(asking, order.old.get("token"))
+            return [_listed(handle, each, order.name, old) for handle, each in alive.items()]
+
+    def _which(self, asking: _admin.Asking, token: SecretValue | None) -> str | None:
+        """Return which token a value is, as it says itself; None where it is dead, or GitLab does not tell."""
+        sent = token.reveal() if token else b""
+        if not re.fullmatch(rb"[!-~]{1,512}", sent):
+            return None
+        answer = self._admin.send(asking, "GET", _SELF, {"PRIVATE-TOKEN": sent.decode("ascii")}, b"")
+        if answer.status >= 500 or answer.status in _admin.PASSING:
+            raise self._admin.refusal(asking, answer)
+        return str((answer.json() or {}).get("id")) if answer.status == 200 else None
 
     def _alive(self, asking: _admin.Asking) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -139,11 +155,11 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
                 asking.strange(answer.status)
 
 
-def _listed(handle: str, key: dict[str, Any], order: Order) -> Listed:
+def _listed(handle: str, key: dict[str, Any], name: str, old: str | None) -> Listed:
     return Listed(
         handle,
-        ours=key.get("name") == order.name,
-        is_old=handle == order.handle,
+        ours=key.get("name") == name,
+        is_old=handle == old,
         created_at=dates.moment(key.get("created_at")),
         used_at=dates.unix(key.get("last_used_at")),
     )

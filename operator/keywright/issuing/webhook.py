@@ -8,6 +8,7 @@ Does not belong here: any one vendor, whether a key is accepted (``issuers/custo
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -112,6 +113,17 @@ class List(Call):
     """Where in each item it says when it was last used; likewise."""
 
 
+class Find(Call):
+    """Tells which key it is called with. The headers of all calls are not sent: with them, a server might tell whose
+    right it is to make keys.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    """How it is sent. Default `GET`."""
+    handle: Property
+    """Where in the answer the issuer's name of the key is."""
+
+
 class Revoke(Call):
     """Revokes a key, or switches it off or on."""
 
@@ -131,6 +143,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         cel: ClassVar[tuple[Cel, ...]] = (
             Cel("has(self.enable) == has(self.disable)", "disable and enable go together"),
             Cel("!has(self.revoke) || has(self.issue.handle)", "revoke needs issue.handle"),
+            Cel("!has(self.find) || has(self.list)", "find needs list"),
         )
 
         server: Url
@@ -139,9 +152,9 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         """CA certificates that the server's certificate must chain to. Omitted, the usual public ones."""
         secrets: NamedSecrets = pydantic.Field(default_factory=list)
         """Values that calls need. Besides, the name of each part stands for that part of a key that lives: of the old
-        one where a new one is made, of the one that stays where one is revoked."""
+        one where a new one is made or it is found, of the one that stays where one is revoked."""
         headers: Headers = pydantic.Field(default_factory=dict)
-        """Headers of all calls, for example `Authorization: Bearer {admin}`."""
+        """Headers of all calls but `find`, for example `Authorization: Bearer {admin}`."""
         answer: Literal["Json", "Any"] = "Json"
         """What tells refusals of the server's own from those of proxies: `Json`: they are JSON; `Any`: nothing does."""
         max_keys: Annotated[int, pydantic.Field(ge=2, le=1000)] | None = None
@@ -150,6 +163,9 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         """How a key is made."""
         list: List | None = None
         """How keys are listed. Omitted, one whose answer was lost is not found, and a person is told to look."""
+        find: Find | None = None
+        """How a key that was made by hand is found in the list: a call that bears the key itself, such as `headers:
+        {Authorization: Bearer {apiKey}}`, and is answered with its name. Omitted, a person has to revoke such a key."""
         revoke: Revoke | None = None
         """How a key is revoked. Omitted, a person has to."""
         disable: Revoke | None = None
@@ -169,10 +185,12 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         if len({*values, KEY_NAME, KEY_HANDLE}) < len(values) + 2:
             raise _wrong("one name stands for two things", "Call each of secrets otherwise than parts, name and handle")
         self._sent = {
-            name: _Sent(name, call, config.headers, set(values))
-            for name in ("issue", "list", "revoke", "disable", "enable")
+            name: _Sent(name, call, {} if name == "find" else config.headers, set(values))
+            for name in ("issue", "list", "find", "revoke", "disable", "enable")
             if (call := getattr(config, name))
         }
+        if "find" in self._sent and self._sent["find"].named.isdisjoint(config.issue.parts):
+            raise _wrong("webhook.find names no part of the key", "Let one of its headers, or its body, bear the key")
         self.slots = config.max_keys
         self.names = bool(config.list and config.list.name)
         self.keys = self._listed if config.list else None
@@ -198,7 +216,18 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
     def _listed(self, order: Order) -> Sequence[Listed]:
         """List the keys."""
         with self._admin.asked("the list of keys") as asking:
-            return self._of_list(asking, order)
+            return self._of_list(asking, dataclasses.replace(order, handle=order.handle or self._which(asking, order)))
+
+    def _which(self, asking: _admin.Asking, order: Order) -> str | None:
+        """Return which key the old one is, as it is told itself; None where it is dead, or nobody says how to ask."""
+        call = self._config.find
+        if call is None or not order.old:
+            return None
+        try:
+            answer = self._answered(asking, "find", order.old, {})
+        except errors.Stalled:
+            return None
+        return asking.handle(_at(asking.body(answer), call.handle))
 
     def _of_list(self, asking: _admin.Asking, order: Order) -> list[Listed]:
         call = self._config.list
@@ -271,7 +300,7 @@ class _Sent:
         where = f"webhook.{name}"
         if len(set(lists)) < len(lists):
             raise _wrong(f"{where} has one status in two lists", "Let each status mean one thing")
-        plain = {KEY_NAME} if name in ("issue", "list") else {KEY_HANDLE}
+        plain = {"issue": {KEY_NAME}, "list": {KEY_NAME}, "find": set[str]()}.get(name, {KEY_HANDLE})
         hint = "Declare it in webhook.secrets, or correct it"
         self._method = call.method
         self._path = Template(call.path, plain, _wrong(f"{where}.path names what may not stand in it", hint))
@@ -281,6 +310,11 @@ class _Sent:
             texts["Content-Type"] = "application/json"
         self._headers = {each: Template(text, values | plain, unknown) for each, text in texts.items()}
         self._body = Template(call.body or "", values | plain, unknown)
+
+    @property
+    def named(self) -> set[str]:
+        """What its headers and its body name."""
+        return self._body.names.union(*(each.names for each in self._headers.values()))
 
     def through(self, admin: _admin.Admin, asking: _admin.Asking, values: SecretMap) -> Answer:
         """Send it.

@@ -85,6 +85,9 @@ class RotationSpec(Spec):
     made at once, without any overlap, at most once in six hours."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
     """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
+    observe: Annotated[Duration, Cel("self <= duration('24h')", "must be at most 24h")] = "5m"
+    """How long the old key is switched off before it is revoked, where its issuer can switch keys off and on: until
+    then somebody who still needs it can have it back. Default `5m`."""
     adoption_timeout: Annotated[Duration, Cel("self >= duration('10s')", "must be at least 10s")] = "24h"
     """After how long a person is told that not everybody uses the new key. The old one is not revoked for that."""
     consumers: Literal["Required", "Optional"] = "Required"
@@ -107,6 +110,11 @@ class RotationSpec(Spec):
     def overlap_seconds(self) -> float:
         """Seconds for which the old key still works."""
         return schema.seconds(self.overlap)
+
+    @property
+    def observe_seconds(self) -> float:
+        """Seconds from switching the old key off to revoking it."""
+        return schema.seconds(self.observe)
 
     @property
     def adoption_seconds(self) -> float:

@@ -35,6 +35,7 @@ class Kept:
         layout: whose key it is and which property holds which part: goes on as it began.
         act: id of what was begun outside, in the audit trail; empty once it is recorded what came of that.
         version: of its entry; 0: it is not there yet.
+        later: what a later version has written besides, as JSON; it goes with the rotation as the values do.
     """
 
     journal: Journal
@@ -43,6 +44,7 @@ class Kept:
     new: SecretMap = dataclasses.field(default_factory=dict)
     act: str = ""
     version: int = 0
+    later: SecretValue = dataclasses.field(default_factory=lambda: SecretValue("{}"))
 
     @property
     def runs(self) -> bool:
@@ -52,7 +54,7 @@ class Kept:
     def but(self, journal: Journal, *, new: SecretMap | None = None) -> Kept:
         """Return it with another journal, and the parts of a new key where they are given; at rest it has none."""
         if journal.step is Step.IDLE:
-            return dataclasses.replace(self, journal=journal, old={}, new={})
+            return dataclasses.replace(self, journal=journal, old={}, new={}, later=SecretValue("{}"))
         return dataclasses.replace(self, journal=journal, new=self.new if new is None else new)
 
 
@@ -101,11 +103,13 @@ class Book:
             old, new = ({name: SecretValue(base64.b64decode(each)) for name, each in said[k].items()} for k in _VALUES)
             text, layout, act = str(said["journal"]), dict(said["layout"]), str(said["act"])
         except (ValueError, KeyError, TypeError, AttributeError):
-            text, layout, act, old, new = "", {}, "", {}, {}
-        return Kept(written.read(text, where), layout, old, new, act, version)
+            said, text, layout, act, old, new = {}, "", {}, "", {}, {}
+        later = SecretValue(canonical.text({name: each for name, each in said.items() if name not in _OURS}))
+        return Kept(written.read(text, where), layout, old, new, act, version, later)
 
 
 _VALUES = ("old", "new")
+_OURS = {"journal", "layout", "act", "room", *_VALUES}
 
 
 def _text(kept: Kept) -> SecretValue:
@@ -113,7 +117,8 @@ def _text(kept: Kept) -> SecretValue:
         name: {part: base64.b64encode(each.reveal()).decode() for part, each in parts.items()}
         for name, parts in zip(_VALUES, (kept.old, kept.new), strict=True)
     }
-    told = {"journal": written.text(kept.journal), "layout": dict(kept.layout), "act": kept.act, **values}
+    told = json.loads(kept.later.reveal())
+    told |= {"journal": written.text(kept.journal), "layout": dict(kept.layout), "act": kept.act, **values}
     if not kept.new and kept.runs:
         # Room for the new key, which would be made already when it is found to have none.
         told["room"] = "." * sum(map(len, values["old"].values()))

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ... import errors, pacing
-from ...decide.rotate.journal import Journal, Step, Why
-from ...decide.rotate.told import WORDS
+from ...decide.rotate import told as common
+from ...decide.rotate.journal import AnyWhy, Journal, Step, Why
 from .. import _output
 from .._exit import Exit
 from .driving import Left
@@ -88,9 +88,9 @@ class Telling:
         return code
 
 
-def words(why: Why) -> str:
+def words(why: AnyWhy) -> str:
     """Return why it waits or turns back, as a sentence."""
-    return _HERE.get(why) or WORDS[why]
+    return (_HERE.get(why) if isinstance(why, Why) else None) or common.words(why)
 
 
 def _waits(left: Left) -> tuple[Exit, str, str]:

@@ -121,7 +121,10 @@ def disable(at: Situation) -> Move | None:
     """Switch the old key off first, which can be undone."""
     old = at.journal.old
     wanted = at.rules.disables and not at.journal.straight
-    if not (wanted and old and old.handle) or old.disabled:
+    if not (wanted and old and old.handle) or old.ending:
+        return None
+    # Where the answer was lost it is done once more: only a key that is known to be off is watched.
+    if old.disabled and (not at.journal.tries or at.seen.wish.now):
         return None
     # Known before it is done: what was switched off without an answer has to be switched on on the way back.
     return Do(Effect.DISABLE, old.handle, at.journal.but(old=dataclasses.replace(old, disabled=True)))

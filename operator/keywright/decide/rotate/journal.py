@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import ClassVar
+import json
+from typing import Annotated
 
 import pydantic
 
-#: What is not known is refused where a journal is read (``written``).
-STRICT = pydantic.ConfigDict(extra="forbid")
+from ... import canonical
 
 
 class Step(enum.StrEnum):
@@ -131,6 +131,13 @@ class Why(enum.StrEnum):
     """Other rotations at its issuer go first."""
 
 
+#: What a later version calls a cause or a reason that this one does not know.
+Later = Annotated[str, pydantic.StringConstraints(pattern="^[A-Z][A-Za-z]{0,62}$")]
+#: Nothing is done because of a cause, nor of a reason once all is back: there, one of a later version is kept as it is.
+AnyCause = Annotated[Cause | Later, pydantic.Field(union_mode="left_to_right")]
+AnyWhy = Annotated[Why | Later, pydantic.Field(union_mode="left_to_right")]
+
+
 class Owed(enum.StrEnum):
     """What is owed for a key that could not be cleaned up. The list is closed."""
 
@@ -155,9 +162,8 @@ class Debt:
         since: Unix time.
         tries: how often it was tried.
         due: Unix time of the next try.
+        later: fields of a later version, as JSON; empty where there are none.
     """
-
-    __pydantic_config__: ClassVar = STRICT
 
     owed: Owed
     handle: str
@@ -166,6 +172,7 @@ class Debt:
     tries: int = 0
     due: float = 0.0
     issuer: str = ""
+    later: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -181,9 +188,8 @@ class Half:
         lives_from: of a minted one: Unix time at which it was made, or last made to live longer.
         lives_until: of a minted one: Unix time at which it ends by itself.
         spent: Unix time since which it is known that it is not made to live longer; None as long as it may be.
+        later: fields of a later version, as JSON; empty where there are none.
     """
-
-    __pydantic_config__: ClassVar = STRICT
 
     fingerprint: str
     handle: str | None = None
@@ -193,6 +199,7 @@ class Half:
     lives_from: float | None = None
     lives_until: float | None = None
     spent: float | None = None
+    later: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,14 +234,13 @@ class Journal:
         began: Unix time at which the rotation began; 0 of one that an older version began.
         stored: Unix time at which the store had its new key first.
         placed: the same of the last rotation that succeeded: since then the key is in use.
+        later: fields of a later version, as JSON; empty where there are none.
     """
-
-    __pydantic_config__: ClassVar = STRICT
 
     id: str
     step: Step
     since: float
-    cause: Cause = Cause.DUE
+    cause: AnyCause = Cause.DUE
     old: Half | None = None
     new: Half | None = None
     before: frozenset[str] | None = None
@@ -244,7 +250,7 @@ class Journal:
     until: float = 0.0
     urgent: bool = False
     test_only: bool = False
-    why: Why | None = None
+    why: AnyWhy | None = None
     debts: tuple[Debt, ...] = ()
     straight: bool = False
     one_way: bool = False
@@ -260,6 +266,7 @@ class Journal:
     began: float = 0.0
     stored: float = 0.0
     placed: float = 0.0
+    later: str = ""
 
     def but(self, **changes: object) -> Journal:
         """Return it with changes."""
@@ -280,12 +287,13 @@ class Journal:
         return self.but(**{"step": step, "since": now, "reached": reached, "tries": 0, "again": 0.0, **changes})
 
     def rest(self, now: float, **changes: object) -> Journal:
-        """Return it between rotations: only what outlasts one is kept."""
+        """Return it between rotations: only what outlasts one is kept, of a later version what it says to."""
         kept = {
             name: getattr(self, name)
             for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left", "placed")
         }
-        return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, **{**kept, **changes})
+        later = lasting(self.later)
+        return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, later=later, **{**kept, **changes})
 
     def owing(self, owed: Owed, half: Half | None, now: float) -> Journal:
         """Return it with one debt more; what is owed already is not owed twice."""
@@ -301,3 +309,18 @@ class Journal:
 
 
 _ORDER = {step: place for place, step in enumerate(FORWARD)}
+#: Names the fields of a later version that outlast a rotation: all others go with it.
+LASTS = "lasts"
+
+
+def lasting(later: str) -> str:
+    """Return what stays of the fields of a later version when a rotation ends."""
+    found = json.loads(later or "{}")
+    lasts = found.get(LASTS)
+    names = {LASTS, *(each for each in lasts if isinstance(each, str))} if isinstance(lasts, list) else set[str]()
+    return as_later({name: value for name, value in found.items() if name in names})
+
+
+def as_later(fields: dict[str, object]) -> str:
+    """Return fields of a later version as they are kept."""
+    return canonical.text(fields) if fields else ""

@@ -123,7 +123,7 @@ def begin(
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
     left = kept.left if kept.issuer == issuer else None
     if old and old.handle is None and left and left.fingerprint == old.fingerprint:
-        old = dataclasses.replace(old, handle=left.handle)
+        old = dataclasses.replace(old, handle=left.handle, later=left.later)
     if old is None and kept.left and kept.left.handle and kept.left.lives_until is None:
         # It was there when the last rotation ended, and lives on.
         kept = kept.owing(Owed.KEEP, kept.left, now)

@@ -10,7 +10,7 @@ import enum
 import math
 from collections.abc import Callable, Sequence
 
-from .journal import Journal, Step, Why
+from .journal import AnyWhy, Journal, Step, Why
 from .sight import Rules, Seen
 
 
@@ -81,7 +81,7 @@ class Wait:
     """
 
     until: float
-    why: Why | None = None
+    why: AnyWhy | None = None
     asks: bool = False
 
 
@@ -120,7 +120,7 @@ class Situation:
         """Turn back."""
         return self.go(Step.ROLLING_BACK, why=why)
 
-    def wait(self, seconds: float, why: Why | None = None, *, asks: bool = False) -> Wait:
+    def wait(self, seconds: float, why: AnyWhy | None = None, *, asks: bool = False) -> Wait:
         """Wait, for so long at most."""
         return Wait(self.now + seconds, why, asks)
 

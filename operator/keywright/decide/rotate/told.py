@@ -12,7 +12,7 @@ from typing import Any
 from ... import errors, pacing
 from ...errors import Reason
 from .. import report
-from .journal import Journal, Step, Why
+from .journal import AnyWhy, Cause, Journal, Step, Why
 
 #: The condition of an object that tells of its rotations.
 ROTATING = "Rotating"
@@ -67,6 +67,12 @@ _STEPS: dict[Step, str] = {
     Step.ROLLING_BACK: "The old key is put back, and the new one revoked.",
     Step.ROLLED_BACK: "All is as it was.",
 }
+_OFF = "Everybody has the new key; the old one is switched off, and is revoked if nobody wants it back."
+
+
+def words(why: AnyWhy) -> str:
+    """Return what is waited for, or why a rotation turned back, as a sentence."""
+    return WORDS[why] if isinstance(why, Why) else f"A later version of Keywright calls it {why}."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Tale:
 
     credential: str
     journal: Journal | None
-    why: Why | None = None
+    why: AnyWhy | None = None
     asks: bool = False
     error: errors.Error | None = None
     next: float | None = None
@@ -99,7 +105,7 @@ class Tale:
 
     def waits(self) -> str:
         """Return what is waited for, for a person; empty where nothing is."""
-        parts = [WORDS[self.why]] if self.why else []
+        parts = [words(self.why)] if self.why else []
         if self.error:
             hint = f" {self.error.hint}." if self.error.hint else ""
             parts.append(f"{report.begun(self.error.message)}.{hint}")
@@ -107,10 +113,15 @@ class Tale:
 
     def sentence(self) -> str:
         """Return how it is, for a person."""
-        begins = _STEPS[self.journal.step] if self.journal and self.runs else ""
+        begins = _begins(self.journal) if self.journal and self.runs else ""
         if self.journal and self.journal.debts and not self.runs:
             begins = f"{len(self.journal.debts)} keys are still to be cleaned up; `keywright debts` lists them."
         return f"Credential {self.credential}: {' '.join(part for part in (begins, self.waits()) if part)}"
+
+
+def _begins(journal: Journal) -> str:
+    off = journal.step is Step.GRACE and journal.old is not None and journal.old.disabled
+    return _OFF if off else _STEPS[journal.step]
 
 
 def status(tale: Tale) -> dict[str, Any]:
@@ -126,7 +137,9 @@ def status(tale: Tale) -> dict[str, Any]:
         return _there(facts)
     why = tale.why or (journal.why if journal.step is Step.ROLLING_BACK else None)
     grace = journal.until if journal.step is Step.GRACE else None
-    facts |= {"id": journal.id, "cause": str(journal.cause), "why": str(why) if why else None}
+    # One of a later version is none of the CRD's.
+    cause = str(journal.cause) if isinstance(journal.cause, Cause) else None
+    facts |= {"id": journal.id, "cause": cause, "why": str(why) if why else None}
     return _there(facts | {"since": _time(journal.since), "until": _time(grace)} | dict(tale.pods or {}))
 
 

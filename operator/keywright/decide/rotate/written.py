@@ -1,36 +1,47 @@
-"""A journal as text, as it lies in the cluster or in a file: JSON with a version, read strictly.
+"""A journal as text, as it lies in the cluster or in a file: JSON with the version that a reader has to know at least.
 
-Whatever is not known is refused and not dropped: it may be what a later version must not forget.
+Fields that are not known are of a later version. They are kept as they are and written again, so that an upgrade or a
+downgrade in mid-rotation loses nothing. A later version that would be done harm by this asks for more than ``VERSION``,
+and is refused.
 
 Does not belong here: where it lies (``engine/journals.py``), the values beside it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 import pydantic
 
 from ... import canonical, errors
 from ...errors import Reason
-from .journal import Journal
+from .journal import Debt, Half, Journal, Step, Why, as_later
 
-#: Version of this form. It grows when a journal may hold something that an earlier version would read wrongly.
+#: The newest form that is understood. What is written says the oldest one whose readers do what is right with it; so
+#: a field that may be left alone, and has its default elsewhere, asks for no newer one.
 VERSION = 1
 
 _JOURNAL = pydantic.TypeAdapter(Journal)
+_LATER = "later"
 #: What only minted keys have: left out elsewhere, so that the version before can go on with other rotations.
 _MINTED = ("lives_from", "lives_until", "spent")
+_HALVES = ("old", "new", "left")
+#: Where nothing but what is told follows from why it turned back.
+_OVER = {Step.IDLE, Step.ROLLED_BACK}
 
 
 def text(journal: Journal) -> str:
     """Return a journal as JSON."""
     told = _JOURNAL.dump_python(journal, mode="json")
-    for half in filter(None, (told["old"], told["new"], told["left"])):
+    for half in filter(None, (told[name] for name in _HALVES)):
         for name in _MINTED:
             if half[name] is None:
                 del half[name]
-    return canonical.text({"version": VERSION, **told})
+    told |= {name: _whole(told[name]) for name in _HALVES if told[name]}
+    told["debts"] = [_whole(each) for each in told["debts"]]
+    return canonical.text({"version": VERSION, **_whole(told)})
 
 
 def read(written: str | bytes, where: str) -> Journal:
@@ -40,19 +51,60 @@ def read(written: str | bytes, where: str) -> Journal:
         where: it lies, for people.
 
     Raises:
-        errors.Stalled: ``JournalUnreadable``: it is of a later version, or was changed.
+        errors.Stalled: ``JournalUnreadable``: it needs a later version, or was changed.
     """
     try:
         found = json.loads(written)
         version = found.pop("version")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _unreadable(f"{where} is no journal of a rotation") from None
-    if version != VERSION:
-        raise _unreadable(f"{where} was written by another version of Keywright")
+        canonical.data(found)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        found, version = {}, None
+    if type(version) is not int or version < 1:
+        raise _unreadable(f"{where} is no journal of a rotation")
+    if version > VERSION:
+        raise _unreadable(f"{where} needs a later version of Keywright")
     try:
-        return _JOURNAL.validate_python(found, strict=False)
-    except pydantic.ValidationError:
-        raise _unreadable(f"{where} is no journal of a rotation") from None
+        journal = _JOURNAL.validate_python(_known(found), strict=False)
+    except pydantic.ValidationError as invalid:
+        unknown = _closed(invalid)
+    else:
+        known = journal.why is None or isinstance(journal.why, Why) or journal.step in _OVER
+        unknown = "" if known else "why"
+        if not unknown:
+            return journal
+    if unknown:
+        raise _unreadable(f"{where} says as {unknown} what this version of Keywright does not know")
+    raise _unreadable(f"{where} is no journal of a rotation")
+
+
+def _whole(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what is written with the fields of a later version among its own."""
+    later: dict[str, Any] = json.loads(told[_LATER] or "{}")
+    return later | {name: value for name, value in told.items() if name != _LATER}
+
+
+def _known(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what was read with the fields of a later version set apart."""
+    known = _apart(Journal, found)
+    for name in _HALVES:
+        if isinstance(known.get(name), dict):
+            known[name] = _apart(Half, known[name])
+    if isinstance(debts := known.get("debts"), list):
+        known["debts"] = [_apart(Debt, each) if isinstance(each, dict) else each for each in debts]
+    return known
+
+
+def _apart(kind: type[Journal | Half | Debt], found: dict[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in dataclasses.fields(kind)} - {_LATER}
+    later = {name: value for name, value in found.items() if name not in names}
+    return {name: value for name, value in found.items() if name in names} | {_LATER: as_later(later)}
+
+
+def _closed(invalid: pydantic.ValidationError) -> str:
+    """Return the field with a word that is not known, where nothing else is wrong; empty else."""
+    found = invalid.errors(include_url=False, include_context=False, include_input=False)
+    names = sorted({str(each["loc"][-1]) for each in found if each["type"] == "enum"})
+    return names[0] if names and all(each["type"] == "enum" for each in found) else ""
 
 
 def _unreadable(said: str) -> errors.Stalled:

@@ -47,6 +47,8 @@ class _Order:
     told: asyncio.Future[act.Ended]
     #: The rotation that it is about, once that is known.
     about: str = ""
+    #: Whether the journal was made to say what is asked.
+    heeded: bool = False
 
 
 class Orders:
@@ -85,10 +87,10 @@ class Orders:
         return None
 
     def journal(self, journal: Journal, now: float) -> Journal | None:
-        """Return the journal as people want it; None if that is how it is."""
+        """Return the journal as people want it, which is to be written; None if that is how it is."""
         wanted = journal
         for each in self._orders.values():
-            asked = each.asked
+            asked, each.heeded = each.asked, True
             if asked.action in ("Pin", "Unpin"):
                 wanted = wanted.but(pinned=asked.action == "Pin")
             elif asked.action == "RetryDebts":
@@ -142,8 +144,12 @@ def _id(asked: Asked) -> str:
 
 def _ended(order: _Order, journal: Journal | None) -> act.Ended | None:
     action = order.asked.action
+    if action in AT_ONCE and journal is None:
+        # There will be one to remember a pin.
+        return None if action == "Pin" else none("Nothing is remembered of a rotation.")
     if action in AT_ONCE:
-        return act.Ended(Reason.DONE, "It is noted.") if journal else none("Nothing is remembered of a rotation.")
+        # What was asked during a look is not noted yet.
+        return act.Ended(Reason.DONE, "It is noted.") if order.heeded else None
     if action in BEGINS:
         return _begun(order, journal)
     return _turned(order, journal)
@@ -162,7 +168,7 @@ def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
         return None
     last = told.last(journal) or {}
     if last.get("outcome") == "RolledBack":
-        why = told.WORDS[journal.why] if journal.why else ""
+        why = told.words(journal.why) if journal.why else ""
         return act.Ended(Reason.ROLLED_BACK, f"The rotation turned back. {why}".strip())
     tested = "A new key was made, passed its tests, and was revoked." if last.get("outcome") == "Tested" else ""
     return act.Ended(Reason.DONE, tested or "The new key is in place, and the old one is dead.")

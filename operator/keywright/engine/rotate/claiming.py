@@ -72,7 +72,7 @@ class Claiming:
 
     async def known_again(self, aim: Aim, record: Record, kept: Kept) -> Kept:
         """Have a journal say what its object says by now."""
-        about, journal = self.about(aim, record), kept.journal
+        about, journal = self.about(aim, record).over(kept.about), kept.journal
         if kept.about == about:
             return kept
         if recipes.read(kept.about.recipe).properties != aim.recipe.properties:
@@ -122,7 +122,7 @@ class Claiming:
         # What was minted ends by itself.
         local = makes is not None and makes.way in (Way.LOCAL, Way.MINTED)
         about, journal = kept.about, outcomes.lost(kept.journal, time.time(), local=local)
-        given_up = await self._means.journals.write(dataclasses.replace(kept, journal=journal, old={}, new={}))
+        given_up = await self._means.journals.write(kept.but(journal))
         said = "%s/%s: its rotation of %s was given up: %s: %s; %d keys may live on, `keywright debts list` names them"
         log.warning(said, about.namespace, about.name, about.credential, trouble.reason, trouble, len(journal.debts))
         return given_up

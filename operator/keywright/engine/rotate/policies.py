@@ -75,6 +75,7 @@ def rules_of(rotation: RotationSpec, makes: Issuing, *, label: str, settle: floa
         test_within=rotation.test.within_seconds,
         settle=settle,
         overlap=rotation.overlap_seconds,
+        observe=rotation.observe_seconds,
         adopt_within=rotation.adoption_seconds,
         needs_users=rotation.consumers == "Required",
         quiet=min(Rules().quiet, rotation.overlap_seconds),

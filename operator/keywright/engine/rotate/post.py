@@ -264,7 +264,7 @@ class Post:
         before = self.journal
         if self.kept:
             self.kept = await self._means.journals.write(
-                dataclasses.replace(self.kept, journal=journal, old=values, new={})
+                dataclasses.replace(self.kept, journal=journal, old=values, new={}, later={})
             )
         else:
             self.kept = await self._claiming.made(aim, record, journal, values)
@@ -336,8 +336,6 @@ class Post:
         if after.new and not kept.new and sight.values:
             # A person has made it.
             changed = kept.but(after, new=sight.values)
-        if after.step is Step.IDLE:
-            changed = dataclasses.replace(changed, old={}, new={})
         self.kept = await self._means.journals.write(changed)
         self._reached(before, self._record())
 

@@ -133,5 +133,5 @@ def _event(journal: Journal, *, tested: bool) -> tuple[EventReason | None, str]:
     if journal.step is Step.ISSUING:
         note += f" ({journal.cause})."
     if reason in (EventReason.ROLLING_BACK, EventReason.ROLLED_BACK) and journal.why:
-        note += f" {told.WORDS[journal.why]}"
+        note += f" {told.words(journal.why)}"
     return reason, note
