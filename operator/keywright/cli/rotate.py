@@ -55,7 +55,7 @@ def command(
     was in vain; 3 if --local waits for a person or a time, or leaves something owed.
     """
     if local:
-        if name or reissue or wait or what["reason"] or what["credential"] or what["reference"]:
+        if name or reissue or what["reason"] or what["credential"] or what["reference"]:
             raise click.UsageError("--local asks no cluster: it goes neither with NAME nor with what is asked of one.")
         logs.configure(place.log_level)
         click.get_current_context().exit(local())

@@ -34,6 +34,7 @@ class Kept:
         new: those of the new one; empty as long as there are none.
         layout: whose key it is and which property holds which part: goes on as it began.
         act: id of what was begun outside, in the audit trail; empty once it is recorded what came of that.
+        came: what came of it, as the trail says that; empty: not known yet.
         version: of its entry; 0: it is not there yet.
     """
 
@@ -42,6 +43,7 @@ class Kept:
     old: SecretMap = dataclasses.field(default_factory=dict)
     new: SecretMap = dataclasses.field(default_factory=dict)
     act: str = ""
+    came: str = ""
     version: int = 0
 
     @property
@@ -100,9 +102,10 @@ class Book:
             said = json.loads(value.reveal())
             old, new = ({name: SecretValue(base64.b64decode(each)) for name, each in said[k].items()} for k in _VALUES)
             text, layout, act = str(said["journal"]), dict(said["layout"]), str(said["act"])
+            came = str(said.get("came", ""))
         except (ValueError, KeyError, TypeError, AttributeError):
-            text, layout, act, old, new = "", {}, "", {}, {}
-        return Kept(written.read(text, where), layout, old, new, act, version)
+            text, layout, act, came, old, new = "", {}, "", "", {}, {}
+        return Kept(written.read(text, where), layout, old, new, act, came, version)
 
 
 _VALUES = ("old", "new")
@@ -113,7 +116,8 @@ def _text(kept: Kept) -> SecretValue:
         name: {part: base64.b64encode(each.reveal()).decode() for part, each in parts.items()}
         for name, parts in zip(_VALUES, (kept.old, kept.new), strict=True)
     }
-    told = {"journal": written.text(kept.journal), "layout": dict(kept.layout), "act": kept.act, **values}
+    told = {"journal": written.text(kept.journal), "layout": dict(kept.layout), **values}
+    told |= {"act": kept.act, "came": kept.came}
     if not kept.new and kept.runs:
         # Room for the new key, which would be made already when it is found to have none.
         told["room"] = "." * sum(map(len, values["old"].values()))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ... import errors
 from ...errors import Reason
@@ -23,7 +25,7 @@ from .._exit import Exit
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """What is said; spans are text as in manifests, but for ``settle``: seconds."""
+    """What is said; spans are text as in manifests, but for ``settle`` and ``timeout``: seconds."""
 
     path: str
     issuer_file: str
@@ -41,6 +43,8 @@ class Options:
     yes: bool
     test_only: bool
     output: str
+    wait: bool
+    timeout: float
 
 
 class _Parts(click.ParamType[dict[str, str | None]]):
@@ -92,7 +96,9 @@ _OPTIONS = (
     click.option("-y", "--yes", is_flag=True, help="Do not ask."),
     click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),
 )
-_NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in ("path", "test_only"))
+#: What has a meaning for both.
+_SHARED = ("path", "test_only", "wait", "timeout")
+_NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in _SHARED)
 #: What has no meaning without --local.
 _OWN = ("issuer_file", "credential_issuer", "parts", "config", "endpoint", "settle", "back", "forget", "yes")
 
@@ -111,7 +117,9 @@ def given(function: Callable[..., None]) -> Callable[..., None]:
             return
         if not own["issuer_file"]:
             raise click.UsageError("--local needs --issuer-file: who makes keys.")
-        asked = Options(path=local, test_only=test_only, **own)
+        said = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
+        waits = {"wait": more["wait"], "timeout": more["timeout"] if said else math.inf}
+        asked = Options(path=local, test_only=test_only, **waits, **own)
         function(local=functools.partial(run, keys, asked), test_only=test_only, **more)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
@@ -141,11 +149,11 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
 
 def _driven(task: Any, book: Any, asked: Options) -> Exit:
     from ...decide.rotate.sight import Wish
-    from .driving import Driver
+    from .driving import Driver, Patience
     from .telling import Telling
 
-    telling = Telling(asked.path, asked.output)
-    driver, kept = Driver(task, book, telling.told), book.read()
+    telling = Telling(asked.path, asked.output, tests=task.rules.tests)
+    driver, kept = Driver(task, book, telling, Patience(asked.wait, asked.timeout)), book.read()
     if kept and kept.runs and kept.layout != task.layout:
         said = f"the rotation of {asked.path} has begun with {_layout(kept.layout)}"
         raise errors.Stalled(Reason.INVALID_SPEC, said, "Say the same until it is over")
