@@ -50,6 +50,7 @@ def command(
 
     With --local, a key of the encrypted file is replaced from here, without a cluster; what is under way is remembered
     in the file, and the same command goes on with it. Secrets that the KeyIssuer names are entries of the same file.
+    With --wait it waits for people and for the end of --overlap as well; a --timeout counts with --wait or without.
 
     Exit code: 0 if it is asked for, and with --wait or --local if it is done; 1 if it is refused, failed, or the wait
     was in vain; 3 if --local waits for a person or a time, or leaves something owed.

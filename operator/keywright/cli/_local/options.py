@@ -11,7 +11,7 @@ import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -21,6 +21,10 @@ from ...errors import Reason
 from ...issuers import ISSUERS
 from .. import _keyfile, _types
 from .._exit import Exit
+
+if TYPE_CHECKING:
+    from .book import Book
+    from .task import Task
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
             raise click.Abort from None
 
 
-def _driven(task: Any, book: Any, asked: Options) -> Exit:
+def _driven(task: Task, book: Book, asked: Options) -> Exit:
     from ...decide.rotate.sight import Wish
     from .driving import Driver, Patience
     from .telling import Telling
@@ -165,7 +169,7 @@ def _driven(task: Any, book: Any, asked: Options) -> Exit:
             raise errors.Stalled(Reason.NOT_FOUND, said, "Store the former version anew, if its key still lives")
         if kept and kept.journal.debts:
             kept = driver.run(kept, Wish()).kept
-        _ask(task.name, asked)
+        _ask(task, asked)
         kept = driver.begin(kept, test_only=asked.test_only)
         telling.line(f"{task.name} is asked for a new key.")
     elif asked.back:
@@ -181,9 +185,17 @@ def _layout(layout: Mapping[str, Any]) -> str:
     return f"{whose}--parts {parts}"
 
 
-def _ask(name: str, asked: Options) -> None:
-    """Have a person say yes."""
+def _ask(task: Task, asked: Options) -> None:
+    """Have a person say yes, and see which entry it is about."""
+    from ...stores.encrypted_file import current
+
     if asked.yes:
         return
-    what = "test it, and end it again" if asked.test_only else f"write it to {asked.path}, and end the old one"
-    click.confirm(f"Have {name} make a new key, {what}?", abort=True, err=True)
+    there = current(task.keys.open(), asked.path)
+    later = "" if task.rules.overlap == 0 else f" {asked.overlap} later"
+    what = (
+        f"write it to {asked.path}, and end the old one{later}" if there else f"write it to {asked.path}, a new entry"
+    )
+    if asked.test_only:
+        what = "test it, and end it again"
+    click.confirm(f"Have {task.name} make a new key, {what}?", abort=True, err=True)

@@ -136,13 +136,15 @@ def _waits(left: Left) -> tuple[Exit, str, str]:
         parts.append(report.begun(left.trouble))
     if not parts and journal.step is Step.GRACE:
         parts.append(report.begun(_grace(journal)))
-    return Exit.NOT_READY, "Waits", f"waits. {' '.join([*parts, _AGAIN])}"
+    return Exit.NOT_READY, "Waits", f"waits. {' '.join([*(parts or ['It is not over yet.']), _AGAIN])}"
 
 
 def _grace(journal: Journal) -> str:
     """Return how it is with the old key while one may still turn back."""
-    until, off = pacing.rfc3339(journal.until), journal.old and journal.old.disabled
-    if off:
+    until, old = pacing.rfc3339(journal.until), journal.old
+    if old and (old.ending or old.revoked):
+        return "the new key is in use, and the old one is being revoked."
+    if old and old.disabled:
         return f"the new key is in use, and the old one is switched off; --back switches it on again until {until}."
     return f"the new key is in use, and the old one lives until {until}; --back turns back until then."
 
