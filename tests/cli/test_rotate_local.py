@@ -316,6 +316,7 @@ def test_a_key_that_is_made_here_takes_the_place_of_the_one_before(desk: Desk, t
     replaced = desk("rotate", "--local=a", f"--issuer-file={tmp_path / 'issuer.yaml'}", "--yes")
 
     assert [each.code for each in (first, unasked, replaced)] == [FINE, 130, FINE], first.everything + unasked.err
+    assert first.out.startswith("login: KeyIssuer/mine is asked for a first key, as there is none at this path.\n")
     assert unasked.err.startswith("Have KeyIssuer/mine make a new key, write it to a, and end the old one? [y/N]: ")
     made = json.loads(desk.must("get", "login", "--reveal").out)
     assert (made["username"], sorted(made)) == ("ada", ["auth", "password", "username"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ from amazon import Amazon
 from controlplane import ControlPlane, OpenBao
 from sweeping.amazon_stage import AmazonStage
 from sweeping.plan import (
+    Share,
     outages,
     shares,
     shares_back,
@@ -52,11 +54,11 @@ def amazon_stage(
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give the sweep its shares."""
     whole = metafunc.config.option.sweep == "whole"
-    of_a_kind = {
+    of_a_kind: dict[str, Callable[..., Iterator[Share]]] = {
         "share_back": shares_back,
         "share_of_file": shares_of_file,
         "share_of_aws": shares_of_aws,
-        "share_of_laptop": shares_of_laptop,
+        "share_of_laptop": functools.partial(shares_of_laptop, metafunc.config.option.sweep_seed),
         "share_of_laptop_back": shares_of_laptop_back,
     }
     for name in of_a_kind.keys() & set(metafunc.fixturenames):

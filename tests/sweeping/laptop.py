@@ -115,20 +115,21 @@ class Laptop:
         """
         keeper = self._keeper(back=back)
         mark = len(self._proxy.requests)
-        self._rotates(keeper, None, back=back)
+        self._rotates(keeper, back=back)
         wire, unknown = recording({"issuer": self._proxy.requests[mark:]}, {})
         assert not unknown, f"something is done outside that nobody sweeps: {unknown}"
         files = [float(each.partition(" ")[0]) for each in (keeper.folder / "writes").read_text().splitlines()]
         return wire.beside(FILE, files)
 
-    def runs(self, point: Point, *, back: bool = False) -> None:
+    def runs(self, point: Point, *more: Point, back: bool = False) -> None:
         """Let a rotation happen with a fault, and see that all is well when a call ends, and in the end.
 
         Args:
+            more: what happens to the next calls, if they get there.
             back: let the fault happen on the way back.
         """
         keeper = self._keeper(back=back)
-        assert self._rotates(keeper, point, back=back), f"nothing happened at {point}: {keeper.said()}"
+        assert self._rotates(keeper, point, *more, back=back), f"nothing happened at {point}: {keeper.said()}"
 
     def _keeper(self, *, back: bool) -> Keeper:
         """Let there be a file with a key that is in use; to turn back, with another one that shall replace it."""
@@ -143,25 +144,31 @@ class Laptop:
             assert self._call(keeper, SPREADS) == WAITS, keeper.said()
         return keeper
 
-    def _rotates(self, keeper: Keeper, point: Point | None, *, back: bool) -> bool:
-        """Call until the rotation is over; return whether the fault happened."""
-        options = TURNS_BACK if back else ()
-        with self._armed(point) as hits:
-            code = self._call(keeper, options, ends_at=point.number if point and point.place == FILE else None)
-            hit = code == KILLED if point and point.place == FILE else hits() > 0
-        for _ in range(CALLS):
+    def _rotates(self, keeper: Keeper, *points: Point, back: bool) -> bool:
+        """Call until the rotation is over; return whether the first fault happened."""
+        hits = []
+        for point in (*points, *[None] * CALLS):
+            code, hit = self._hurt(keeper, point, TURNS_BACK if back else ())
+            hits.append(hit)
             self._has_a_key_that_works(keeper)
             if code not in (WAITS, KILLED):
                 break
-            code = self._call(keeper, options)
         assert code == FINE, f"{code}: {keeper.said()}"
         self._is_well(keeper, back=back)
-        return hit
+        return hits[0]
+
+    def _hurt(self, keeper: Keeper, point: Point | None, options: tuple[str, ...]) -> tuple[int, bool]:
+        """Call with a fault; return how the call ended, and whether the fault happened."""
+        if point and point.place == FILE:
+            code = self._call(keeper, options, ends_at=point.number)
+            return code, code == KILLED
+        with self._armed(point) as hits:
+            return self._call(keeper, options), hits() > 0
 
     @contextlib.contextmanager
     def _armed(self, point: Point | None) -> Iterator[Callable[[], int]]:
         """Let a fault happen to the issuer; yield how often it has."""
-        if point is None or point.place == FILE:
+        if point is None:
             yield lambda: 0
             return
         fault, place = FAULTS[point.fault](lambda: self._pid), PLACES[point.place]

@@ -24,8 +24,8 @@ OF_AWS = ("Secrets Manager", "IAM")
 KILLS = ("killed before", "killed after")
 #: Servers that are away for a while, and the places where a rotation is then.
 SERVERS, AWAY_AT = ("api", "store", "issuer"), ("claim", "issue", "test", "store", "Secret", "revoke")
-#: What a laptop asks its issuer, and the worlds in which it dies while it writes.
-OF_LAPTOP, PARTS = ("issue", "list", "revoke", "test"), 4
+#: What a laptop asks its issuer, the worlds in which it dies while it writes, and how often it dies again.
+OF_LAPTOP, PARTS, TWICE = ("issue", "list", "revoke", "test"), 4, 30
 #: Pairs that are drawn for the whole sweep, and in how many worlds they are tried.
 DOUBLES, WORLDS = 100, 10
 
@@ -83,7 +83,7 @@ def shares_of_aws(*, whole: bool) -> Iterator[Share]:
         yield Share(f"{place}, killed after", _each(place, "killed after"))
 
 
-def shares_of_laptop(*, whole: bool) -> Iterator[Share]:
+def shares_of_laptop(seed: int, *, whole: bool) -> Iterator[Share]:
     """Yield what is tried without a cluster: kills before each change of a file, and faults of requests."""
     if not whole:
         yield SHORT_OF_LAPTOP
@@ -93,6 +93,7 @@ def shares_of_laptop(*, whole: bool) -> Iterator[Share]:
     for place in OF_LAPTOP:
         for fault in FAULTS if PLACES[place].effect else READING:
             yield Share(f"{place}, {fault}", _each(place, fault))
+    yield Share(f"killed twice, seed {seed}", _twice(seed))
 
 
 def shares_of_laptop_back(*, whole: bool) -> Iterator[Share]:
@@ -121,6 +122,15 @@ def _kills(place: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
 
 def _files(first: int, step: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
     return lambda found: [(Point(FILE, each, KILLS[0]),) for each in range(first, found.count(FILE), step)]
+
+
+def _twice(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
+    def drawn(found: Recording) -> list[tuple[Point, ...]]:
+        chance = random.Random(seed)  # noqa: S311 - a sweep must be repeatable
+        every = [each for (each,) in _files(0, 1)(found)]
+        return [(chance.choice(every), chance.choice(every)) for _ in range(TWICE)]
+
+    return drawn
 
 
 def _doubles(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:

@@ -14,7 +14,7 @@ from sweeping.plan import Share
 from sweeping.points import Point
 
 #: Rotations at once: they wait more than they work.
-AT_ONCE = 3
+AT_ONCE = 6
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def laptops() -> Iterator[list[Laptop]]:
 def sweep(laptops: Sequence[Laptop], share: Share, *, back: bool) -> None:
     """Try each point of a share."""
     found = laptops[0].records(back=back)
-    points = [point for (point,) in share.points(found)]
+    points = share.points(found)
 
-    def tries(laptop: Laptop, own: Sequence[Point]) -> None:
+    def tries(laptop: Laptop, own: Sequence[tuple[Point, ...]]) -> None:
         for each in own:
-            print(f"{share.name}: {each}")  # noqa: T201 - where it fails this is what one wants
-            laptop.runs(each, back=back)
+            print(f"{share.name}: {', '.join(map(str, each))}")  # noqa: T201 - where it fails this is what one wants
+            laptop.runs(*each, back=back)
 
     with concurrent.futures.ThreadPoolExecutor(len(laptops)) as pool:
         shared = [points[number :: len(laptops)] for number in range(len(laptops))]

@@ -171,7 +171,8 @@ def _driven(task: Task, book: Book, asked: Options) -> Exit:
             kept = driver.run(kept, Wish()).kept
         _ask(task, asked)
         kept = driver.begin(kept, test_only=asked.test_only)
-        telling.line(f"{task.name} is asked for a new key.")
+        what = "a new key" if kept.old else "a first key, as there is none at this path"
+        telling.line(f"{task.name} is asked for {what}.")
     elif asked.back:
         telling.line("turning back is asked for.")
     else:
