@@ -63,7 +63,9 @@ class Iam:
     def made(self) -> dict[str, Made]:
         """The access keys that the user has; without their secrets."""
         found = self._client.list_access_keys(UserName=self.user)["AccessKeyMetadata"]
-        return {each["AccessKeyId"]: Made(each["AccessKeyId"], "", {}) for each in found}
+        return {
+            each["AccessKeyId"]: Made(each["AccessKeyId"], "", {}, off=each["Status"] == "Inactive") for each in found
+        }
 
     @property
     def denies(self) -> bool:

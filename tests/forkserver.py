@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import select
 import signal
 import socket
@@ -36,6 +37,8 @@ LATE = (
     "uvloop",
     "yaml",
 )
+#: Names a file of Python that a call runs before it begins, as Python does with a ``sitecustomize``.
+BEGINS_WITH = "KEYWRIGHT_TEST_BEGINS_WITH"
 NUMBER = struct.Struct("i")
 LARGEST = 1 << 20
 
@@ -149,6 +152,8 @@ def main() -> None:
     from keywright import cli
 
     try:
+        if before := os.environ.pop(BEGINS_WITH, ""):
+            runpy.run_path(before, run_name="__main__")
         cli.main()
     except SystemExit as ended:
         leave(ended.code)

@@ -14,6 +14,7 @@ LOOKS = re.compile(r"kubectl (-n \S+ )?(get|events)|keywright (plan|status)")
 #: What is different at each reading, and what it is called here.
 DIFFERENT = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "NOW"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "NOW"),
     (r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC", "since NOW"),
     (r"request [-0-9a-f]{36}", "request ID"),
     (r"[0-9a-f]{8}:[0-9a-f]{20}", "FINGERPRINT"),

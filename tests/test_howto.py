@@ -2,136 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
 
-import shown
 from build import key_store
-from shown import LOOKS
+from reader import PASSPHRASE, Reader
 from vendors import serving, vendors
-from world import PATIENCE, World
-
-ROOT = pathlib.Path(__file__).parent.parent
-BIN = pathlib.Path(sys.executable).parent
-PASSPHRASE = "correct horse battery staple"
-
-#: What stands in for what a reader has: OpenBao's client, and a Git that has nothing to say.
-AT_HAND = 'vault() { bao "$@"; }; git() { :; }; read() { builtin read -r "${@: -1}" || true; }; set -e -o pipefail\n'
-#: What a reader does only where it is not there yet; here it is.
-THERE = ("kubectl create namespace", "vault secrets enable", "git clone")
+from world import World
 
 
-class Reader:
-    """Somebody who follows a page, in a namespace of their own.
-
-    Args:
-        folder: where they work.
-        knows: what they have in variables.
-    """
+class InCluster(Reader):
+    """Somebody who follows a page, in a namespace of their own."""
 
     def __init__(
         self, world: World, folder: pathlib.Path, page: str, knows: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        self._world, self._folder, self._knows = world, folder, knows
-        #: What else stands in place of what is on the page.
-        self.places: dict[str, str] = {}
-        self._text = (ROOT / "docs/howto" / page).read_text()
-        self.passphrase(PASSPHRASE)
+        super().__init__(folder, page, knows)
+        self._world = world
 
-    def passphrase(self, text: str, name: str = "passphrase") -> pathlib.Path:
-        """Write down a passphrase, in place of typing it."""
-        path = self._folder / name
-        path.write_text(text)
-        path.chmod(0o600)
-        return path
-
-    def saves(self, number: int, name: str) -> None:
-        """Save one of the manifests on the page."""
-        found = re.findall(r"^```yaml\n(.*?)^```$", self._text, re.MULTILINE | re.DOTALL)
-        (self._folder / name).write_text(self._here(found[number]))
-
-    def walks(self, title: str, stdin: str = "") -> str:
-        """Run the commands below a heading; return what they print.
-
-        Args:
-            stdin: what is typed where something is asked.
-        """
-        blocks = re.findall(r"^```(bash|console)\n(.*?)^```$", self._section(title), re.MULTILINE | re.DOTALL)
-        assert blocks, title
-        return "".join(self.runs(each, stdin) for kind, text in blocks for each in _commands(kind, text))
-
-    def sees(self, title: str) -> None:
-        """Run the commands below a heading; see that they print what the page shows."""
-        for step in shown.steps(self._section(title)):
-            ends = time.monotonic() + PATIENCE
-            printed = self._run(step.command).stdout
-            expected = shown.alike(self._here(step.shown))
-            while shown.alike(printed) != expected and LOOKS.match(step.command) and time.monotonic() < ends:
-                time.sleep(0.2)
-                printed = self._run(step.command).stdout
-            if step.shown:
-                assert shown.alike(printed) == expected, f"$ {step.command}\n{printed}"
-
-    def _section(self, title: str) -> str:
-        return self._text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-
-    def runs(self, command: str, stdin: str = "") -> str:
-        """Run a command; return what it prints."""
-        if command.startswith(THERE):
-            return ""
-        done = self._run(command, stdin)
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def _run(self, command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["/bin/bash", "-c", AT_HAND + self._here(command)],
-            cwd=self._folder,
-            env=os.environ | self._environment(),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-
-    def _here(self, text: str) -> str:
+    def here(self, text: str) -> str:
         """Put the names of this run in place of the page's."""
-        text = text.replace("team-a", self._world.namespace).replace(
-            "https://vault.example.com:8200", self._world.bao.url
-        )
-        for name, place in self.places.items():
-            text = text.replace(name, place)
+        text = super().here(text.replace("team-a", self._world.namespace))
+        text = text.replace("https://vault.example.com:8200", self._world.bao.url)
         text = re.sub(r"(mount[=:] ?)kv\b", rf"\g<1>{self._world.mount}", text)
         return text.replace('"kv/data', f'"{self._world.mount}/data')
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return what commands find."""
         return {
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(self._folder),
             "KUBECONFIG": str(self._world.plane.kubeconfig),
             "VAULT_ADDR": self._world.bao.url,
             "VAULT_TOKEN": self._world.bao.root_token,
-            "KEYWRIGHT_MASTER_KEY_FILE": str(self._folder / "passphrase"),
-            **self._knows,
+            **super().environment(),
         }
-
-
-def _commands(kind: str, text: str) -> list[str]:
-    """Return the commands of a block: of a terminal those after a prompt, else the lines, with those that go on."""
-    if kind == "console":
-        return re.findall(r"^\$ (.*)$", text, re.MULTILINE)
-    joined = re.sub(r"(\\|\|)\n\s*", lambda found: found.group(1).strip("\\") + " ", text)
-    # What a line reads, the next one uses.
-    return re.sub(r"^(read .*)\n", r"\1; ", joined, flags=re.MULTILINE).splitlines()
 
 
 @pytest.fixture
@@ -142,7 +50,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def test_an_encrypted_file_goes_from_a_laptop_through_git_into_a_secret(world: World, folder: pathlib.Path) -> None:
-    reader = Reader(world, folder, "encrypted-file-in-git.md")
+    reader = InCluster(world, folder, "encrypted-file-in-git.md")
     world.start()
 
     reader.walks("2. The file", stdin="sk-demo-1")
@@ -174,7 +82,7 @@ def test_an_encrypted_file_goes_from_a_laptop_through_git_into_a_secret(world: W
 
 
 def test_a_registrys_token_goes_from_vault_into_a_pull_secret(world: World, folder: pathlib.Path) -> None:
-    reader = Reader(world, folder, "pull-secret.md")
+    reader = InCluster(world, folder, "pull-secret.md")
     world.start()
     auth = '{"auths":{"ghcr.io":{"auth":"cm9ib3Q6cmVnLWRlbW8tMQ==","password":"reg-demo-1","username":"robot"}}}'
 
@@ -201,7 +109,7 @@ def test_bad_keys_are_stopped_at_three_in_the_morning(world: World, folder: path
             server.vendor.knows(keys[name])
         known = {name: parts["apiKey"] for name, parts in keys.items()}
         known["ANTHROPIC_KEY"] = vendors()["anthropic"]().samples()["API key"]["apiKey"]
-        reader = Reader(world, folder, "check-keys.md", known)
+        reader = InCluster(world, folder, "check-keys.md", known)
         reader.places["issuer: openai\n"] = f"issuer: openai\n    endpoint: {server.url}\n"
         world.start(f"--allow-issuer-endpoint={server.url}", "--condemn-seconds=10")
         world.apply(key_store("vault", world.bao.url, world.mount))

@@ -26,9 +26,14 @@ class Desk:
         self.key.write_bytes(value)
         self.key.chmod(mode)
 
-    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells the program where all that is."""
         held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)}
-        held |= {"KEYWRIGHT_AUDIT_FOLDER": str(self.trail)} | environment
+        return held | {"KEYWRIGHT_AUDIT_FOLDER": str(self.trail)}
+
+    def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> Said:
+        held = self.environment | environment
         # Without the first two the program looks for them; without the last it would be that of all tests.
         return keywright(
             *arguments,
@@ -38,15 +43,13 @@ class Desk:
 
     def shell(self, script: str, stdin: bytes = b"", **environment: str) -> Said:
         """Run a script of bash; ``keywright`` in it is the program."""
-        held = {"XDG_DATA_HOME": str(self.data), "KEYWRIGHT_MASTER_KEY_FILE": str(self.key)}
-        held |= {"KEYWRIGHT_AUDIT_FOLDER": str(self.trail)} | environment
         done = subprocess.run(
             ["/bin/bash", "-c", script],
             input=stdin,
             capture_output=True,
             check=False,
             timeout=90,
-            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | held,
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | self.environment | environment,
         )
         assert b"Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -9,86 +9,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from audit.local_trails import judged, records
 from cli.desk import Desk
-from cli.terminal import BIN, Said
-from issuing import cases
+from cli.laptop import FAILED, FINE, USAGE, WAITS, Laptop
+from cli.terminal import BIN
 from keyfile.files import at
 from keywright.secret import SecretValue
-from vendors.base import Made, Request
+from vendors.base import Request
 from vendors.server import MoodyServer
-
-FINE, FAILED, USAGE, WAITS = 0, 1, 2, 3
-QUICK = ("--passes=1", "--apart=0s", "--settle=1s")
-
-
-class Laptop:
-    """A person with keys in an encrypted file, and an issuer."""
-
-    def __init__(self, desk: Desk, folder: pathlib.Path, issuer: cases.Desk) -> None:
-        self.desk, self.issuer, self.manifest = desk, issuer, folder / "issuer.yaml"
-        desk.must("store", "right", "--map", stdin=json.dumps(dict(issuer.vendor.rights)))
-        self.config = issuer.case.config(issuer.server.url)
-        if issuer.name == "awsIam":
-            self.config["user"] = issuer.vendor.user
-        self.says(**self.config)
-
-    def says(self, **config: Any) -> None:
-        """Write down who makes keys."""
-        spec = {self.issuer.name: config}
-        meta = {"apiVersion": "keywright.dev/v1alpha1", "kind": "KeyIssuer", "metadata": {"name": "mine"}}
-        self.manifest.write_text(yaml.safe_dump({**meta, "spec": spec}))
-
-    def has_key(self) -> Made:
-        """Have a key made by a person, and keep it."""
-        made = self.issuer.person_makes()
-        parts = dict(made.parts)
-        text = json.dumps(parts) if len(parts) > 1 else next(iter(parts.values()))
-        self.desk.must("store", "llm/key", *(["--map"] if len(parts) > 1 else []), stdin=text)
-        return made
-
-    def command(self, *options: str) -> list[str]:
-        place = ["rotate", "--local=llm/key", f"--issuer-file={self.manifest}", f"--endpoint={self.issuer.server.url}"]
-        return [*place, "--yes", *QUICK, *options]
-
-    def rotate(self, *options: str) -> Said:
-        return self.desk(*self.command(*options))
-
-    def held(self) -> str:
-        return self.desk.must("get", "llm/key", "--reveal").out
-
-    def is_whole(self, *more: Said) -> None:
-        """No value is anywhere in clear, nothing of the rotation can be seen as a key, and each act has its outcome."""
-        for made in self.issuer.vendor.made.values():
-            secret = list(made.parts.values())[-1]
-            assert not any(secret in each.everything for each in more)
-            kept = [*self.desk.trail.iterdir(), *self.desk.file.parent.iterdir()]
-            assert not any(secret.encode() in each.read_bytes() for each in kept if each.is_file())
-        assert ".keywright" not in self.desk.must("list").everything
-        verdict = judged(self.desk.trail)
-        assert (verdict.findings, verdict.open) == ((), ())
-
-    def acts(self) -> list[str]:
-        kinds = ("rotation.intent", "rotation.outcome")
-        return [f"{each['type'][9:]} {each['code']}" for each in records(self.desk.trail) if each["type"] in kinds]
-
-
-@pytest.fixture
-def openai(desk: Desk, tmp_path: pathlib.Path) -> Iterator[Laptop]:
-    with cases.desk("openai") as issuer:
-        yield Laptop(desk, tmp_path, issuer)
-
-
-@pytest.fixture
-def aws(desk: Desk, tmp_path: pathlib.Path) -> Iterator[Laptop]:
-    with cases.desk("awsIam") as issuer:
-        yield Laptop(desk, tmp_path, issuer)
 
 
 def remembered(desk: Desk) -> dict[str, Any]:
@@ -109,11 +41,11 @@ def test_a_key_is_replaced_and_the_old_one_is_revoked(openai: Laptop) -> None:
     assert (openai.held(), new.handle != old.handle) == (new.parts["apiKey"], True)
     assert said.out.splitlines() == [
         "llm/key: KeyIssuer/mine is asked for a new key.",
-        "llm/key: a new key is made, and sealed in the file.",
-        "llm/key: it may be used.",
-        "llm/key: it is written.",
-        "llm/key: whoever reads the file gets it.",
-        "llm/key: replaced; the old key is not used any more.",
+        "llm/key: a new key is made, and sealed in the file; now it is tested.",
+        "llm/key: its issuer accepts it.",
+        "llm/key: it is in the file, and whoever reads the entry gets it.",
+        "llm/key: the old key is revoked, and not accepted any more.",
+        "llm/key: done; the file has the new key.",
     ]
     steps = ["Issue", "StoreNew", "Revoke"]
     assert openai.acts() == [f"{kind} {step}" for step in steps for kind in ("intent", "outcome")]
@@ -204,9 +136,7 @@ def killed_after_issuing(laptop: Laptop) -> None:
 
 def begun(laptop: Laptop) -> subprocess.Popen[bytes]:
     """Call the command, and do not wait for its end."""
-    desk = laptop.desk
-    held = {"XDG_DATA_HOME": str(desk.data), "KEYWRIGHT_MASTER_KEY_FILE": str(desk.key)}
-    env = os.environ | held | {"KEYWRIGHT_AUDIT_FOLDER": str(desk.trail)}
+    env = os.environ | laptop.desk.environment
     # Whoever runs the tests in the background has them ignore Ctrl-C, and whatever they start.
     heeds = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", heeds, str(BIN / "keywright"), *laptop.command()]
@@ -386,6 +316,8 @@ def test_a_key_that_is_made_here_takes_the_place_of_the_one_before(desk: Desk, t
     replaced = desk("rotate", "--local=a", f"--issuer-file={tmp_path / 'issuer.yaml'}", "--yes")
 
     assert [each.code for each in (first, unasked, replaced)] == [FINE, 130, FINE], first.everything + unasked.err
+    assert first.out.startswith("login: KeyIssuer/mine is asked for a first key, as there is none at this path.\n")
+    assert unasked.err.startswith("Have KeyIssuer/mine make a new key, write it to a, and end the old one? [y/N]: ")
     made = json.loads(desk.must("get", "login", "--reveal").out)
     assert (made["username"], sorted(made)) == ("ada", ["auth", "password", "username"])
     assert desk.must("get", "a", "-o", "json").json["version"] == 2

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from amazon import Amazon
 from controlplane import ControlPlane, OpenBao
 from sweeping.amazon_stage import AmazonStage
-from sweeping.plan import outages, shares, shares_back, shares_of_aws, shares_of_file
+from sweeping.plan import (
+    Share,
+    outages,
+    shares,
+    shares_back,
+    shares_of_aws,
+    shares_of_file,
+    shares_of_laptop,
+    shares_of_laptop_back,
+)
 from sweeping.shelves import File
 from sweeping.stage import Stage
 
@@ -44,15 +54,16 @@ def amazon_stage(
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give the sweep its shares."""
     whole = metafunc.config.option.sweep == "whole"
-    if "share_back" in metafunc.fixturenames:
-        back = list(shares_back(whole=whole))
-        metafunc.parametrize("share_back", back, ids=[each.name for each in back])
-    if "share_of_file" in metafunc.fixturenames:
-        of_file = list(shares_of_file(whole=whole))
-        metafunc.parametrize("share_of_file", of_file, ids=[each.name for each in of_file])
-    if "share_of_aws" in metafunc.fixturenames:
-        of_aws = list(shares_of_aws(whole=whole))
-        metafunc.parametrize("share_of_aws", of_aws, ids=[each.name for each in of_aws])
+    of_a_kind: dict[str, Callable[..., Iterator[Share]]] = {
+        "share_back": shares_back,
+        "share_of_file": shares_of_file,
+        "share_of_aws": shares_of_aws,
+        "share_of_laptop": functools.partial(shares_of_laptop, metafunc.config.option.sweep_seed),
+        "share_of_laptop_back": shares_of_laptop_back,
+    }
+    for name in of_a_kind.keys() & set(metafunc.fixturenames):
+        each = list(of_a_kind[name](whole=whole))
+        metafunc.parametrize(name, each, ids=[share.name for share in each])
     if "away" in metafunc.fixturenames:
         every = list(outages(whole=whole))
         metafunc.parametrize("away", every, ids=[each[0][0] if whole else "a few" for each in every])

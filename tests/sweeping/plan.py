@@ -12,7 +12,7 @@ import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from sweeping.points import FAULTS, PLACES, Point, Recording
+from sweeping.points import FAULTS, FILE, PLACES, Point, Recording
 
 #: Places that every rotation passes as often as the recorded one. Others put several things into one request.
 EXACT = frozenset({"claim", "journal", "issue", "revoke", "mark", "store", "Secret", "reader's Secret"})
@@ -24,6 +24,8 @@ OF_AWS = ("Secrets Manager", "IAM")
 KILLS = ("killed before", "killed after")
 #: Servers that are away for a while, and the places where a rotation is then.
 SERVERS, AWAY_AT = ("api", "store", "issuer"), ("claim", "issue", "test", "store", "Secret", "revoke")
+#: What a laptop asks its issuer, the worlds in which it dies while it writes, and how often it dies again.
+OF_LAPTOP, PARTS, TWICE = ("issue", "list", "revoke", "test"), 4, 30
 #: Pairs that are drawn for the whole sweep, and in how many worlds they are tried.
 DOUBLES, WORLDS = 100, 10
 
@@ -82,6 +84,26 @@ def shares_of_aws(*, whole: bool) -> Iterator[Share]:
             yield Share(f"{place}, {fault}", _each(place, fault))
 
 
+def shares_of_laptop(seed: int, *, whole: bool) -> Iterator[Share]:
+    """Yield what is tried without a cluster: kills before each change of a file, and faults of requests."""
+    if not whole:
+        yield SHORT_OF_LAPTOP
+        return
+    for number in range(PARTS):
+        yield Share(f"{FILE} {number + 1} of {PARTS}, killed before", _files(number, PARTS))
+    for place in OF_LAPTOP:
+        for fault in FAULTS if PLACES[place].effect else READING:
+            yield Share(f"{place}, {fault}", _each(place, fault))
+    yield Share(f"killed twice, seed {seed}", _twice(seed))
+
+
+def shares_of_laptop_back(*, whole: bool) -> Iterator[Share]:
+    """Yield the same on the way back: kills alone."""
+    yield SHORT_OF_LAPTOP_BACK if not whole else Share(f"{FILE}, killed before", _files(0, 1))
+    if whole:
+        yield Share("revoke, killed", _kills("revoke"))
+
+
 def outages(*, whole: bool) -> Iterator[tuple[tuple[str, str], ...]]:
     """Yield what is tried in one world: which server is away, from which place of a rotation on."""
     if not whole:
@@ -97,6 +119,19 @@ def _each(place: str, fault: str) -> Callable[[Recording], Sequence[tuple[Point,
 
 def _kills(place: str) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
     return lambda found: [(Point(place, number, fault),) for number in range(found.count(place)) for fault in KILLS]
+
+
+def _files(first: int, step: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
+    return lambda found: [(Point(FILE, each, KILLS[0]),) for each in range(first, found.count(FILE), step)]
+
+
+def _twice(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
+    def drawn(found: Recording) -> list[tuple[Point, ...]]:
+        chance = random.Random(seed)  # noqa: S311 - a sweep must be repeatable
+        every = [each for (each,) in _files(0, 1)(found)]
+        return [(chance.choice(every), chance.choice(every)) for _ in range(TWICE)]
+
+    return drawn
 
 
 def _doubles(seed: int) -> Callable[[Recording], Sequence[tuple[Point, ...]]]:
@@ -190,3 +225,16 @@ SHORT_OF_AWS = Share(
         tuple(Point(place, max(0, found.count(place) - 2), "killed after") for place in OF_AWS),
     ],
 )
+#: Around the effects that cannot be undone, and here and there while files are written.
+SHORT_OF_LAPTOP = Share(
+    "a laptop dies",
+    lambda found: [
+        _one("issue", "killed after")(found),
+        _one(FILE, "killed before", after="issue")(found),
+        _one(FILE, "killed before", before="revoke")(found),
+        _one("revoke", "killed after")(found),
+        *_files(3, 16)(found),
+    ],
+)
+#: The last change of a file is the one that says that it is over.
+SHORT_OF_LAPTOP_BACK = Share("a laptop dies on the way back", lambda found: _files(0, 1)(found)[-1:])

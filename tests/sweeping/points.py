@@ -67,6 +67,9 @@ PLACES: dict[str, Place] = {
 #: this one too.
 ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews|/clusterkey(issuer|store)s/[^/]+/status")
 
+#: Changes of files, which a call tells of itself (``writes``); the fault is "killed before" each.
+FILE = "file"
+
 #: How often in a row a fault happens, where that is not once.
 TIMES = {"503 thrice": 3}
 #: What happens to a request, by its name. A kill needs to know whom.
@@ -99,9 +102,15 @@ class Point:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recording:
-    """What a rotation asked outside when nothing went wrong: places in the order of time."""
+    """What a rotation asked outside when nothing went wrong.
+
+    Attributes:
+        places: in the order of time.
+        times: when, by ``time.monotonic()``.
+    """
 
     places: tuple[str, ...]
+    times: tuple[float, ...]
 
     def count(self, place: str) -> int:
         """Return how often it asked something."""
@@ -111,6 +120,16 @@ class Recording:
     def counts(self) -> Mapping[str, int]:
         """How often it asked what."""
         return collections.Counter(self.places)
+
+    def beside(self, place: str, times: Iterable[float]) -> Recording:
+        """Return it with what was done at one place more."""
+        return Recording.of([*zip(self.times, self.places, strict=True), *((each, place) for each in times)])
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[float, str]]) -> Recording:
+        """Put what was done, and when, in order."""
+        ordered = sorted(found)
+        return cls(tuple(place for _, place in ordered), tuple(at for at, _ in ordered))
 
 
 def recording(requests: Mapping[str, Iterable[Seen]], names: Names) -> tuple[Recording, list[str]]:
@@ -124,4 +143,4 @@ def recording(requests: Mapping[str, Iterable[Seen]], names: Names) -> tuple[Rec
                 found.append((seen.at, place))
             elif seen.method not in ("GET", "HEAD") and not ALWAYS.search(seen.uri):
                 unknown.append(f"{server} {seen.method} {seen.path}")
-    return Recording(tuple(place for _, place in sorted(found))), unknown
+    return Recording.of(found), unknown

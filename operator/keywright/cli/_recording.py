@@ -143,7 +143,9 @@ def of_rotation(name: str, contents: Contents, path: str, code: str, act: str) -
     """
     from ..audit.record import Type
 
-    keys = [_of_path(path, _newest(contents, path))]
+    now = _newest(contents, path)
+    # The same twice: with the old one alone, it would be one that is removed.
+    keys = [_of_path(path, now, now)]
     return _entry(Type.ROTATION_INTENT, code, _file(name, contents), keys, id=act)
 
 

@@ -50,12 +50,13 @@ def command(
 
     With --local, a key of the encrypted file is replaced from here, without a cluster; what is under way is remembered
     in the file, and the same command goes on with it. Secrets that the KeyIssuer names are entries of the same file.
+    With --wait it waits for people and for the end of --overlap as well; a --timeout counts with --wait or without.
 
     Exit code: 0 if it is asked for, and with --wait or --local if it is done; 1 if it is refused, failed, or the wait
     was in vain; 3 if --local waits for a person or a time, or leaves something owed.
     """
     if local:
-        if name or reissue or wait or what["reason"] or what["credential"] or what["reference"]:
+        if name or reissue or what["reason"] or what["credential"] or what["reference"]:
             raise click.UsageError("--local asks no cluster: it goes neither with NAME nor with what is asked of one.")
         logs.configure(place.log_level)
         click.get_current_context().exit(local())

@@ -50,20 +50,21 @@ class Acting:
         _recording.record(entry)
         return self._done(kept, sight, do), entry
 
-    def ended(self, entry: Entry, result: Result) -> None:
+    def ended(self, entry: Entry, code: str) -> None:
         """Record what came of it, once the journal knows.
 
         Raises:
             errors.Stalled: as ``do``.
         """
-        code = str(result.error.reason) if result.error else entry.code
         _recording.record(_recording.came_of(entry, code, self._task.keys.open(), self._task.path))
 
     def settle(self, kept: Kept) -> None:
-        """Record that it is not known what came of what a command before has begun: the next look tells."""
-        task = self._task
-        entry = _recording.of_rotation(task.keys.path.name, task.keys.open(), task.path, "Unknown", kept.act)
-        _recording.record(_recording.came_of(entry, "Unknown", task.keys.open(), task.path))
+        """Record what came of what a command before has begun; where that is not known, the next look tells.
+
+        Whether that command could record it is not known either: the trail may say the same twice.
+        """
+        task, code = self._task, kept.came or "Unknown"
+        self.ended(_recording.of_rotation(task.keys.path.name, task.keys.open(), task.path, code, kept.act), code)
 
     def owed(self, debts: tuple[Debt, ...], *, done: bool) -> None:
         """Record what is owed from now on, or no longer."""

@@ -34,6 +34,7 @@ class Kept:
         new: those of the new one; empty as long as there are none.
         layout: whose key it is and which property holds which part: goes on as it began.
         act: id of what was begun outside, in the audit trail; empty once it is recorded what came of that.
+        came: what came of it, as the trail says that; empty: not known yet.
         version: of its entry; 0: it is not there yet.
         later: what a later version has written besides, as JSON; it goes with the rotation as the values do.
     """
@@ -43,6 +44,7 @@ class Kept:
     old: SecretMap = dataclasses.field(default_factory=dict)
     new: SecretMap = dataclasses.field(default_factory=dict)
     act: str = ""
+    came: str = ""
     version: int = 0
     later: SecretValue = dataclasses.field(default_factory=lambda: SecretValue("{}"))
 
@@ -102,14 +104,15 @@ class Book:
             said = json.loads(value.reveal())
             old, new = ({name: SecretValue(base64.b64decode(each)) for name, each in said[k].items()} for k in _VALUES)
             text, layout, act = str(said["journal"]), dict(said["layout"]), str(said["act"])
+            came = str(said.get("came", ""))
         except (ValueError, KeyError, TypeError, AttributeError):
-            said, text, layout, act, old, new = {}, "", {}, "", {}, {}
+            said, text, layout, act, came, old, new = {}, "", {}, "", "", {}, {}
         later = SecretValue(canonical.text({name: each for name, each in said.items() if name not in _OURS}))
-        return Kept(written.read(text, where), layout, old, new, act, version, later)
+        return Kept(written.read(text, where), layout, old, new, act, came, version, later)
 
 
 _VALUES = ("old", "new")
-_OURS = {"journal", "layout", "act", "room", *_VALUES}
+_OURS = {"journal", "layout", "act", "came", "room", *_VALUES}
 
 
 def _text(kept: Kept) -> SecretValue:
@@ -118,7 +121,8 @@ def _text(kept: Kept) -> SecretValue:
         for name, parts in zip(_VALUES, (kept.old, kept.new), strict=True)
     }
     told = json.loads(kept.later.reveal())
-    told |= {"journal": written.text(kept.journal), "layout": dict(kept.layout), "act": kept.act, **values}
+    told |= {"journal": written.text(kept.journal), "layout": dict(kept.layout), **values}
+    told |= {"act": kept.act, "came": kept.came}
     if not kept.new and kept.runs:
         # Room for the new key, which would be made already when it is found to have none.
         told["room"] = "." * sum(map(len, values["old"].values()))

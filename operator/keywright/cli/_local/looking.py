@@ -23,6 +23,7 @@ from ...decide.rotate.sight import Holds, Keys, Place, Seen, Targets, Trial, Use
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
 from ...errors import Reason
+from ...issuers.base import Verdict
 from ...secret import SecretMap
 from ...stores.base import Fetched
 from ...stores.encrypted_file import current
@@ -45,6 +46,7 @@ class Sight:
         values: the credential in it.
         handle: the issuer's name of the old key, where it was found.
         trouble: why the issuer does not list its keys.
+        doubt: what a test said of a key that should be accepted and is not, or should not be and is; as a sentence.
     """
 
     seen: Seen = dataclasses.field(default_factory=Seen)
@@ -52,6 +54,12 @@ class Sight:
     values: SecretMap | None = None
     handle: str | None = None
     trouble: errors.Error | None = None
+    doubt: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is in the way, in sentences; empty: nothing."""
+        return sentences(self.trouble) if self.trouble else self.doubt
 
 
 class Looking:
@@ -79,11 +87,15 @@ class Looking:
             # What reads the file has what is in it.
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
             users=Users(0, 0),
-            new=self._trial(journal.new, kept.new) if Place.NEW in wanted else None,
-            old=self._trial(journal.old, kept.old) if Place.OLD in wanted else None,
-            theirs=self._trial(held, sight.values or {}) if Place.THEIRS in wanted and holds is Holds.OTHER else None,
             wish=wish,
         )
+        if Place.NEW in wanted:
+            sight.seen = dataclasses.replace(sight.seen, new=self._trial(sight, "the new key", journal.new, kept.new))
+        if Place.OLD in wanted:
+            sight.seen = dataclasses.replace(sight.seen, old=self._trial(sight, "the old key", journal.old, kept.old))
+        if Place.THEIRS in wanted and holds is Holds.OTHER:
+            theirs = self._trial(sight, "the key in the file", held, sight.values or {})
+            sight.seen = dataclasses.replace(sight.seen, theirs=theirs)
         return sight
 
     def stored(self) -> tuple[Fetched | None, SecretMap | None]:
@@ -119,7 +131,7 @@ class Looking:
         sight.handle = calls.handle(listed)
         return calls.keys(listed)
 
-    def _trial(self, half: Half | None, values: SecretMap) -> Trial | None:
+    def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester
         if not (half and values and tester and self._task.rules.tests):
             return None
@@ -128,7 +140,26 @@ class Looking:
         history = checks.noted(before, finding, time.monotonic())
         count(row, history)
         self._known[half.fingerprint] = history, row
+        sight.doubt = sight.doubt or _doubt(what, f"{tester.title} {finding.said}", row.last, dead=half.revoked)
         return Trial(history.verdict(_OVER), row.passes, row.over, row.last, row.tries, row.told)
+
+
+def sentences(error: errors.Error) -> str:
+    """Return what an error says, and what to do."""
+    return f"{error.message}. {error.hint}." if error.hint else f"{error.message}."
+
+
+def _doubt(what: str, said: str, last: Verdict, *, dead: bool) -> str:
+    """Return what is in doubt of a key after a test; empty: nothing.
+
+    Args:
+        said: by its issuer.
+        dead: whether it was revoked.
+    """
+    if dead and last.is_alive:
+        return f"{what} is revoked, and still accepted."
+    as_it_should_be = last is Verdict.INVALID if dead else last.is_alive
+    return "" if as_it_should_be else f"asked about {what}, {said}."
 
 
 @contextlib.contextmanager

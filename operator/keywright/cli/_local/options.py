@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ... import errors
 from ...errors import Reason
@@ -20,10 +22,14 @@ from ...issuers import ISSUERS
 from .. import _keyfile, _types
 from .._exit import Exit
 
+if TYPE_CHECKING:
+    from .book import Book
+    from .task import Task
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    """What is said; spans are text as in manifests, but for ``settle``: seconds."""
+    """What is said; spans are text as in manifests, but for ``settle`` and ``timeout``: seconds."""
 
     path: str
     issuer_file: str
@@ -41,6 +47,8 @@ class Options:
     yes: bool
     test_only: bool
     output: str
+    wait: bool
+    timeout: float
 
 
 class _Parts(click.ParamType[dict[str, str | None]]):
@@ -92,7 +100,9 @@ _OPTIONS = (
     click.option("-y", "--yes", is_flag=True, help="Do not ask."),
     click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),
 )
-_NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in ("path", "test_only"))
+#: What has a meaning for both.
+_SHARED = ("path", "test_only", "wait", "timeout")
+_NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in _SHARED)
 #: What has no meaning without --local.
 _OWN = ("issuer_file", "credential_issuer", "parts", "config", "endpoint", "settle", "back", "forget", "yes")
 
@@ -111,7 +121,9 @@ def given(function: Callable[..., None]) -> Callable[..., None]:
             return
         if not own["issuer_file"]:
             raise click.UsageError("--local needs --issuer-file: who makes keys.")
-        asked = Options(path=local, test_only=test_only, **own)
+        said = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
+        waits = {"wait": more["wait"], "timeout": more["timeout"] if said else math.inf}
+        asked = Options(path=local, test_only=test_only, **waits, **own)
         function(local=functools.partial(run, keys, asked), test_only=test_only, **more)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
@@ -139,13 +151,13 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
             raise click.Abort from None
 
 
-def _driven(task: Any, book: Any, asked: Options) -> Exit:
+def _driven(task: Task, book: Book, asked: Options) -> Exit:
     from ...decide.rotate.sight import Wish
-    from .driving import Driver
+    from .driving import Driver, Patience
     from .telling import Telling
 
-    telling = Telling(asked.path, asked.output)
-    driver, kept = Driver(task, book, telling.told), book.read()
+    telling = Telling(asked.path, asked.output, tests=task.rules.tests)
+    driver, kept = Driver(task, book, telling, Patience(asked.wait, asked.timeout)), book.read()
     if kept and kept.runs and kept.layout != task.layout:
         said = f"the rotation of {asked.path} has begun with {_layout(kept.layout)}"
         raise errors.Stalled(Reason.INVALID_SPEC, said, "Say the same until it is over")
@@ -157,9 +169,10 @@ def _driven(task: Any, book: Any, asked: Options) -> Exit:
             raise errors.Stalled(Reason.NOT_FOUND, said, "Store the former version anew, if its key still lives")
         if kept and kept.journal.debts:
             kept = driver.run(kept, Wish()).kept
-        _ask(task.name, asked)
+        _ask(task, asked)
         kept = driver.begin(kept, test_only=asked.test_only)
-        telling.line(f"{task.name} is asked for a new key.")
+        what = "a new key" if kept.old else "a first key, as there is none at this path"
+        telling.line(f"{task.name} is asked for {what}.")
     elif asked.back:
         telling.line("turning back is asked for.")
     else:
@@ -173,9 +186,17 @@ def _layout(layout: Mapping[str, Any]) -> str:
     return f"{whose}--parts {parts}"
 
 
-def _ask(name: str, asked: Options) -> None:
-    """Have a person say yes."""
+def _ask(task: Task, asked: Options) -> None:
+    """Have a person say yes, and see which entry it is about."""
+    from ...stores.encrypted_file import current
+
     if asked.yes:
         return
-    what = "test it, and end it again" if asked.test_only else f"write it to {asked.path}, and end the old one"
-    click.confirm(f"Have {name} make a new key, {what}?", abort=True, err=True)
+    there = current(task.keys.open(), asked.path)
+    later = "" if task.rules.overlap == 0 else f" {asked.overlap} later"
+    what = (
+        f"write it to {asked.path}, and end the old one{later}" if there else f"write it to {asked.path}, a new entry"
+    )
+    if asked.test_only:
+        what = "test it, and end it again"
+    click.confirm(f"Have {task.name} make a new key, {what}?", abort=True, err=True)

@@ -1,38 +1,36 @@
 """What a local rotation is about: which entry, who makes its keys, who is asked about them, by which rules.
 
-Does not belong here: what is remembered (``book``), what is done (``acting``).
+Does not belong here: the file that says who makes keys (``manifest``), what is remembered (``book``), what is done
+(``acting``).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ... import crd, errors, kinds
+from ... import errors, kinds
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
 from ...engine.rotate import policies
 from ...errors import Reason
-from ...issuing import ISSUING
 from ...issuing.base import Issuing, Way
 from ...kinds import CredentialSpec
 from ...kinds.rotation import RotationSpec, Trial
 from ...secret import SecretValue
 from ...stores.encrypted_file import current
-from .. import _manifests, _probing, _structural
+from .. import _probing
 from .._keyfile import Keys
+from . import manifest
 from .credentials import FileCredentials
 
 if TYPE_CHECKING:
     from ...issuers.base import Issuer
     from .options import Options
 
-#: Bytes of a manifest.
-_LARGEST = 1 << 20
 _NOT_HERE = {
     Way.MANUAL: "a person makes its keys; have one made, and store it: keywright store",
     Way.MINTED: "its keys live for a short while, and are kept in no file",
@@ -73,7 +71,7 @@ def read(keys: Keys, path: str, asked: Options) -> Task:
         errors.Stalled: what is wrong with the manifest, or cannot be done from here.
         click.UsageError: the options do not go together, or not with the manifest.
     """
-    name, spec = _manifest(asked.issuer_file)
+    name, spec = manifest.read(asked.issuer_file)
     kind, config = spec.issuing()
     if why := _NOT_HERE.get(kind.way):
         raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, f"{name} is {kind.name}: {why}")
@@ -117,46 +115,3 @@ def _made(config: Any) -> dict[str, str | None]:
         return dict.fromkeys(("username", "password", "auth"))
     one = getattr(config, "random", None) or getattr(config, "uuid", None)
     return {one.part: None} if one else {}
-
-
-def _manifest(path: str) -> tuple[str, kinds.KeyIssuerSpec]:
-    """Read the KeyIssuer that a file holds."""
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(_LARGEST)
-    except OSError:
-        raise click.UsageError(f"--issuer-file: {path} cannot be read.") from None
-    with errors.boundary(lambda _: _wrong(path, 1, "it is not UTF-8")):
-        text = raw.decode("utf-8-sig")
-    found = [each for each in _manifests.documents(text) if isinstance(each, _manifests.Unreadable) or each.value]
-    if len(found) != 1:
-        raise _wrong(path, 1, f"it holds {len(found)} manifests, and one KeyIssuer is wanted")
-    (document,) = found
-    if isinstance(document, _manifests.Unreadable):
-        raise _wrong(path, document.line, str(document))
-    return _read(path, document)
-
-
-def _read(path: str, document: _manifests.Document) -> tuple[str, kinds.KeyIssuerSpec]:
-    manifest = document.value if isinstance(document.value, dict) else {}
-    kind, spec = str(manifest.get("kind")), manifest.get("spec")
-    if manifest.get("apiVersion") != kinds.API_VERSION or kind != "KeyIssuer" or not isinstance(spec, dict):
-        raise _wrong(path, document.line(""), f"it is no KeyIssuer of {kinds.API_VERSION}")
-    for each, line in document.doubled:
-        raise _wrong(path, line, f"{each} stands there twice")
-    described: Any = crd.manifest(kinds.KINDS[kind])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    bare = {name: value for name, value in manifest.items() if name not in ("metadata", "status")}
-    for fault in _structural.faults(described, bare, "", rules=_structural.rules_are_checked()):
-        raise _wrong(path, document.line(fault.path), f"{fault.path} {fault.message}".strip())
-    if len(spec.keys() & ISSUING.keys()) != 1:
-        raise _wrong(path, document.line("spec"), f"spec needs exactly one of {', '.join(ISSUING)}")
-    meta = manifest.get("metadata")
-    name = meta.get("name") if isinstance(meta, dict) else None
-    read = kinds.KINDS[kind].read_spec(spec)
-    assert isinstance(read, kinds.KeyIssuerSpec)  # noqa: S101 - the kind says so
-    return f"KeyIssuer/{name if isinstance(name, str) and name.isprintable() else '?'}"[:200], read
-
-
-def _wrong(path: str, line: int, said: str) -> errors.Stalled:
-    hint = "Write a KeyIssuer, as for a cluster: keywright validate tells more"
-    return errors.Stalled(Reason.INVALID_SPEC, f"{pathlib.PurePath(path).name}:{line}: {said}", hint)

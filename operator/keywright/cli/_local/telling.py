@@ -5,29 +5,30 @@ Does not belong here: how it goes on (``driving``).
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ... import errors, pacing
+from ... import pacing
+from ...decide import report
 from ...decide.rotate import told as common
 from ...decide.rotate.journal import AnyWhy, Journal, Step, Why
 from .. import _output
 from .._exit import Exit
 from .driving import Left
 
-_STEPS = {
-    Step.HELD: "a new key is made, and sealed in the file",
-    Step.TESTED: "it may be used",
-    Step.STORED: "it is written",
-    Step.GRACE: "whoever reads the file gets it",
-    Step.ROLLING_BACK: "turning back",
-    Step.ROLLED_BACK: "all is as it was",
-}
+if TYPE_CHECKING:
+    from ...decide.rotate.moves import Wait
+
+#: Seconds that nobody minds.
+_MOMENT = 5.0
+
 #: What a local rotation waits for, where other words stand for it in a cluster.
 _HERE = {
     Why.ISSUER_CHANGED: "The file names another issuer than the one that this began with. Name that one until it is"
     " over.",
+    Why.ASKED: "You asked for it.",
     Why.STORE_CHANGED: "Somebody else has written another key to the entry; that one counts.",
     Why.OLD_DEAD: "Neither key works any more. Have one made, and store it.",
 }
@@ -38,7 +39,7 @@ _OWED = {
     "Die": "it was revoked, and still accepted when it was last tested. See there that it is dead; then --forget.",
     "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then --forget.",
 }
-_AGAIN = "The same command goes on."
+_AGAIN, _NO_HARM = "The same command goes on.", "Ctrl-C does no harm: the same command goes on."
 
 
 class Telling:
@@ -46,22 +47,57 @@ class Telling:
 
     Args:
         output: ``table``, ``json`` or ``yaml``: with the last two, steps go to the standard error.
+        tests: whether anybody can be asked if they accept a key.
     """
 
-    def __init__(self, path: str, output: str) -> None:
-        self._path, self._output = path, output
+    def __init__(self, path: str, output: str, *, tests: bool) -> None:
+        self._path, self._output, self._tests = path, output, tests
+        self._last = ""
 
-    def line(self, text: str) -> None:
-        """Print a step."""
-        click.echo(_output.printable(f"{self._path}: {text}"), err=self._output != "table")
+    def line(self, text: str, *, err: bool = False) -> None:
+        """Print a line; one that is no step, on the standard error."""
+        click.echo(_output.printable(f"{self._path}: {text}"), err=err or self._output != "table")
 
-    def told(self, journal: Journal | None, error: errors.Error | None) -> None:
-        """Print that a step was reached, or what is in the way."""
-        if error:
-            self.line(f"{error.message}{f'. {error.hint}' if error.hint else ''}.")
-        elif journal and journal.step in _STEPS:
-            why = f": {words(journal.why)}" if journal.why and journal.step is Step.ROLLING_BACK else "."
-            self.line(f"{_STEPS[journal.step]}{why}")
+    def reached(self, journal: Journal) -> None:
+        """Print that a step was reached."""
+        if said := self._reached(journal):
+            self.line(said)
+
+    def _reached(self, journal: Journal) -> str:
+        match journal.step:
+            case Step.HELD:
+                return f"a new key is made, and sealed in the file{'; now it is tested' if self._tests else ''}."
+            case Step.TESTED:
+                return "its issuer accepts it." if self._tests else "nobody can be asked about it, so it may be used."
+            case Step.STORED:
+                return "it is in the file, and whoever reads the entry gets it."
+            case Step.REVOKED if journal.old and journal.old.revoked:
+                return (
+                    "the old key is revoked, and not accepted any more." if self._tests else "the old key is revoked."
+                )
+            case Step.ROLLING_BACK:
+                return f"turning back. {words(journal.why)}" if journal.why else "turning back."
+        return ""
+
+    def trouble(self, trouble: str, *, again: bool) -> None:
+        """Print why something that was done outside came to nothing."""
+        self._says(trouble, f"It is seen what came of it, and tried again; {_NO_HARM}" if again else "")
+
+    def waits(self, journal: Journal, wait: Wait, trouble: str, until: float) -> None:
+        """Print what is waited for, where that is more than a moment."""
+        long = wait.until - time.time() > _MOMENT
+        said = trouble or (words(wait.why) if wait.why else "")
+        if said:
+            again = "It waits" if wait.asks else f"It is looked at again until {pacing.rfc3339(until)}"
+            self._says(said, f"{again}; {_NO_HARM}")
+        elif journal.step is Step.GRACE and long:
+            self._says(_grace(journal), f"It waits; {_NO_HARM}")
+
+    def _says(self, said: str, more: str) -> None:
+        """Print what is in the way, if it is another thing than before."""
+        if said != self._last:
+            self._last = said
+            self.line(f"{said} {more}".rstrip(), err=True)
 
     def end(self, left: Left, *, back: bool) -> Exit:
         """Print what is so now; return the exit code."""
@@ -97,16 +133,25 @@ def _waits(left: Left) -> tuple[Exit, str, str]:
     wait, journal = left.wait, left.kept.journal
     parts = [words(wait.why)] if wait and wait.why else []
     if left.trouble:
-        parts.append(f"{left.trouble.message}.{f' {left.trouble.hint}.' if left.trouble.hint else ''}")
+        parts.append(report.begun(left.trouble))
     if not parts and journal.step is Step.GRACE:
-        until = pacing.rfc3339(journal.until)
-        parts.append(f"The new key is in use, and the old one lives until {until}; --back turns back until then.")
-    return Exit.NOT_READY, "Waits", f"waits. {' '.join([*parts, _AGAIN])}"
+        parts.append(report.begun(_grace(journal)))
+    return Exit.NOT_READY, "Waits", f"waits. {' '.join([*(parts or ['It is not over yet.']), _AGAIN])}"
+
+
+def _grace(journal: Journal) -> str:
+    """Return how it is with the old key while one may still turn back."""
+    until, old = pacing.rfc3339(journal.until), journal.old
+    if old and (old.ending or old.revoked):
+        return "the new key is in use, and the old one is being revoked."
+    if old and old.disabled:
+        return f"the new key is in use, and the old one is switched off; --back switches it on again until {until}."
+    return f"the new key is in use, and the old one lives until {until}; --back turns back until then."
 
 
 def _over(journal: Journal, *, back: bool) -> tuple[Exit, str, str]:
     if journal.why is None:
-        return (Exit.FAILED if back else Exit.FINE), "Rotated", "replaced; the old key is not used any more."
+        return (Exit.FAILED if back else Exit.FINE), "Rotated", "done; the file has the new key."
     if journal.why is Why.TEST_ONLY:
         return Exit.FINE, "Tested", "a new key was made, passed its test, and was ended again; nothing was written."
     if journal.why is Why.ASKED:
