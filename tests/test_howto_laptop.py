@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
 
@@ -14,6 +15,8 @@ def test_keys_are_replaced_on_a_laptop_as_the_page_says(tmp_path: pathlib.Path) 
     with cases.desk("openai") as openai, cases.desk("awsIam") as aws:
         first, trail = openai.person_makes(), {"KEYWRIGHT_AUDIT_FOLDER": str(tmp_path / "audit")}
         reader = Reader(tmp_path, "rotate-on-a-laptop.md", {"KEY": first.parts["apiKey"], **trail})
+        # A raw key, which costs no time.
+        reader.passphrase(base64.b64encode(b"\x07" * 32).decode())
         lies_about(reader, openai, "llm/openai", {"proj_3f9c1a52": "proj_abc", "user-7be1": "user-abc"})
         lies_about(reader, aws, "aws/ci", {"user: ci\n": f"user: {aws.vendor.user}\n"})
         pair = aws.person_makes().parts
