@@ -68,3 +68,27 @@ def test_old_keys_are_switched_off_first_then_revoked_or_switched_on_again(world
     trail = Kept(world)
     for code in ("Disable", "Enable", "Revoke"):
         trail.has("rotation.outcome", code=code)
+
+
+def test_whoever_writes_a_key_back_that_is_switched_off_gets_one_that_works(world: World, many: Many) -> None:
+    first = many.has("anthropic")
+    own = many.desks["anthropic"]
+    many.starts()
+    world.is_ready("anthropic")
+    made = own.person_makes()
+    many.asks("Rotate", "anthropic")
+    many.until("anthropic", step="Issuing", why="WaitsForNewKey")
+    many.writes("anthropic", made.parts)
+    many.succeed("Rotate", "anthropic")
+    world.until(lambda: not many.accepts("anthropic", dict(first.parts)), "the old one is switched off")
+
+    many.writes("anthropic", first.parts)
+    many.asks("RetryDebts", "anthropic")
+
+    many.until("anthropic", step="Idle")
+    last = many.told("anthropic")["last"]
+    assert (last["outcome"], last["why"]) == ("RolledBack", "StoreChanged")
+    assert many.accepts("anthropic", dict(first.parts))
+    world.until(lambda: many.key("anthropic") == first.parts, "the Secret has it too")
+    notes = [each["note"] for each in world.events("anthropic") if each["reason"] == "RolledBack"]
+    assert len(notes) == 1 and "Somebody else has written another key to the store" in notes[0]

@@ -308,7 +308,7 @@ class Post:
         match move:
             case Go(after):
                 await self._go(kept, after, sight)
-                if after.step is Step.STORED and journal.step is not Step.STORED:
+                if after.step in (Step.STORED, Step.ROLLED_BACK) and journal.step is not after.step:
                     self._call_readers(aim)
             case Do():
                 return await self._act(aim, kept, sight, at, move)
