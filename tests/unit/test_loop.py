@@ -14,10 +14,11 @@ import pytest
 from keywright.engine.calm import Calm
 from keywright.engine.loop import Loop
 from keywright.engine.queue import Key, Priority
-from keywright.engine.reconcile import Outcome, Reconciler
+from keywright.engine.reconcile import Leaving, Outcome, Reconciler
 from keywright.engine.records import Record
 from keywright.engine.reporter import Reporter
 from keywright.engine.slots import HELD_BACK, PATIENCE, Slots
+from keywright.errors import Reason
 
 KEY = Key("team-a", "llm")
 
@@ -79,6 +80,35 @@ async def test_an_object_that_goes_in_the_moment_it_is_taken_keeps_no_slot() -> 
         await asyncio.sleep(0.05)
 
     assert idle.worked[-1] == ("last", True)
+
+
+class Going(Idle):
+    """Finds that an object is gone, while it is made anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: Callable[[], None] | None = None
+
+    async def reconcile(
+        self, record: Record, waiting: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> Outcome | None:
+        self.worked.append((record.uid, record.ask))
+        again, self.again = self.again, None
+        if again:
+            again()
+            raise Leaving(Reason.CONFLICT, "it is gone")
+        return None
+
+
+async def test_an_object_that_is_made_anew_while_the_former_one_is_found_gone_is_looked_at() -> None:
+    going, anew = Going(), item()
+    anew["metadata"]["uid"] = "uid-anew"
+    async with looping(going) as loop:
+        going.again = lambda: loop.observe(anew)
+        loop.observe(item())
+        await asyncio.sleep(0.05)
+
+    assert going.worked == [("uid-llm", True), ("uid-anew", True)]
 
 
 async def test_what_a_watch_tells_late_does_not_undo_what_was_read_meanwhile() -> None:

@@ -106,7 +106,9 @@ class Loop:
     def _leave(self, record: Record) -> None:
         """Leave alone what belongs to an object that is being deleted: its Secret's fate is decided by then."""
         record.leaving = True
-        self._discard(record.key)
+        if self.records.get(record.key) is record:
+            # Else it was made anew meanwhile, and that one waits.
+            self._discard(record.key)
 
     def _discard(self, key: Key) -> None:
         self.queue.discard(key)
@@ -347,9 +349,7 @@ class Loop:
         old = report.find(status.get("conditions") or [], "Ready")
         # What is known to be right is right for the spec that it was made for.
         ready = record.ready and status.get("observedGeneration") == record.working
-        missing = (
-            self._reconciler.missing(record, record.spec_model()) if error.reason is not Reason.INVALID_SPEC else False
-        )
+        missing = error.reason is not Reason.INVALID_SPEC and self._reconciler.missing(record, record.spec_model())
         if outage and (ready or old.get("reason") in (Reason.STALE, Reason.SECRET_MISSING)):
             fresh = self._stale_or_missing(record, error, missing=missing)
             if fresh is None and ready:

@@ -56,6 +56,7 @@ def read(written: str | bytes, where: str) -> Journal:
     try:
         found = json.loads(written)
         version = found.pop("version")
+        # What cannot be written again is not taken up.
         canonical.data(found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found, version = {}, None
