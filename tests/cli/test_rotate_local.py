@@ -301,6 +301,7 @@ def test_options_that_do_not_go_together_are_refused(desk: Desk, tmp_path: pathl
         (["llm"], USAGE, "--reason"),
         (["--local=a"], USAGE, "--local needs --issuer-file"),
         (["llm", "--reason=Test", "--back"], USAGE, "--back needs --local"),
+        (["llm", "--reason=Test", "--overlap=0s"], USAGE, "--overlap needs --local"),
         (["llm", "--local=a", file], USAGE, "--local asks no cluster"),
         (["--local=a", file, "--yes"], FAILED, "it is no KeyIssuer"),
     ):

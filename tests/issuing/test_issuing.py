@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import logging
+import pathlib
 import re
 import time
 import traceback
@@ -23,10 +24,24 @@ from keywright.issuing import ISSUING
 from keywright.issuing.base import Issuing, Order, Way
 from vendors.server import Mood
 
+DOCS = pathlib.Path(__file__).parents[2] / "docs/issuers"
 NAME = "kw-0123abcd-1"
 MOODS: list[Mood] = ["slow down", "broken", "redirect", "echo", "huge", "html", "garbage", "hangs up", "proxy"]
 ISSUES = sorted(name for name in CASES if ISSUING[name].way is Way.ISSUE)
 MINTS = sorted(name for name in CASES if ISSUING[name].way is Way.MINTED)
+
+
+#: Where those are told of whose page is called otherwise.
+PAGES = {"awsIam": "aws", "githubApp": "github"}
+
+
+@pytest.mark.parametrize("name", sorted(ISSUING))
+def test_what_makes_keys_has_its_page_which_says_what_is_not_possible(name: str) -> None:
+    stem = ISSUING[name].__module__.rpartition(".")[2]
+    page = (DOCS / f"{PAGES.get(name, stem)}.md").read_text()
+
+    assert f"`{name}`" in page or f"  {name}:" in page
+    assert "not possible" in page.lower()
 
 
 @pytest.fixture(params=sorted(CASES))

@@ -103,8 +103,6 @@ _OPTIONS = (
 #: What has a meaning for both.
 _SHARED = ("path", "test_only", "wait", "timeout")
 _NAMES = tuple(field.name for field in dataclasses.fields(Options) if field.name not in _SHARED)
-#: What has no meaning without --local.
-_OWN = ("issuer_file", "credential_issuer", "parts", "config", "endpoint", "settle", "back", "forget", "yes")
 
 
 def given(function: Callable[..., None]) -> Callable[..., None]:
@@ -115,18 +113,22 @@ def given(function: Callable[..., None]) -> Callable[..., None]:
     def command(keys: _keyfile.Keys, local: str | None, test_only: bool, **more: Any) -> None:
         own = {name: more.pop(name) for name in _NAMES}
         if local is None:
-            if stray := [name for name in _OWN if own[name]]:
+            if stray := [name for name in _NAMES if _is_said(name)]:
                 raise click.UsageError(f"--{stray[0].replace('_', '-')} needs --local.")
             function(local=None, test_only=test_only, **more)
             return
         if not own["issuer_file"]:
             raise click.UsageError("--local needs --issuer-file: who makes keys.")
-        said = click.get_current_context().get_parameter_source("timeout") is not ParameterSource.DEFAULT
-        waits = {"wait": more["wait"], "timeout": more["timeout"] if said else math.inf}
+        waits = {"wait": more["wait"], "timeout": more["timeout"] if _is_said("timeout") else math.inf}
         asked = Options(path=local, test_only=test_only, **waits, **own)
         function(local=functools.partial(run, keys, asked), test_only=test_only, **more)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+
+
+def _is_said(name: str) -> bool:
+    """Whether an option of the command that runs was given, and is not as it is by default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def run(keys: _keyfile.Keys, asked: Options) -> Exit:
