@@ -96,8 +96,8 @@ class Driver:
             kept = dataclasses.replace(kept, act="")
         while True:
             sight = self._looking.look(kept, wish)
-            journal = kept.journal.naming(sight.handle)
-            at = Situation(self._task.rules, journal, sight.seen, time.time(), time.monotonic() - self._since)
+            kept = self._named(kept, sight.handle)
+            at = Situation(self._task.rules, kept.journal, sight.seen, time.time(), time.monotonic() - self._since)
             match machine.decide(at):
                 case Go(after):
                     kept = self._reached(kept, kept.but(after))
@@ -112,6 +112,11 @@ class Driver:
                         return Left(kept, wait, sight.trouble)
                     self._tell_trouble(sight.trouble)
                     time.sleep(max(0.05, wait.until - time.time()))
+
+    def _named(self, kept: Kept, handle: str | None) -> Kept:
+        """Remember which key the old one is, so that it is not asked again."""
+        journal = kept.journal.naming(handle)
+        return kept if journal == kept.journal else self._reached(kept, kept.but(journal))
 
     def _act(self, kept: Kept, sight: Sight, at: Situation, do: Do) -> Kept:
         before = kept.journal

@@ -71,7 +71,8 @@ class Looking:
         wanted = looks(task.rules, journal)
         sight.store, sight.values = self.stored()
         holds, held = self._holds(kept, sight.values)
-        listed = self._listed(kept, sight) if Place.KEYS in wanted and task.rules.lists else None
+        old = self._trial(journal.old, kept.old) if Place.OLD in wanted else None
+        listed = self._listed(kept, sight, old) if Place.KEYS in wanted and task.rules.lists else None
         sight.seen = Seen(
             keys=listed,
             store=holds,
@@ -80,7 +81,7 @@ class Looking:
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
             users=Users(0, 0),
             new=self._trial(journal.new, kept.new) if Place.NEW in wanted else None,
-            old=self._trial(journal.old, kept.old) if Place.OLD in wanted else None,
+            old=old,
             theirs=self._trial(held, sight.values or {}) if Place.THEIRS in wanted and holds is Holds.OTHER else None,
             wish=wish,
         )
@@ -107,7 +108,7 @@ class Looking:
         held, left = self.half(values), journal.left
         return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
 
-    def _listed(self, kept: Kept, sight: Sight) -> Keys | None:
+    def _listed(self, kept: Kept, sight: Sight, old: Trial | None) -> Keys | None:
         call = self._task.issuing.keys
         assert call  # noqa: S101 - the rules say that it lists
         try:
@@ -116,7 +117,7 @@ class Looking:
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = calls.handle(listed)
+        sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
         return calls.keys(listed)
 
     def _trial(self, half: Half | None, values: SecretMap) -> Trial | None:
