@@ -23,10 +23,12 @@ class Anthropic(Vendor):
     Attributes:
         page: how many keys it lists at once.
         full: whether there are as many active keys as there may be.
+        workspace: that its keys are of; None: the default one.
     """
 
     name = "anthropic"
     page, full = 2, False
+    workspace: str | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +79,8 @@ class Anthropic(Vendor):
         made = self.made.get(handle) or self._archived.get(handle)
         if made is None:
             return Response(404, _error("not_found_error", f"API key {handle} not found"))
+        if request.method == "GET":
+            return Response(200, self._shown(made))
         status = json.loads(request.body)["status"]
         if handle in self._archived and status != "archived":
             return Response(400, _error("invalid_request_error", "An archived API key cannot be changed"))
@@ -105,7 +109,7 @@ class Anthropic(Vendor):
             "status": status,
             "created_at": datetime.datetime.fromtimestamp(made.at, datetime.UTC).isoformat(),
             "partial_key_hint": f"{key[:16]}...{key[-4:]}",
-            "workspace_id": None,
+            "workspace_id": self.workspace,
         }
 
 

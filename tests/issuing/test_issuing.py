@@ -136,6 +136,19 @@ def test_a_key_whose_answer_was_lost_is_found_and_revoked(issuer: Desk) -> None:
     assert issuer.handles() == {old.handle}
 
 
+def test_a_key_that_somebody_else_made_before_or_after_is_not_ours(issuer: Desk) -> None:
+    old, made = issuer.person_makes(), issuer.person_makes()
+    now, far = time.time(), 700.0
+
+    for asked in (now - far, now + far):
+        order = Order(NAME, parts_of(old), old.handle, frozenset({old.handle}), asked)
+        assert [each.handle for each in issuer.listed(order).values() if each.ours] == []
+    # Where keys bear no names, one that was made at the same time may be ours.
+    order = Order(NAME, parts_of(old), old.handle, frozenset({old.handle}), now)
+    ours = [each.handle for each in issuer.listed(order).values() if each.ours]
+    assert ours == ([] if issuer.open().names else [made.handle])
+
+
 def test_a_minted_key_is_accepted_and_tells_when_it_ends(mint: Desk) -> None:
     asked = time.time()
 

@@ -111,6 +111,36 @@ def test_every_page_is_read() -> None:
             assert len(lists) >= 3, name
 
 
+def test_a_key_of_another_account_or_workspace_is_never_ended() -> None:
+    with desk("openai") as office:
+        own, person = office.person_makes(), "key_person"
+        office.vendor.account, before = "user-other", office.vendor.account
+        other = office.person_makes()
+        with pytest.raises(errors.Stalled) as caught:
+            office.revoke(other.handle, {})
+        assert caught.value.reason is REFUSED
+        assert caught.value.message == "was not asked for the revocation of a key: it is of another service account"
+        office.vendor.account = before
+        with pytest.raises(errors.Stalled):
+            office.revoke(person, {})
+        office.revoke(own.handle, {})
+        assert office.handles() == {other.handle}
+        assert [each.method for each in office.server.requests].count("DELETE") == 1
+    with desk("anthropic") as office:
+        made, workspace = office.person_makes(), office.open(workspace="wrkspc_1")
+        assert workspace.revoke
+        assert workspace.disable
+        with pytest.raises(errors.Stalled) as caught:
+            workspace.revoke(made.handle, {})
+        assert caught.value.message.endswith("it is of another workspace")
+        with pytest.raises(errors.Stalled):
+            workspace.disable(made.handle)
+        assert {each.method for each in office.server.requests} == {"GET"}
+        office.vendor.workspace = "wrkspc_1"
+        workspace.revoke(made.handle, {})
+        assert office.handles() == set()
+
+
 def test_a_key_of_openai_has_its_scopes_and_its_end_and_tells_when_it_was_used() -> None:
     with desk("openai") as office:
         issued = office.open(scopes=["model.request"], lifetime="30d").issue(Order(NAME))

@@ -57,6 +57,19 @@ def server() -> Iterator[Server]:
     found.server.close()
 
 
+def test_without_names_a_list_has_to_tell_when_keys_were_made(server: Server) -> None:
+    listed = {"path": "/keys", "items": "keys", "handle": "id", "createdAt": "made"}
+    server.answers["GET"] = Response(200, {"keys": [{"id": "k1"}]})
+    own = server.issuing(list=listed)
+    assert own.keys
+
+    assert not own.keys(Order("kw-1"))[0].ours
+    assert not own.keys(Order("kw-1", before=frozenset({"k1"}), asked_at=time.time()))[0].ours
+    with pytest.raises(errors.Outage) as caught:
+        own.keys(Order("kw-1", asked_at=time.time()))
+    assert caught.value.reason is Reason.ISSUER_ANSWER_INVALID
+
+
 def test_a_new_key_tells_when_it_ends_and_is_as_slow_as_its_issuer(office: Desk) -> None:
     office.vendor.unknown_for = 2
     issued = office.open().issue(Order("kw-a"))

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from audit.trails import Kept
-from build import api_key_secret, cluster_key_store, credential, entry, key_store
+from build import (
+    api_key_secret,
+    cluster_key_issuer,
+    cluster_key_store,
+    credential,
+    entry,
+    key_issuer,
+    key_store,
+    openai_admin,
+)
 from cli.terminal import keywright
 from controlplane import Answer, FaultProxy
 from rotating import QUICK, Rotating
@@ -183,6 +192,43 @@ def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_it
     told = world.ends("please", "Succeeded" if apart else "Failed")
     assert apart or told["reason"] == "RotationUnsupported"
     assert (rotating.key() == first.parts["apiKey"]) is not apart
+
+
+def test_what_a_namespaces_own_issuer_calls_a_key_means_nothing_at_the_clusters(
+    world: World, rotating: Rotating
+) -> None:
+    real, name = rotating.vendor, f"{world.namespace}-shared"
+    real.make("key_victim", "team-b", "service account key")
+    world.has_store(access="ReadWrite")
+    said = {"overlap": "0", "consumers": "Optional", "test": QUICK}
+
+    def wants(ref: Json) -> None:
+        rotated = credential("openai", "OPENAI_API_KEY", None, issuerRef=ref, rotation=said, check={"liveness": "Off"})
+        data = entry("OPENAI_API_KEY", "llm/openai", "api_key")
+        world.apply(api_key_secret("llm", data, credentials=[rotated], refreshInterval="1h"))
+
+    with serving("openai") as theirs:
+        tenants: Any = theirs.vendor
+        make = tenants.make
+        tenants.make = lambda _, name, kind: make("key_victim", name, kind)
+        world.secret_is("openai-admin", {"key": theirs.vendor.admin})
+        world.apply(key_issuer("mine", limits={"settle": "1s"}, openai=openai_admin(theirs.url)))
+        world.secret_is("openai-admin", {"key": real.admin}, namespace=world.system)
+        shared = {"openai": openai_admin(rotating.server.url)}
+        world.apply(cluster_key_issuer(name, shared, limits={"settle": "1s"}))
+        wants({"name": "mine"})
+        rotating.starts(f"--allow-issuer-endpoint={theirs.url}")
+        rotating.asks("Rotate", "one")
+        world.ends("one", "Succeeded")
+        rotating.reaches("Idle")
+        wants({"kind": "ClusterKeyIssuer", "name": name})
+        rotating.asks("Rotate", "two")
+        world.ends("two", "Succeeded")
+
+    world.until(lambda: rotating.told().get("why") == "WaitsForRevocation", lambda: f"{rotating.told()}")
+    assert rotating.key() in rotating.alive()
+    assert "key_victim" in real.made
+    assert not [each for each in rotating.server.requests if each.method == "DELETE"]
 
 
 def test_a_dead_key_in_the_store_ends_no_key_that_works(world: World, rotating: Rotating) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pathlib
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import pytest
 
 from build import api_key_secret, entry
 from issuing.cases import desk
-from rotating import Rotating
+from rotating import QUICK, Rotating
 from rotating_many import Many, local
 from vendors import VendorServer
 from vendors.base import Made
@@ -117,6 +118,39 @@ def test_a_person_makes_a_key_and_the_rest_goes_by_itself_as_far_as_the_issuer_l
         assert many.key("anthropic") == made.parts
         assert own.handles() == {made.handle} != {first.handle}
         assert many.key("manual") == new.parts
+
+
+def test_neighbours_at_one_account_without_names_leave_each_other_alone_and_what_a_forged_key_names(
+    world: World, many: Many
+) -> None:
+    many.has("gcpServiceAccount")
+    own = many.desks["gcpServiceAccount"]
+    said = {"name": "gcpserviceaccount"}
+    rotation = {"overlap": "0", "consumers": "Optional", "test": QUICK}
+    one = {"name": "it", "parts": {"key": "KEY"}, "check": {"liveness": "Enforce"}, **many.checked(own)}
+    one |= {"issuerRef": said, "rotation": rotation}
+    victim = own.person_makes().handle
+    forged = json.loads(own.vendor.samples()["service account key"]["key"]) | {"private_key_id": victim}
+    for name, text in (("b", own.person_makes().parts["key"]), ("forger", json.dumps(forged))):
+        world.put(f"keys/{name}", key=text)
+        held = one | ({"check": {"liveness": "Warn"}} if name == "forger" else {})
+        world.apply(api_key_secret(name, entry("KEY", f"keys/{name}", "key"), credentials=[held], refreshInterval="1h"))
+    many.starts()
+    for name in ("gcpserviceaccount", "b", "forger"):
+        world.is_ready(name)
+
+    for name in ("gcpServiceAccount", "b", "forger"):
+        many.asks("Rotate", name)
+        many.succeed("Rotate", name)
+    by_hand = own.person_makes().handle
+    # The first looks again.
+    many.asks("RevokeNow", "gcpServiceAccount")
+    many.succeed("RevokeNow", "gcpServiceAccount")
+
+    # The forged one is dead, as its issuer says.
+    many.until("forger", step="Idle")
+    used = {json.loads(world.secret(name)["KEY"])["private_key_id"] for name in ("b", "forger")}  # type: ignore[index]
+    assert used | {victim, by_hand} <= {handle for handle, each in own.vendor.made.items() if not each.off}
 
 
 def test_an_admin_key_that_is_an_object_of_ours_is_used_as_it_is_by_then(world: World, openai: VendorServer) -> None:

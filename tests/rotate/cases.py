@@ -23,6 +23,7 @@ BAD = Trial(Verdict.INVALID, 0, 600.0, Verdict.INVALID, 9, NOW)
 OLDER = dataclasses.replace(GOOD, at=NOW - 901)
 REFUSED = Trial(Verdict.UNKNOWN, 0, 0.0, Verdict.INVALID, 9, NOW)
 SILENT = Trial(Verdict.UNKNOWN, tries=9)
+NAMELESS = Rules(names=False)
 RULES, SLOTS, LOCAL, MANUAL = Rules(), Rules(way=Way.SLOTS), Rules(way=Way.LOCAL, tests=False), Rules(way=Way.MANUAL)
 #: One that nobody can revoke, and one that is revoked, and lives longer where that is asked for.
 MINTED = Rules(way=Way.MINTED, lists=False, revokes=False)
@@ -213,6 +214,9 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("nobody can look any more", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(), users=Users(0, 0), wish=Wish(gone=True)), "RolledBack"),
     ("the old one may be dead", RULES, at(Step.ROLLING_BACK, old=Half("old", "k0", ending=True)), seen(), "Stored"),
     ("an orphan before the new one", RULES, at(Step.ROLLING_BACK), seen(BACK, keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke kx"),
+    ("nameless: what is not ours for sure stays", NAMELESS, at(Step.ROLLING_BACK), seen(BACK, keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke k1"),
+    ("nameless: also in grace", NAMELESS, at(Step.GRACE, until=NOW + LONG), seen(keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "wait"),
+    ("nameless: a lost answer is found", NAMELESS, at(Step.ISSUING, asked_at=NOW), seen(BEFORE, keys=Keys(frozenset({"k0", "kx"}), frozenset({"kx"}))), "revoke kx"),
     ("not tried again at once", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + 9), seen(), "wait"),
     ("a person is asked after three times", RULES, at(Step.ROLLING_BACK, tries=3, again=NOW + 9), seen(), "wait !"),
     ("the clock of a try was wrong", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + LONG), seen(), "wait"),

@@ -276,6 +276,17 @@ async def test_objects_that_name_one_place_take_turns_as_the_strictest_allows(op
     assert changed.turns.locked()
 
 
+async def test_where_keys_bear_no_names_one_rotation_at_a_time_asks_for_one() -> None:
+    desk, ref = Desk(), {"name": "a", "key": "b"}
+    user = {"user": "ci", "accessKeyIdRef": ref, "secretAccessKeyRef": ref}
+    desk.has(key_issuer("aws", awsIam=user, limits={"rotationsAtOnce": 8}))
+    turns = desk.issuers.opened("KeyIssuer", "aws", "team-a").turns
+
+    await turns.acquire()
+
+    assert turns.locked()
+
+
 async def test_a_turn_that_nobody_waits_for_any_more_is_not_lost() -> None:
     turns = Turns()
     await turns.acquire()
@@ -332,6 +343,19 @@ async def test_a_call_that_nobody_waits_for_any_more_is_not_begun() -> None:
     for _ in range(THREADS):
         assert await asyncio.to_thread(issuing.ended.acquire, timeout=60)
     assert issuing.begun == THREADS
+    opened.close()
+
+
+async def test_whether_it_may_be_done_is_asked_where_it_is_done() -> None:
+    threads: list[str] = []
+    issuing = Stuck(None, None, 0.0)
+    issuing.let.set()
+    guard = Guard(20.0, Scope(), lambda: threads.append(threading.current_thread().name))
+    opened = OpenedIssuer("KeyIssuer/own", "uid", issuing, Turns(), guard, label="own", used=lambda _, __: None)
+
+    await opened.issue(ORDER)
+
+    assert [each.rpartition("_")[0] for each in threads] == ["KeyIssuer/own"]
     opened.close()
 
 

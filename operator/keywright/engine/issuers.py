@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import cluster, errors, kinds, metrics
 from ..errors import Reason
+from ..issuing.base import Way
 from ..settings import Settings
 from ..stores.base import Credentials
 from . import egress
@@ -207,7 +208,9 @@ class Issuers:
         opened = OpenedIssuer(
             record.title, record.uid, issuing, turns, guard, label=record.identifier, used=self._came_to
         )
-        turns.limit(opened, limits.rotations_at_once)
+        # Without names, a new key is known by when it was made: two rotations that ask would not know whose is whose.
+        apart = issuing.way is Way.ISSUE and not issuing.names
+        turns.limit(opened, 1 if apart else limits.rotations_at_once)
         return opened
 
 

@@ -18,10 +18,11 @@ import re
 from collections.abc import AsyncIterator, Iterator
 
 from .. import cluster, errors
-from ..decide.rotate import written
+from ..decide.rotate import makers, written
 from ..decide.rotate.journal import Journal, Step, as_later
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
+from .catalog import identifier
 
 #: Marks the Secrets that are journals.
 LABEL = {"keywright.dev/journal": "rotation"}
@@ -62,6 +63,15 @@ class About:
         try:
             return str(json.loads(self.recipe)["credential"]["name"])
         except (ValueError, KeyError, TypeError):
+            return ""
+
+    @property
+    def maker(self) -> str:
+        """The object that says who makes the keys, as the recipe names it; empty where it names none."""
+        try:
+            ref = json.loads(self.recipe)["credential"]["issuerRef"]
+            return identifier(str(ref.get("kind", "KeyIssuer")), self.namespace, str(ref["name"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
             return ""
 
 
@@ -109,6 +119,21 @@ class Journals:
 
     def __init__(self, api: cluster.Cluster, namespace: str) -> None:
         self._api, self._namespace = api, namespace
+        #: As each was last read or written, by the names of their Secrets.
+        self._seen: dict[str, Journal] = {}
+
+    def handles(self, key: str, issuing: str) -> frozenset[str]:
+        """Return the issuers' names of all keys that the journals of other keys know, as far as this process has seen.
+
+        Args:
+            key: whose journal does not count.
+            issuing: name of the way to have keys made, of which they are.
+        """
+        found, own = set[str](), name_of(key)
+        for name, each in self._seen.items():
+            if name != own:
+                found |= each.handles(issuing)
+        return frozenset(found)
 
     async def claim(self, kept: Kept, others: frozenset[str] = frozenset()) -> Kept:
         """Make the journal of a key; one of the same object is taken up as it is, of one that was made anew as well.
@@ -153,6 +178,7 @@ class Journals:
         except cluster.Refused as refused:
             if refused.status != 404:
                 raise
+        self._seen.pop(name_of(key), None)
         return None
 
     async def all(self) -> AsyncIterator[Kept | errors.Stalled]:
@@ -200,6 +226,7 @@ class Journals:
                 raise errors.Retry(Reason.CONFLICT, said) from None
             if refused.status != 404:
                 raise
+        self._seen.pop(name, None)
 
     async def _call(self, method: str, name: str | None = None, *, body: cluster.Json | None = None) -> cluster.Json:
         with self._rights():
@@ -247,9 +274,10 @@ class Journals:
             found = data[_JOURNAL]
         except (KeyError, ValueError, TypeError, AttributeError, binascii.Error):
             found, about = b"", About("", "", "", "")
-        journal = written.read(found, where)
+        journal = makers.known(written.read(found, where), about.maker)
         if name_of(about.key) != secret["metadata"]["name"]:
             raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
+        self._seen[secret["metadata"]["name"]] = journal
         old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
         later = {name: SecretValue(data[name]) for name in data if not _OURS.match(name)}
         return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"], later)

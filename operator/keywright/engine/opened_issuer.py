@@ -180,7 +180,7 @@ class OpenedIssuer:
         self.closed = True
         self.turns.limit(self, None)
         with contextlib.suppress(RuntimeError):
-            self._threads.submit(self._bounded, self.issuing.close)
+            self._threads.submit(self._bounded, self.issuing.close, lambda: None)
         self._threads.shutdown(wait=False)
 
     def _can(self, method: T | None, what: str) -> T:
@@ -195,15 +195,13 @@ class OpenedIssuer:
     async def _run(self, operation: str, call: Callable[[], T], fence: Callable[[], object] = lambda: None) -> T:
         """Run a call in one of the threads and take note of what came of it."""
         async with self._slots:
-            try:
-                fence()
-            except errors.Error as error:
-                raise errors.NotBegun(error.reason, error.message, error.hint) from None
             if self.closed:
                 raise errors.NotBegun(Reason.CONFLICT, f"{self.name} was changed before it was asked")
             started = time.monotonic()
             try:
-                found = await self._within(call)
+                found = await self._within(call, fence)
+            except errors.NotBegun:
+                raise
             except errors.Error as error:
                 named = error.about(self.name)
             else:
@@ -212,19 +210,24 @@ class OpenedIssuer:
             self._ended(operation, started, named)
             raise named
 
-    async def _within(self, call: Callable[[], T]) -> T:
+    async def _within(self, call: Callable[[], T], fence: Callable[[], object]) -> T:
         """Run a call in one of the threads, inside the boundary, with a deadline."""
         longest = self._guard.timeout + self._guard.grace
         until = time.monotonic() + longest
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(longest):
-                return await loop.run_in_executor(self._threads, self._bounded, call, until)
+                return await loop.run_in_executor(self._threads, self._bounded, call, fence, until)
         raise self._late()
 
-    def _bounded(self, call: Callable[[], T], until: float = float("inf")) -> T:
+    def _bounded(self, call: Callable[[], T], fence: Callable[[], object], until: float = float("inf")) -> T:
+        """Run a call; in the thread, as it may have come late to one, it is asked whether it still may be."""
         if time.monotonic() > until:
             raise self._late()
+        try:
+            fence()
+        except errors.Error as error:
+            raise errors.NotBegun(error.reason, error.message, error.hint) from None
         with egress.confined(self._guard.scope), errors.boundary(_bug):
             return call()
 

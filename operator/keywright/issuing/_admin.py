@@ -198,6 +198,16 @@ def refused(status: int, word: str | None, what: str, rights: str, after: float 
     )
 
 
+def not_ours(asking: Asking, whose: str) -> errors.Stalled:
+    """Return why nothing is done to a key that the issuer knows, and that is another's.
+
+    Args:
+        whose: what the issuer's fields name.
+    """
+    said = f"was not asked for {asking.what}: it is of another {whose}"
+    return errors.Stalled(Reason.ISSUER_REFUSED, said, "Have who made that key end it")
+
+
 def token(credentials: Credentials, ref: SecretKeyRef) -> SecretValue:
     """Return an admin credential: one word of ASCII. A line break at its end is a slip, not part of it, and refused."""
     found = credentials.secret(ref)

@@ -28,6 +28,7 @@ _ERRORS = {
     *("invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error"),
     *("rate_limit_error", "timeout_error", "api_error", "overloaded_error", "request_too_large"),
 }
+_HOME = "https://api.anthropic.com"
 _KEYS = "/v1/organizations/api_keys"
 #: What a key is that nobody can use any more.
 _OVER = {"archived", "expired"}
@@ -54,8 +55,9 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
+        self.address = _admin.place(config.endpoint or _HOME)
         self._admin = _admin.Admin(
-            config.endpoint or "https://api.anthropic.com",
+            config.endpoint or _HOME,
             config.ca_provider,
             credentials,
             timeout=timeout,
@@ -103,8 +105,9 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
         return asking.strange()
 
     def revoke(self, handle: str, staying: SecretMap) -> None:
-        """Archive a key, which cannot be undone."""
+        """Archive a key, which cannot be undone; one of another workspace is refused."""
         with self._admin.asked("the revocation of a key") as asking:
+            self._see_whose(asking, handle)
             answer = asking("POST", f"{_KEYS}/{_admin.quoted(handle)}", {"status": "archived"}, means={404})
             if answer.status != 404:
                 self._see(asking, answer, "archived")
@@ -121,7 +124,16 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
 
     def _switch(self, handle: str, status: str) -> None:
         with self._admin.asked("switching a key off or on") as asking:
+            self._see_whose(asking, handle)
             self._see(asking, asking("POST", f"{_KEYS}/{_admin.quoted(handle)}", {"status": status}), status)
+
+    def _see_whose(self, asking: _admin.Asking, handle: str) -> None:
+        """See that a key, if there is one, is of the workspace, where one is named: the admin key may end all."""
+        if not self._config.workspace:
+            return
+        answer = asking("GET", f"{_KEYS}/{_admin.quoted(handle)}", means={404})
+        if answer.status != 404 and asking.body(answer).get("workspace_id") != self._config.workspace:
+            raise _admin.not_ours(asking, "workspace")
 
     @staticmethod
     def _see(asking: _admin.Asking, answer: Answer, status: str) -> None:

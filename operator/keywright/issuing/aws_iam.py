@@ -1,7 +1,7 @@
 """AWS IAM: access keys of a user, of whom each has two at most, whether they are switched on or off.
 
-Keys have no names: a new one is known by not having been there before. Who rotates a user's keys should be the only one
-who makes any.
+Keys have no names: a new one is known by when it was made, and by not having been there before. So nobody else may make
+keys of a user while one is rotated.
 
 Facts: the API reference of IAM (CreateAccessKey has no token by which a second call would be known for the same).
 
@@ -34,8 +34,6 @@ _PLACES = {
     "aws-cn": ("https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
     "aws-us-gov": ("https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
 }
-#: Seconds by which AWS's clock and ours may differ.
-_SKEW = 300.0
 
 _REFUSAL = re.compile(rb"\A[^{]{0,200}?<ErrorResponse\b.{0,400}?<Code>([A-Za-z.]{1,64})</Code>", re.DOTALL)
 #: How IAM calls what is not there; the user it may be, or the key.
@@ -67,7 +65,8 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
         """Whose access keys are made, and by what right."""
 
         user: Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-z0-9_+=,.@-]+$")]
-        """Name of the IAM user, without its path. Nobody else should make keys for it."""
+        """Name of the IAM user, without its path. Nobody else may make keys for it while one is made here: from 5
+        minutes before a new key is asked for to 5 minutes after."""
         partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
         """Which AWS: `aws`, `aws-cn` (China) or `aws-us-gov` (GovCloud). Default `aws`."""
         endpoint: Url | None = None
@@ -81,11 +80,13 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
 
     slots = 2
     names = False
+    reads_handle = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
-        self._config, self._credentials = config, credentials
+        self._config, self._credentials, self._timeout = config, credentials, timeout
         self._address, self._region = _PLACES[config.partition]
         self._address = config.endpoint or self._address
+        self.address = _admin.place(self._address)
         self._admin = _admin.Admin(
             self._address, config.ca_provider, credentials, timeout=timeout, word=_word, rights=_RIGHTS
         )
@@ -108,13 +109,27 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
         with self._admin.asked("the list of keys") as asking:
             iam = self._iam(asking)
             old = order.handle or (order.old["accessKeyId"].reveal().decode() if "accessKeyId" in order.old else None)
-            return [_listed(asking, each, order, old, iam) for each in self._keys(iam)]
+            return [self._listed(asking, each, order, old, iam) for each in self._keys(iam)]
 
     def _keys(self, iam: _Iam) -> list[dict[str, Any]]:
         found = iam.call("ListAccessKeys", UserName=self._config.user)
         if found.get("IsTruncated"):
             iam.asking.strange()
         return iam.asking.items(found.get("AccessKeyMetadata"))
+
+    def _listed(self, asking: _admin.Asking, key: dict[str, Any], order: Order, old: str | None, iam: _Iam) -> Listed:
+        handle, made = asking.handle(key.get("AccessKeyId")), key.get("CreateDate")
+        since = made.timestamp() if made else None
+        used = iam.call("GetAccessKeyLastUsed", AccessKeyId=handle).get("AccessKeyLastUsed") if handle == old else None
+        last = (used or {}).get("LastUsedDate")
+        return Listed(
+            handle,
+            ours=handle != old and order.made(handle, since, self._timeout),
+            is_old=handle == old,
+            disabled=key.get("Status") != "Active",
+            created_at=dates.of_unix(since),
+            used_at=last.timestamp() if last else None,
+        )
 
     def revoke(self, handle: str, staying: SecretMap) -> None:
         """Delete an access key."""
@@ -232,23 +247,6 @@ class _Iam:
             said = f"answered {answer.status} for {self.asking.what}, and not in the form of its answers"
             return errors.Outage(errors.Reason.ISSUER_ANSWER_INVALID, said, "Check the address")
         return self._admin.refusal(self.asking, answer)
-
-
-def _listed(asking: _admin.Asking, key: dict[str, Any], order: Order, old: str | None, iam: _Iam) -> Listed:
-    handle = asking.handle(key.get("AccessKeyId"))
-    made = key.get("CreateDate")
-    since = made.timestamp() if made else 0.0
-    new = order.asked_at is not None and handle not in order.before and since >= order.asked_at - _SKEW
-    used = iam.call("GetAccessKeyLastUsed", AccessKeyId=handle).get("AccessKeyLastUsed") if handle == old else None
-    last = (used or {}).get("LastUsedDate")
-    return Listed(
-        handle,
-        ours=new and handle != old,
-        is_old=handle == old,
-        disabled=key.get("Status") != "Active",
-        created_at=dates.of_unix(since) if made else None,
-        used_at=last.timestamp() if last else None,
-    )
 
 
 def _word(answer: Answer) -> str | None:

@@ -77,6 +77,7 @@ class AzureOpenAI(Issuing, name="azureOpenai", title="Azure OpenAI", way=Way.SLO
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials = config, credentials
+        self.address = _admin.place(config.endpoint)
         self._account = (
             f"/subscriptions/{config.subscription}/resourceGroups/{_admin.quoted(config.resource_group)}"
             f"/providers/Microsoft.CognitiveServices/accounts/{config.account}"

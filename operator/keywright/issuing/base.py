@@ -18,6 +18,9 @@ from ..schema import Spec
 from ..secret import SecretMap
 from ..stores.base import Credentials
 
+#: Seconds by which an issuer's clock and ours may differ.
+SKEW = 300.0
+
 
 class Way(enum.StrEnum):
     """How an issuer makes a new key, and what that does to the old one. The list is closed."""
@@ -55,6 +58,17 @@ class Order:
     before: frozenset[str] = frozenset()
     asked_at: float | None = None
 
+    def made(self, handle: str, at: float | None, within: float) -> bool:
+        """Whether a key that bears no name is this order's: it was not there before, and was made while that asked.
+
+        Args:
+            at: Unix time at which it was made; None where the issuer does not tell.
+            within: seconds that a call takes at most.
+        """
+        if self.asked_at is None or at is None or handle in self.before or handle == self.handle:
+            return False
+        return self.asked_at - SKEW <= at <= self.asked_at + within + SKEW
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Issued:
@@ -77,9 +91,9 @@ class Listed:
 
     Attributes:
         handle: the issuer's name of it.
-        ours: whether it was made by this order: it bears its name; or, where keys have no names, it was made since the
-            order asked, and was not there before. Never where nothing was asked for, a person makes keys, or a new one
-            takes a place.
+        ours: whether it was made by this order: it bears its name; or, where keys have no names, it was made while the
+            order asked, neither sooner nor later than clocks may differ, and was not there before. Never where nothing
+            was asked for, a person makes keys, or a new one takes a place.
         is_old: whether it is the key that is to be replaced: it has the order's handle; or, where that has none, the
             issuer shows enough of it to tell it from all others, or says which one it is when it is asked with its
             values: at its own address alone, and with no other right than these.
@@ -122,6 +136,10 @@ class Issuing(abc.ABC):
     slots: int | None = None
     #: Whether a key can be given the name of its order.
     names: bool = True
+    #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
+    address: str = ""
+    #: Whether the old key itself says which one it is: whoever writes it can write anything there.
+    reads_handle: bool = False
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 

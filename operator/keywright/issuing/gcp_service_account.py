@@ -1,6 +1,6 @@
 """Google Cloud: keys of one service account, made, switched off and on, and deleted by another one.
 
-Keys have no names: a new one is known by not having been there before.
+Keys have no names: a new one is known by when it was made, and by not having been there before.
 
 Facts: the REST reference of IAM (``projects.serviceAccounts.keys``): ten keys at most, whether they are switched on or
 off; the private key is told once.
@@ -47,8 +47,6 @@ _LOGIN = {
 }
 #: When a key ends that does not end.
 _NEVER = "9999"
-#: Seconds by which Google's clock and ours may differ.
-_SKEW = 300.0
 
 Email = Annotated[str, pydantic.StringConstraints(max_length=253, pattern="^[a-z0-9-]+@[a-z0-9.-]+$")]
 
@@ -66,7 +64,8 @@ class GcpServiceAccount(
         """Whose keys are made, and by what right."""
 
         service_account: Email
-        """Mail address of the service account. Nobody else should make keys for it."""
+        """Mail address of the service account. Nobody else may make keys for it while one is made here: from 5 minutes
+        before a new key is asked for to 5 minutes after."""
         endpoint: Url = "https://iam.googleapis.com"
         """Where IAM is. Default `https://iam.googleapis.com`."""
         login_endpoint: Url = "https://oauth2.googleapis.com"
@@ -79,9 +78,11 @@ class GcpServiceAccount(
 
     slots = 10
     names = False
+    reads_handle = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
-        self._config, self._credentials = config, credentials
+        self._config, self._credentials, self._timeout = config, credentials, timeout
+        self.address = _admin.place(config.endpoint)
         self._keys = f"/v1/projects/-/serviceAccounts/{_admin.quoted(config.service_account)}/keys"
         rights = "Check the admin's key, and its role roles/iam.serviceAccountKeyAdmin on the service account"
         self._login, self._admin = (
@@ -110,12 +111,17 @@ class GcpServiceAccount(
         with self._admin.asked("the list of keys") as asking:
             found = self._listed(asking, self._shown(asking))
             old = order.handle or _id_of(order.old)
-            return [_one(_handle(asking, each), each, order, old) for each in found]
+            return [self._one(_handle(asking, each), each, order, old) for each in found]
 
     def _listed(self, asking: _admin.Asking, shown: Mapping[str, str]) -> list[dict[str, Any]]:
         found = asking.body(asking("GET", f"{self._keys}?keyTypes=USER_MANAGED", shown=shown))
         # Where there is none, Google leaves the list out; a page of something else has none either.
         return asking.items(found.get("keys", [] if not found else None))
+
+    def _one(self, handle: str, key: Mapping[str, Any], order: Order, old: str | None) -> Listed:
+        made = dates.moment(key.get("validAfterTime"))
+        ours = handle != old and order.made(handle, dates.unix(made), self._timeout)
+        return Listed(handle, ours, handle == old, disabled=key.get("disabled") is True, created_at=made)
 
     def revoke(self, handle: str, staying: SecretMap) -> None:
         """Delete a key."""
@@ -183,18 +189,6 @@ def _handle(asking: _admin.Asking, key: Mapping[str, Any]) -> str:
 def _end(key: Mapping[str, Any]) -> str | None:
     ends = dates.moment(key.get("validBeforeTime"))
     return None if ends is None or ends.startswith(_NEVER) else ends
-
-
-def _one(handle: str, key: Mapping[str, Any], order: Order, old: str | None) -> Listed:
-    made = dates.moment(key.get("validAfterTime"))
-    new = order.asked_at is not None and handle not in order.before and handle != old
-    return Listed(
-        handle,
-        ours=new and (dates.unix(made) or 0.0) >= (order.asked_at or 0.0) - _SKEW,
-        is_old=handle == old,
-        disabled=key.get("disabled") is True,
-        created_at=made,
-    )
 
 
 def _word(answer: Answer) -> str | None:

@@ -32,6 +32,7 @@ _WORDS = {
     *("missing_scope", "insufficient_permissions", "invalid_request_error", "not_found", "rate_limit_exceeded"),
     *("invalid_value", "invalid_type", "unsupported_value", "max_api_keys_reached"),
 }
+_HOME = "https://api.openai.com"
 #: Seconds that a key may live, as OpenAI bounds it.
 _LONGEST = 31_536_000
 
@@ -59,9 +60,10 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
+        self.address = _admin.place(config.endpoint or _HOME)
         self._project = f"/v1/organization/projects/{_admin.quoted(config.project)}"
         self._admin = _admin.Admin(
-            config.endpoint or "https://api.openai.com",
+            config.endpoint or _HOME,
             config.ca_provider,
             credentials,
             timeout=timeout,
@@ -98,21 +100,28 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
 
     def _keys(self, asking: _admin.Asking) -> list[dict[str, Any]]:
         """Return the service account's keys; whose a key is stands in it."""
+        return [each for each in self._of_all(asking) if _owner(asking, each) == self._config.service_account]
+
+    def _of_all(self, asking: _admin.Asking) -> list[dict[str, Any]]:
+        """Return all keys of the project."""
         found: list[dict[str, Any]] = []
         target = after = f"{self._project}/api_keys?limit=100&owner_project_access=any"
         for _ in range(_admin.MAX_PAGES):
             page = asking.body(asking("GET", after))
             found += asking.items(page.get("data"))
             if page.get("has_more") is not True:
-                return [each for each in found if _owner(asking, each) == self._config.service_account]
+                return found
             before, after = after, f"{target}&after={_admin.quoted(asking.handle(page.get('last_id')))}"
             if after == before:
                 break
         return asking.strange()
 
     def revoke(self, handle: str, staying: SecretMap) -> None:
-        """Delete a key."""
+        """Delete a key; one of somebody else in the project is refused."""
         with self._admin.asked("the revocation of a key") as asking:
+            whose = [_owner(asking, each) for each in self._of_all(asking) if each.get("id") == handle]
+            if whose and whose != [self._config.service_account]:
+                raise _admin.not_ours(asking, "service account")
             answer = asking("DELETE", f"{self._project}/api_keys/{_admin.quoted(handle)}", means={404})
             if answer.status != 404:
                 if asking.body(answer).get("deleted") is not True:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _NAME = "[a-z][a-zA-Z0-9]{0,31}"
 #: What stands for the name of a new key, and for the issuer's of one that is there.
 KEY_NAME, KEY_HANDLE = "name", "handle"
-#: Seconds by which clocks may differ.
-_SKEW = 300.0
 
 Path = Annotated[
     str, pydantic.StringConstraints(min_length=1, max_length=512, pattern=r"^/[-._~%a-zA-Z0-9/?!$&()*+,;=:@{}]*$")
@@ -98,6 +96,10 @@ class Issue(Call):
 class List(Call):
     """Lists keys; all of them in one answer."""
 
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel("has(self.name) || has(self.createdAt)", "list needs name or createdAt: by one of them a new key is known"),
+    )
+
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """How it is sent. Default `GET`."""
     items: Property | None = None
@@ -105,10 +107,11 @@ class List(Call):
     handle: Property
     """Where in each item the issuer's name of the key is."""
     name: Property | None = None
-    """Where in each item the name is that the key was given. Omitted, keys have none, and a new one is known by not
-    having been there before."""
+    """Where in each item the name is that the key was given. Omitted, keys have none, and a new one is known by when it
+    was made, and by not having been there before: then nobody else may make keys there while one is made here, from 5
+    minutes before it is asked for to 5 minutes after."""
     created_at: Property | None = None
-    """Where in each item it says when it was made: RFC 3339, or seconds of Unix time."""
+    """Where in each item it says when it was made: RFC 3339, or seconds of Unix time. Needed without `name`."""
     used_at: Property | None = None
     """Where in each item it says when it was last used; likewise."""
 
@@ -179,7 +182,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         Raises:
             errors.Stalled: ``InvalidSpec``: one names what nothing stands for, or one status means two things.
         """
-        self._config, self._credentials = config, credentials
+        self._config, self._credentials, self._timeout = config, credentials, timeout
         self._admin = _admin.Admin(config.server, config.ca_provider, credentials, timeout=timeout, word=self._word)
         values = [each.name for each in config.secrets] + list(config.issue.parts)
         if len({*values, KEY_NAME, KEY_HANDLE}) < len(values) + 2:
@@ -243,9 +246,10 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         if call.name:
             ours = _at(item, call.name) == order.name
         else:
-            since = dates.unix(made)
-            ours = order.asked_at is not None and handle not in order.before and handle != order.handle
-            ours = ours and (since is None or since >= (order.asked_at or 0.0) - _SKEW)
+            if made is None and order.asked_at is not None and handle not in order.before:
+                # Nobody could say whose it is.
+                asking.strange()
+            ours = order.made(handle, dates.unix(made), self._timeout)
         used = _moment(_at(item, call.used_at))
         return Listed(handle, ours, handle == order.handle, created_at=made, used_at=dates.unix(used))
 

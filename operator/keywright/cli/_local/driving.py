@@ -130,12 +130,13 @@ class Driver:
         if kept.act:
             self._acting.settle(kept)
             kept = self._recorded(kept)
-        # Whoever calls may have put right what was in the way: it is tried at once.
-        kept = dataclasses.replace(kept, journal=kept.journal.but(tries=0, again=0.0))
+        # Whoever calls may have put right what was in the way: it is tried at once. That the last answer is not known
+        # is not forgotten.
+        kept = dataclasses.replace(kept, journal=kept.journal.but(tries=min(1, kept.journal.tries), again=0.0))
         while True:
             sight = self._looking.look(kept, wish)
-            journal = kept.journal.naming(sight.handle)
-            at = Situation(self._task.rules, journal, sight.seen, time.time(), time.monotonic() - self._since)
+            kept = self._named(kept, sight.handle)
+            at = Situation(self._task.rules, kept.journal, sight.seen, time.time(), time.monotonic() - self._since)
             match machine.decide(at):
                 case Go(after):
                     kept = self._reached(kept, kept.but(after))
@@ -149,8 +150,13 @@ class Driver:
                     if self._leaves(wait, kept, sight):
                         return Left(self._closed(kept), wait, sight.said or self._failed)
                     until = min(at.now + max(0.0, _within(at) - at.lasts()), time.time() + self._left)
-                    self._telling.waits(journal, wait, sight.said, until)
+                    self._telling.waits(kept.journal, wait, sight.said, until)
                     time.sleep(max(0.05, min(wait.until - time.time(), self._left)))
+
+    def _named(self, kept: Kept, handle: str | None) -> Kept:
+        """Remember which key the old one is, so that it is not asked again."""
+        journal = kept.journal.naming(handle)
+        return kept if journal == kept.journal else self._reached(kept, kept.but(journal))
 
     def _act(self, kept: Kept, sight: Sight, at: Situation, do: Do) -> Kept:
         before = kept.journal

@@ -79,7 +79,8 @@ class Looking:
         wanted = looks(task.rules, journal)
         sight.store, sight.values = self.stored()
         holds, held = self._holds(kept, sight.values)
-        listed = self._listed(kept, sight) if Place.KEYS in wanted and task.rules.lists else None
+        old = self._trial(sight, "the old key", journal.old, kept.old) if Place.OLD in wanted else None
+        listed = self._listed(kept, sight, old) if Place.KEYS in wanted and task.rules.lists else None
         sight.seen = Seen(
             keys=listed,
             store=holds,
@@ -87,12 +88,11 @@ class Looking:
             # What reads the file has what is in it.
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
             users=Users(0, 0),
+            old=old,
             wish=wish,
         )
         if Place.NEW in wanted:
             sight.seen = dataclasses.replace(sight.seen, new=self._trial(sight, "the new key", journal.new, kept.new))
-        if Place.OLD in wanted:
-            sight.seen = dataclasses.replace(sight.seen, old=self._trial(sight, "the old key", journal.old, kept.old))
         if Place.THEIRS in wanted and holds is Holds.OTHER:
             theirs = self._trial(sight, "the key in the file", held, sight.values or {})
             sight.seen = dataclasses.replace(sight.seen, theirs=theirs)
@@ -119,7 +119,7 @@ class Looking:
         held, left = self.half(values), journal.left
         return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
 
-    def _listed(self, kept: Kept, sight: Sight) -> Keys | None:
+    def _listed(self, kept: Kept, sight: Sight, old: Trial | None) -> Keys | None:
         call = self._task.issuing.keys
         assert call  # noqa: S101 - the rules say that it lists
         try:
@@ -128,7 +128,7 @@ class Looking:
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = calls.handle(listed)
+        sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
         return calls.keys(listed)
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:

@@ -90,7 +90,8 @@ def _rules(asked: Options, name: str, spec: kinds.KeyIssuerSpec, issuing: Issuin
     trial = Trial.model_construct(passes=asked.passes, apart=asked.apart, within=asked.within)
     rotation = RotationSpec.model_construct(overlap=asked.overlap, test=trial, consumers="Optional")
     settle = spec.limits.settle_seconds if asked.settle is None else asked.settle
-    rules = policies.rules_of(rotation, issuing, label=name, settle=settle, tests=tests)
+    who = f"{issuing.name} {issuing.account or name}"
+    rules = policies.rules_of(rotation, issuing, who=who, settle=settle, tests=tests)
     # Who wants no overlap wants no time either in which the old key is switched off and could be switched on.
     return dataclasses.replace(rules, disables=rules.disables and rules.overlap > 0, needs_users=False)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
+from . import makers
 from .journal import Debt, Half, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
 from .sight import Holds, Trial
@@ -18,8 +19,16 @@ SOON, LATER, NOW_AND_THEN = 5.0, 30.0, 900.0
 
 
 def orphans(at: Situation) -> list[str]:
-    """Return the keys that were made for us and whose values nobody has: their answers were lost."""
-    if at.seen.keys is None or at.rules.way is not Way.ISSUE:
+    """Return the keys that were made for us and whose values nobody has: their answers were lost.
+
+    Without names, what somebody else has made meanwhile looks the same: none is looked for once ours is known.
+    """
+    new = at.journal.new
+    if (
+        at.seen.keys is None
+        or at.rules.way is not Way.ISSUE
+        or not (at.rules.names or new is None or new.handle is None)
+    ):
         return []
     known = {half.handle for half in (at.journal.old, at.journal.new) if half}
     return sorted(at.seen.keys.ours - known - {each.handle for each in at.journal.debts})
@@ -39,7 +48,7 @@ def payable(at: Situation) -> list[Debt]:
         for each in at.journal.debts
         if each.owed is Owed.REVOKE
         and at.rules.ends(Half(each.fingerprint, each.handle))
-        and each.issuer == at.rules.issuer
+        and makers.same(each.issuer, at.rules.issuer)
         and each.due <= at.now
         and not _may_be_held(at, each)
         and not (each.fingerprint and (users is None or users.late))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ...issuing.base import Listed, Order
 from ...secret import SecretMap
 from .journal import Debt, Journal, Step
-from .sight import Keys
+from .sight import Keys, Trial
 
 
 def order(journal: Journal, old: SecretMap) -> Order:
@@ -23,15 +23,27 @@ def order(journal: Journal, old: SecretMap) -> Order:
     return Order(journal.id, old, handle, journal.before or frozenset(), journal.asked_at)
 
 
-def keys(listed: Sequence[Listed]) -> Keys:
-    """Return what a list says."""
+def keys(listed: Sequence[Listed], others: frozenset[str] = frozenset()) -> Keys:
+    """Return what a list says.
+
+    Args:
+        others: handles that other rotations know as theirs.
+    """
     handles = frozenset(each.handle for each in listed)
-    ours = frozenset(each.handle for each in listed if each.ours)
+    ours = frozenset(each.handle for each in listed if each.ours) - others
     return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))
 
 
-def handle(listed: Sequence[Listed]) -> str | None:
-    """Return the issuer's name of the old key; None where the list does not show it."""
+def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | None:
+    """Return the issuer's name of the old key; None where the list does not show it, or it is not proven.
+
+    Args:
+        old: what tests of the old key have come to.
+        read: whether the key itself says which one it is (``Issuing.reads_handle``): that counts once its issuer has
+            accepted it. Else whoever writes to the store could have another's key ended.
+    """
+    if read and not (old and old.passes):
+        return None
     return next((each.handle for each in listed if each.is_old), None)
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import math
 
 from ...issuing.base import Way
+from . import makers
 from .any_time import condemned
 from .journal import Half, Journal, Step, Why
 from .moves import Do, Effect, Move, Situation
@@ -39,7 +40,7 @@ def renews(rules: Rules, journal: Journal | None) -> bool:
     left = journal.left if journal else None
     if not (journal and left and left.handle and left.lives_until is not None):
         return False
-    return rules.renews and left.spent is None and journal.issuer == rules.issuer
+    return rules.renews and left.spent is None and makers.same(journal.issuer, rules.issuer)
 
 
 def ended(at: Situation, half: Half | None) -> bool:

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ...issuing.base import Way
-from . import back, ending, living, making, spreading
+from . import back, ending, living, makers, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
@@ -121,7 +121,7 @@ def begin(
     if last and last.step is not Step.IDLE:
         raise ValueError("a rotation of this key is under way")
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
-    left = kept.left if kept.issuer == issuer else None
+    left = kept.left if makers.same(kept.issuer, issuer) else None
     if old and old.handle is None and left and left.fingerprint == old.fingerprint:
         old = dataclasses.replace(old, handle=left.handle, later=left.later)
     if old is None and kept.left and kept.left.handle and kept.left.lives_until is None:
@@ -138,7 +138,7 @@ def decide(at: Situation) -> Move:
     Whatever is done outside is written to the journal before: of two who believe to lead, one can.
     """
     journal = at.journal
-    if journal.step is not Step.IDLE and journal.issuer != at.rules.issuer:
+    if journal.step is not Step.IDLE and not makers.same(journal.issuer, at.rules.issuer):
         return at.wait(LATER, Why.ISSUER_CHANGED, asks=True)
     move = first(STEPS[journal.step], at) or at.wait(LATER)
     if not isinstance(move, Do) or journal.step is Step.IDLE:

@@ -164,6 +164,7 @@ class Rules:
         issuer: who makes the keys: its object and its account; another one knows nothing of the keys of this.
         slots: how many keys there may be; None: any number.
         lists: whether the issuer lists its keys.
+        names: whether a key there bears the name of its rotation; else it is known by when it was made.
         revokes: whether it revokes; else a person has to.
         disables: whether a key can be switched off and on again.
         renews: whether a minted key can be made to live longer.
@@ -188,6 +189,7 @@ class Rules:
     issuer: str = ""
     slots: int | None = None
     lists: bool = True
+    names: bool = True
     revokes: bool = True
     disables: bool = False
     renews: bool = False

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 
 from ... import errors
+from ...decide.rotate import makers
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Step
 from ...decide.rotate.recipe import Recipe
@@ -95,7 +96,7 @@ class Aiming:
             if former.minted:
                 return await self._left(former, place, kept), None
             aim = self._aimed(former, place, kept, gone=True)
-            if kept.journal.step is not Step.IDLE and kept.journal.issuer != aim.rules.issuer:
+            if kept.journal.step is not Step.IDLE and not makers.same(kept.journal.issuer, aim.rules.issuer):
                 said = f"{aim.issuer.name} is not what made the keys any more"
                 raise errors.Stalled(Reason.ISSUER_NOT_FOUND, said, "Name the former account there until it has ended")
             return aim, None

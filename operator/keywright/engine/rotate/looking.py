@@ -75,6 +75,7 @@ class Looking:
         keys: make fingerprints.
         owner: the mark by which stores tell who rotates a key: this install.
         as_written: whether an object's target is as it was written, as far as is known.
+        others: what is known of other rotations' keys (``Journals.handles``).
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class Looking:
         keys: FingerprintKey,
         fetcher: Fetcher,
         places: Places,
+        *,
         as_written: Callable[[Record], bool],
+        others: Callable[[str, str], frozenset[str]],
     ) -> None:
-        self._api, self._keys, self._fetcher = api, keys, fetcher
+        self._api, self._keys, self._fetcher, self._others = api, keys, fetcher, others
         self._places, self._as_written = places, as_written
         self.owner = f"keywright-{keys.key_id}"
 
@@ -111,10 +114,10 @@ class Looking:
 
         new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
         if keys:
-            sight.handle = calls.handle(keys)
+            sight.handle = calls.handle(keys, old, read=aim.issuer.issuing.reads_handle)
         sight.seen = dataclasses.replace(
             sight.seen,
-            keys=calls.keys(keys) if keys is not None else None,
+            keys=calls.keys(keys, self._others(kept.about.key, aim.issuer.issuing.name)) if keys is not None else None,
             targets=targets,
             users=users,
             new=new,

@@ -10,6 +10,7 @@ from typing import Any
 from ... import errors, pacing
 from ...decide import due
 from ...decide.due import Known, Policy
+from ...decide.rotate import makers
 from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
@@ -49,22 +50,24 @@ def example(credential: CredentialSpec) -> SecretMap:
 
 def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> Rules:
     """Return what an issuer can do and its users have declared."""
-    rotation = credential.rotation or RotationSpec()
-    return rules_of(rotation, issuer.issuing, label=issuer.label, settle=issuer.settle, tests=tests)
+    rotation, makes = credential.rotation or RotationSpec(), issuer.issuing
+    who = makers.name(makes.name, issuer.label, makes.address, makes.account)
+    return rules_of(rotation, makes, who=who, settle=issuer.settle, tests=tests)
 
 
-def rules_of(rotation: RotationSpec, makes: Issuing, *, label: str, settle: float, tests: bool) -> Rules:
+def rules_of(rotation: RotationSpec, makes: Issuing, *, who: str, settle: float, tests: bool) -> Rules:
     """Return the same out of its parts.
 
     Args:
-        label: names who makes keys, where there is no account.
+        who: makes keys, by what stays the same.
         settle: seconds after which a key that was asked for is in the list.
     """
     return Rules(
         way=makes.way,
-        issuer=f"{makes.name} {makes.account or label}",
+        issuer=who,
         slots=makes.slots,
         lists=makes.keys is not None,
+        names=makes.names,
         revokes=makes.revoke is not None,
         disables=makes.disable is not None and makes.enable is not None,
         renews=makes.renew is not None,

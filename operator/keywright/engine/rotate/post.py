@@ -107,7 +107,8 @@ class Post:
                 with contextlib.suppress(errors.Error):
                     self.kept = await self._claiming.reread(self.kept, self._record())
             elif self._failures > 1 or isinstance(error, errors.Stalled):
-                await self._tell_of(error)
+                asks = isinstance(error, errors.Stalled) and self._runs()
+                await self._tell(Tale(self.name, self.journal, asks=asks, error=error))
             if isinstance(error, errors.Stalled) or not self._runs():
                 # Others need not wait for a person to see to it, or for a store.
                 self._turn.give()
@@ -117,10 +118,6 @@ class Post:
         self._failures = 0
         # What could not be told is told soon, also where nothing else is to be done.
         return min(pause, pacing.backoff(self._untold, random.random())) if self._untold else pause  # noqa: S311
-
-    async def _tell_of(self, error: errors.Error) -> None:
-        tale = Tale(self.name, self.journal, asks=isinstance(error, errors.Stalled) and self._runs(), error=error)
-        await self._tell(tale)
 
     def _record(self) -> Record | None:
         record = self._means.records.get(self.key)
@@ -323,9 +320,11 @@ class Post:
                 if sight.lags(kept.journal.step) and time.monotonic() - self._called >= CALLED:
                     # Nobody else would: who was called may have read the old key once more, or has died since.
                     self._call_readers(aim)
+                if journal != kept.journal:
+                    await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
                 error, again = sight.trouble if why or self._runs() else None, first.at if first else None
-                await self._tell(Tale(self.name, kept.journal, why, asks, error, again, sight.pods))
+                await self._tell(Tale(self.name, journal, why, asks, error, again, sight.pods))
                 left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0

@@ -46,7 +46,8 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
 ) -> Means:
     """Return what rotations are carried out with."""
     places = Places(catalog, loop.records, credentials, api.fence)
-    looking = Looking(api, keys, fetcher, places, reconciler.as_written)
+    journals = Journals(api, chosen.namespace)
+    looking = Looking(api, keys, fetcher, places, as_written=reconciler.as_written, others=journals.handles)
     return Means(
         api=api,
         settings=chosen,
@@ -54,7 +55,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         prober=prober,
         records=loop.records,
         issuers=issuers,
-        journals=Journals(api, chosen.namespace),
+        journals=journals,
         places=places,
         looking=looking,
         acting=Acting(trail, looking),

@@ -1,0 +1,70 @@
+"""Who makes the keys of a rotation, as its journal names it: what a key is called there means nothing elsewhere. Pure.
+
+A namespace decides at which address its own issuer is asked, so the object and the address belong to the name.
+
+Does not belong here: which issuer an object may use (``engine``), what follows where it is another one (``machine``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .journal import Debt, Journal, Step
+
+#: The kinds of objects that say who makes keys: of one namespace, and of the cluster.
+OWN, CLUSTER = "KeyIssuer/", "ClusterKeyIssuer/"
+#: What stands where there is nothing, and where it is not known.
+_NONE, _UNKNOWN = "-", "?"
+_WORDS = 4
+
+
+def name(way: str, label: str, address: str, account: str) -> str:
+    """Name who makes keys.
+
+    Args:
+        way: to have them made: the field of its object.
+        label: names the object in the cluster: ``KeyIssuer/team-a/openai``.
+        address: where it is asked; empty where that is said by the account, or nobody is.
+        account: at the issuer; empty where nobody is asked.
+    """
+    return f"{way} {label} {address or _NONE} {account or _NONE}"
+
+
+def same(named: str, present: str) -> bool:
+    """Whether a journal names who makes keys now; an address that an earlier version did not note is not compared."""
+    was, now = (each.split(" ", _WORDS - 1) for each in (named, present))
+    if len(was) == len(now) == _WORDS and was[2] == _UNKNOWN:
+        now[2] = _UNKNOWN
+    return was == now
+
+
+def known(journal: Journal, label: str) -> Journal:
+    """Return a journal that may be of an earlier version, which named the way and the account alone, as it is read now.
+
+    Which object that was, what rotates says as it was last noted. While a rotation is under way that is sure. What is
+    left of former ones may be of another object: at one of the cluster, whose right reaches further than a namespace's,
+    it is not taken for its own. The old key is found anew then, and what is owed a person ends.
+
+    Args:
+        label: names that object in the cluster; empty where that is not known.
+    """
+    if not label:
+        return journal
+    ours = not label.startswith(CLUSTER)
+    debts = tuple(_owed(each, label) for each in journal.debts) if ours else journal.debts
+    sure = _is_former(journal.issuer) and (ours or journal.step is not Step.IDLE)
+    return journal.but(issuer=_named(journal.issuer, label) if sure else journal.issuer, debts=debts)
+
+
+def _owed(debt: Debt, label: str) -> Debt:
+    return dataclasses.replace(debt, issuer=_named(debt.issuer, label)) if _is_former(debt.issuer) else debt
+
+
+def _is_former(issuer: str) -> bool:
+    words = issuer.split(" ", _WORDS - 1)
+    return bool(issuer) and not (len(words) == _WORDS and words[1].startswith((OWN, CLUSTER)))
+
+
+def _named(former: str, label: str) -> str:
+    way, _, account = former.partition(" ")
+    return name(way, label, _UNKNOWN, "" if account.startswith((OWN, CLUSTER)) else account)
