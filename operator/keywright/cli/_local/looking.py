@@ -78,6 +78,7 @@ class Looking:
             held=held,
             # What reads the file has what is in it.
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
+            own=holds,
             users=Users(0, 0),
             new=self._trial(journal.new, kept.new) if Place.NEW in wanted else None,
             old=self._trial(journal.old, kept.old) if Place.OLD in wanted else None,

@@ -322,11 +322,10 @@ class Post:
                 if sight.lags(kept.journal.step) and time.monotonic() - self._called >= CALLED:
                     # Nobody else would: who was called may have read the old key once more, or has died since.
                     self._call_readers(aim)
-                runs = self._runs()
-                first = self._next(record, wanted) if record and wanted and not runs else None
-                error = sight.trouble if why or runs else None
-                await self._tell(Tale(self.name, kept.journal, why, asks, error, first.at if first else None))
-                left = min(until, first.at if first and first.at > time.time() else until) - time.time()
+                first = self._next(record, wanted) if record and wanted and not self._runs() else None
+                error, again = sight.trouble if why or self._runs() else None, first.at if first else None
+                await self._tell(Tale(self.name, kept.journal, why, asks, error, again, behind=sight.behind(kept)))
+                left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0
 
@@ -367,7 +366,7 @@ class Post:
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""
         self._called = time.monotonic()
-        for reader in self._means.places.readers(aim.place.key):
+        for reader in self._means.places.readers(aim.place.where):
             self._means.again(reader.record.key)
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:

@@ -20,6 +20,8 @@ from ..loop import Loop
 from ..prober import Prober
 from ..reconcile import Reconciler
 from .acting import Acting, settle
+from .hearing import Hearing
+from .holding import Holding
 from .looking import Looking
 from .means import Means
 from .place import Places
@@ -40,13 +42,15 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
     fetcher: Fetcher,
     issuers: Issuers,
     loop: Loop,
+    hearing: Hearing,
     reconciler: Reconciler,
     trail: Trail,
     recorder: events.Recorder,
 ) -> Means:
     """Return what rotations are carried out with."""
     places = Places(catalog, loop.records, credentials, api.fence)
-    looking = Looking(api, keys, fetcher, places, reconciler.as_written)
+    holding = Holding(keys, places, reconciler.as_written)
+    looking = Looking(api, keys, fetcher, holding, lambda: hearing.trouble)
     return Means(
         api=api,
         settings=chosen,
@@ -60,4 +64,5 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         acting=Acting(trail, looking),
         telling=Telling(api, recorder),
         again=loop.again,
+        hearing=hearing,
     )
