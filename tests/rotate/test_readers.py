@@ -43,7 +43,8 @@ class Fleet:
         self.catalog = catalog.Catalog(Settings(), lambda _: None)
         self.records: dict[Key, Record] = {}
         self.places = Places(self.catalog, self.records, lambda *_: pytest.fail("nobody logs in"), lambda: None)
-        self.holding = Holding(KEYS, self.places, lambda _: True)
+        self.bare = False
+        self.holding = Holding(KEYS, self.places, lambda _: True, lambda _: self.bare)
 
     def store(self, name: str, server: str = URL, namespace: str = "b") -> None:
         """Let there be a store."""
@@ -145,6 +146,10 @@ def test_an_object_that_never_had_a_secret_and_sleeps_holds_up_nobody() -> None:
     fleet = Fleet()
     fleet.store("vault")
     record = fleet.reads(entry("KEY", "llm/openai", "api_key"), held={}, suspend=True)
-    assert fleet.has() == [("reader", Holds.OTHER)]
+    # It may have been written just before, and its status be lost.
     record.status = json.dumps({}).encode()
+    assert fleet.has() == [("reader", Holds.OTHER)]
+    fleet.bare = True
     assert fleet.has() == []
+    fleet.reads(entry("KEY", "llm/openai", "api_key"), held={})
+    assert fleet.has() == [("reader", Holds.OTHER)]

@@ -44,10 +44,17 @@ class Holding:
 
     Args:
         as_written: whether an object's target is as it was written, as far as is known.
+        is_bare: whether an object has no Secret, whatever its status tells.
     """
 
-    def __init__(self, keys: FingerprintKey, places: Places, as_written: Callable[[Record], bool]) -> None:
-        self._keys, self._places, self._as_written = keys, places, as_written
+    def __init__(
+        self,
+        keys: FingerprintKey,
+        places: Places,
+        as_written: Callable[[Record], bool],
+        is_bare: Callable[[Record], bool],
+    ) -> None:
+        self._keys, self._places, self._as_written, self._is_bare = keys, places, as_written, is_bare
         #: By the place, and the reader.
         self._last: dict[Location, dict[Key, _Last]] = {}
 
@@ -57,7 +64,8 @@ class Holding:
         Args:
             store: which key the store has there, and in which version.
         """
-        readers = [each for each in self._places.readers(where) if not each.asleep]
+        # Who sleeps and has no Secret gets none before it reads anew.
+        readers = [each for each in self._places.readers(where) if not (each.suspended and self._is_bare(each.record))]
         found = [Held(each, self._held(each.record, where, kept, store, version)) for each in readers]
         here = {each.record.key for each in readers}
         for number, record in enumerate(self._places.astray(), 1):

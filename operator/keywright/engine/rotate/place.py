@@ -76,9 +76,9 @@ class Reader:
             return None
 
     @property
-    def asleep(self) -> bool:
-        """Whether it has no Secret, and is to get none for now."""
-        return not self.record.told_target and not self.record.refreshed and _is_suspended(self.record)
+    def suspended(self) -> bool:
+        """Whether its Secret is not written for now."""
+        return not self.record.refreshed and _is_suspended(self.record)
 
 
 class Places:

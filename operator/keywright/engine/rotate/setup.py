@@ -49,7 +49,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
 ) -> Means:
     """Return what rotations are carried out with."""
     places = Places(catalog, loop.records, credentials, api.fence)
-    holding = Holding(keys, places, reconciler.as_written)
+    holding = Holding(keys, places, reconciler.as_written, reconciler.is_bare)
     looking = Looking(api, keys, fetcher, holding, lambda: hearing.trouble)
     return Means(
         api=api,
