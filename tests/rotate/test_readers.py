@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from build import api_key_secret, entry, key_store
+from build import api_key_secret, cluster_key_store, entry, key_store
 from keywright.decide.rotate.journal import Step
 from keywright.decide.rotate.sight import Holds
 from keywright.engine import catalog, records
@@ -109,6 +109,15 @@ def test_who_cannot_be_placed_counts_by_what_its_secret_has() -> None:
         assert fleet.has() == []
     fleet.reads(entry("KEY", "llm/elsewhere", "api_key"), held={"KEY": ("old", "3")}, suspend=True)
     assert fleet.has() == [("its", Holds.OLD)]
+    # Nobody has looked at it since its store has gone, or does not serve it any more.
+    fleet.reads(data, held={"KEY": ("old", "3")})
+    assert fleet.has() == [("its", Holds.OLD)]
+    meta = {"name": "all", "uid": "all", "resourceVersion": "1"}
+    shared = cluster_key_store("all", URL, "kv", namespaceSelector={"matchLabels": {"key": "yes"}}, default=True)
+    fleet.catalog.put(catalog.read("ClusterKeyStore", shared | {"metadata": meta}))
+    for ref in ({"kind": "ClusterKeyStore", "name": "all"}, None):
+        fleet.reads(data, held={"KEY": ("old", "3")}, storeRef=ref)
+        assert fleet.has() == [("its", Holds.OLD)]
     # One that is in order elsewhere has what is there.
     fleet.store("vault")
     fleet.reads(entry("KEY", "llm/elsewhere", "api_key"), held={"KEY": ("old", "3")})

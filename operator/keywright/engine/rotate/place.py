@@ -159,7 +159,15 @@ class Places:
         """Return every ApiKeySecret whose Secret may hold something else than what lies where it reads now: its store
         is gone, not for it any more or silent, its spec was changed, or it is suspended.
         """
-        return [each for each in self._records.values() if not each.leaving and _may_lag(each)]
+        serves = functools.cache(self._catalog.serves)
+
+        def may_lag(record: Record) -> bool:
+            unsure = record.ask or record.failures > 0 or not record.ready or not record.refreshed
+            return unsure or not all(serves(name, record.key.namespace) for name in record.uses)
+
+        # What was never written holds nothing.
+        written = (each for each in self._records.values() if not each.leaving and b'"fingerprint"' in each.status)
+        return [each for each in written if may_lag(each)]
 
     def _reading(self, where: Location) -> Iterator[Reader]:
         # Whatever prefix a store puts in front: who does not say this need not be parsed.
@@ -205,13 +213,6 @@ def _is_shared(use: Use) -> bool:
     kind, config = spec.store()
     apart = "{namespace}" in spec.path_prefix or kind.location(config, "a") != kind.location(config, "b")
     return not apart and NAMESPACE not in spec.namespace_selector.match_labels
-
-
-def _may_lag(record: Record) -> bool:
-    """Whether it is not known that a Secret holds what its object wants it to hold."""
-    unsure = record.ask or record.failures > 0 or not record.ready or not record.refreshed
-    # What was never written holds nothing.
-    return unsure and b'"fingerprint"' in record.status
 
 
 def _is_suspended(record: Record) -> bool:
