@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import urllib.parse
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
@@ -261,6 +262,17 @@ _IPV6 = "|".join(
 URL_PATTERN = rf"^https?://({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])(:{PORT_PATTERN})?(/[-._~a-zA-Z0-9/]*)?$"
 
 #: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
+
+
+def canonical_url(address: str, path: str = "") -> str:
+    """Return an address in the one form in which it is compared: neither case of its host nor a usual port counts."""
+    parts = urllib.parse.urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = f":{parts.port}" if parts.port not in (None, usual) else ""
+    host = (parts.hostname or "").rstrip(".")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path.rstrip('/')}{path}"
+
+
 Url = Annotated[
     str,
     pydantic.StringConstraints(max_length=260, pattern=URL_PATTERN),

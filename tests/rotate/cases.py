@@ -30,9 +30,9 @@ MINTED = Rules(way=Way.MINTED, lists=False, revokes=False)
 LEASED = Rules(way=Way.MINTED, lists=False, renews=True)
 KEYS = Keys(frozenset({"k0"}))
 #: All is well: the new key is in the store and in every Secret, and everybody uses it.
-WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Users(3, 0), GOOD, GOOD)
+WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Holds.NEW, Users(3, 0), GOOD, GOOD)
 #: All is back: the same with the old key.
-BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2))
+BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2), own=Holds.OLD)
 #: The same with a key that somebody else has written.
 THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
 UNTESTED = Rules(tests=False)
@@ -138,6 +138,13 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a Secret is not written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
     ("no Secret is written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=2)), "RollingBack TargetNotWritten"),
     ("all have it", RULES, at(Step.STORED), seen(), "Written"),
+    ("nobody knows who reads it", RULES, at(Step.STORED), seen(targets=None), "wait ReadersUnknown"),
+    ("nobody knows for long", RULES, at(Step.STORED, since=3601), seen(targets=None), "wait ReadersUnknown!"),
+    ("another Secret is not waited for", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1)), "Written"),
+    ("nor where somebody asks for that", RULES, at(Step.STORED), seen(targets=Targets(old=1, new=1), wish=Wish(now=True)), "Written"),
+    ("nor one that nobody knows of", RULES, at(Step.STORED, urgent=True), seen(targets=None), "Written"),
+    ("its own is waited for", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Holds.OLD), "wait"),
+    ("and no other", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Holds.OTHER), "wait"),
     ("a backup was restored", RULES, at(Step.STORED), seen(store=Holds.OLD), "Tested"),
     ("it died", RULES, at(Step.STORED), seen(new=BAD), "RollingBack NewKeyInvalid"),
     ("one refusal is none", RULES, at(Step.STORED), seen(new=REFUSED), "Written"),
@@ -167,7 +174,15 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("off, and a person has put it back", MANUAL, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
     ("not while the new one is not confirmed", RULES, at(Step.GRACE), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
     ("not while a Secret has it", RULES, at(Step.GRACE), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
-    ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait StoreSilent"),
+    ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait ReadersUnknown"),
+    ("nor for long", RULES, at(Step.GRACE, since=3601), seen(targets=None), "wait ReadersUnknown!"),
+    ("not while nobody knows who uses them", RULES, at(Step.GRACE), seen(users=None), "wait ReadersUnknown"),
+    ("nobody knows that for long", RULES, at(Step.GRACE, since=3601), seen(users=None), "wait ReadersUnknown!"),
+    ("who is urgent waits for no other Secret", RULES, at(Step.GRACE, urgent=True), seen(targets=Targets(old=1, new=1), users=None), "revoke k0"),
+    ("nor for one that nobody knows of", RULES, at(Step.GRACE, urgent=True), seen(targets=None), "revoke k0"),
+    ("who is urgent waits for its own", RULES, at(Step.GRACE, urgent=True), seen(own=Holds.OLD), "wait TargetNotWritten!"),
+    ("and for the test of the new one", RULES, at(Step.GRACE, urgent=True), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
+    ("and for the store", RULES, at(Step.GRACE, urgent=True), seen(store=None), "wait StoreSilent"),
     ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait StoreSilent"),
     ("not while somebody is late", RULES, at(Step.GRACE), seen(users=Users(3, 1)), "wait NotAdopted!"),
     ("not while the issuer sees it used", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 1)), "wait OldKeyStillUsed!"),
@@ -209,6 +224,11 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("not if both are dead", RULES, at(Step.ROLLING_BACK), seen(old=BAD, new=BAD), "wait OldKeyInvalid!"),
     ("the store is silent, back", RULES, at(Step.ROLLING_BACK), seen(store=None), "wait StoreSilent"),
     ("a Secret still has it", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten"),
+    ("a Secret has it for long", RULES, at(Step.ROLLING_BACK, since=3601), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
+    ("nobody knows which Secrets do", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=None), "wait ReadersUnknown"),
+    ("nobody knows which do, for long", RULES, at(Step.ROLLING_BACK, since=3601), seen(BACK, targets=None), "wait ReadersUnknown!"),
+    ("nobody knows who uses it", RULES, at(Step.ROLLING_BACK), seen(BACK, users=None), "wait ReadersUnknown"),
+    ("nobody knows who does, for long", RULES, at(Step.ROLLING_BACK, since=3601), seen(BACK, users=None), "wait ReadersUnknown!"),
     ("somebody still uses it", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1)), "wait NotAdopted"),
     ("nor a dead one: it may come to life", RULES, at(Step.ROLLING_BACK), seen(BACK, users=Users(3, 1), new=BAD), "wait NotAdopted"),
     ("nobody can look any more", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(), users=Users(0, 0), wish=Wish(gone=True)), "RolledBack"),

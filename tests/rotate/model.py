@@ -14,7 +14,7 @@ import random
 from keywright.decide.rotate import machine, outcomes, sight
 from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, End, Go, Move, Situation, Wait
-from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
 from keywright.issuing.base import Way
 
@@ -54,6 +54,9 @@ class World:
     store: str | None = "v0"
     targets: list[str | None] = dataclasses.field(default_factory=lambda: ["v0", "v0"])
     users: list[str | None] = dataclasses.field(default_factory=lambda: ["v0", "v0", "v0"])
+    #: Secrets, by number, that nobody writes any more; what nobody can see any more.
+    stuck: frozenset[int] = frozenset()
+    unseen: frozenset[Place] = frozenset()
     journal: Journal | None = None
     wish: Wish = dataclasses.field(default_factory=Wish)
     made: int = 0
@@ -204,7 +207,8 @@ class World:
 
     def look(self, journal: Journal) -> Seen:
         """Look at what the step wants to see; now and then something does not answer."""
-        places = [each for each in sight.looks(self.rules, journal) if not self.chosen(self.faults)]
+        wanted = sight.looks(self.rules, journal) - self.unseen
+        places = [each for each in wanted if not self.chosen(self.faults)]
         found: dict[str, object] = {}
         for place in places:
             found |= getattr(self, f"_see_{place.value}")(journal)
@@ -227,7 +231,8 @@ class World:
         old = journal.old.fingerprint if journal.old else None
         new = journal.new.fingerprint if journal.new else None
         kinds = ["new" if each == new else "old" if each == old else "other" for each in self.targets if each]
-        return {"targets": Targets(kinds.count("old"), kinds.count("new"), kinds.count("other"))}
+        own = Holds(kinds[0]) if self.targets[0] else None
+        return {"targets": Targets(kinds.count("old"), kinds.count("new"), kinds.count("other")), "own": own}
 
     def _see_users(self, journal: Journal) -> dict[str, object]:
         held = set(self.targets)
@@ -267,7 +272,9 @@ class World:
 
     def settle(self) -> None:
         """Let every Secret and every user take up what there is."""
-        self.targets = [self.store if each else None for each in self.targets]
+        for index, each in enumerate(self.targets):
+            if each and index not in self.stuck:
+                self.targets[index] = self.store
         taken = next((each for each in self.targets if each), None)
         self.users = [taken or each for each in self.users]
 
@@ -291,7 +298,8 @@ class World:
         index = self.chance.randrange(6)
         if happening == "sync":
             index %= len(self.targets)
-            self.targets[index] = self.store if self.targets[index] else None
+            if self.targets[index] and index not in self.stuck:
+                self.targets[index] = self.store
         elif happening == "restart":
             self.users[index % len(self.users)] = self.targets[index % len(self.targets)] or self.store
         elif happening == "backup":

@@ -46,3 +46,23 @@ def test_of_a_key_that_is_switched_off_nobody_is_told_that_it_works() -> None:
 
     assert works == "Credential it: Everybody has the new key; the old one still works."
     assert "the old one is switched off, and is revoked if nobody wants it back" in off
+
+
+def test_who_is_behind_is_named_in_ones_own_namespace_and_counted_elsewhere() -> None:
+    own = tuple(("a", f"object-{number}", f"secret-{number}") for number in range(7))
+    others = (("b", "theirs", "hidden"), ("b", "theirs-too", "hidden-too"), ("c", "theirs", "hidden"))
+
+    def waits(step: Step, why: Why | None, *secrets: tuple[str, str, str]) -> str:
+        behind = told.Behind("a", secrets)
+        return told.Tale("openai", Journal("r", step, 0.0), why, asks=True, behind=behind).waits()
+
+    assert waits(Step.STORED, Why.NOT_WRITTEN, own[0], *others) == (
+        "Not every Secret has the new key yet. These are behind: Secret secret-0, 2 of namespace b, 1 of namespace c."
+    )
+    assert waits(Step.STORED, Why.NOT_WRITTEN, *own).endswith(", Secret secret-4, 2 more.")
+    back = waits(Step.ROLLING_BACK, Why.NOT_WRITTEN, own[0])
+    assert back == "There are Secrets that still have the new key. These are behind: Secret secret-0."
+    assert waits(Step.ROLLING_BACK, Why.NOT_WRITTEN) == told.WORDS[Why.NOT_WRITTEN]
+    assert waits(Step.ROLLING_BACK, Why.NOT_ADOPTED).startswith("Not everybody is seen to use the old key again;")
+    assert waits(Step.WRITTEN, Why.NOT_ADOPTED, *own) == told.WORDS[Why.NOT_ADOPTED]
+    assert told.Behind("a", others).names() == "b/theirs, b/theirs-too, c/theirs"

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keywright.decide.rotate.any_time import RESTORED
 from keywright.decide.rotate.journal import Owed, Step, Why
 from keywright.decide.rotate.moves import Wait
-from keywright.decide.rotate.sight import Rules, Wish
+from keywright.decide.rotate.sight import Place, Rules, Wish
 from keywright.issuing.base import Way
 
 from .model import Key, World, begun, ends
@@ -188,3 +189,58 @@ def test_whatever_people_write_to_the_store_one_key_goes_on_working(
     if world.journal is None or world.journal.step is Step.IDLE:
         held = world.keys.get(world.handle(world.store) or "")
         assert held is None or not held.disabled, f"the store has a key that is switched off\n{told(world)}"
+
+
+@pytest.mark.parametrize("wish", [Wish(), Wish(back=True), Wish(gone=True)], ids=["on", "back", "gone"])
+@given(seed=st.integers(0, 2**32), unseen=st.sets(st.sampled_from((Place.TARGETS, Place.USERS))))
+@settings(max_examples=40, deadline=None)
+def test_whoever_never_gets_a_key_holds_up_its_end_and_a_person_is_asked(
+    wish: Wish, seed: int, unseen: set[Place]
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(Rules(adopt_within=3600.0), chance))
+    when = chance.randrange(40)
+    for turn in range(50):
+        if turn == when:
+            world.stuck, world.unseen, world.wish = frozenset({1}), frozenset(unseen), wish
+        world.turn()
+        holds_told(world)
+        if world.journal is None or world.journal.step is Step.IDLE:
+            return
+        world.somebody()
+    try:
+        # It ends, or asks a person: that is seen to there.
+        ends(world, 1000)
+        holds(world)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{told(world)}") from None
+
+
+@given(seed=st.integers(0, 2**32), faults=st.sampled_from((0.0, 0.1)), hidden=st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_a_key_that_is_to_end_now_ends_whoever_has_it_but_not_under_its_own_object(
+    seed: int, faults: float, hidden: bool
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(Rules(), chance, faults))
+    world.stuck = frozenset({1})
+    world.wish = Wish(now=True)
+    for _ in range(80):
+        if world.journal is None or world.journal.step is Step.IDLE:
+            break
+        world.unseen = frozenset({Place.USERS}) if hidden else frozenset()
+        world.turn()
+        assert world.accepted(world.targets[0]), told(world)
+        world.somebody()
+    # One that turned back does not end under who uses it.
+    world.unseen = frozenset()
+    ends(world)
+
+    assert world.journal is not None, told(world)
+    if world.journal.restored >= RESTORED and world.store == "v0":
+        # Somebody restores a backup again and again, and is asked to stop that.
+        return
+    assert world.journal.step is Step.IDLE, told(world)
+    if world.journal.why is None:
+        assert not world.accepted("v0"), told(world)
+    assert world.accepted(world.targets[0]), told(world)

@@ -17,7 +17,7 @@ from keywright.botocore_adapter import Service
 from keywright.engine import egress
 from keywright.errors import Reason
 from keywright.stores.aws import SecretsManager
-from keywright.stores.base import Ref
+from keywright.stores.base import Location, Ref
 from stores.accounts import STATIC, SUBJECT, logged_in, opened, token, with_key, with_token
 from stores.contract import HeldCredentials, assert_clean, failure, refusal
 from vendors.base import ALNUM, word
@@ -238,3 +238,27 @@ def test_a_certificate_must_be_of_the_authority_that_is_given(
         assert ours.login()
         assert failure(other.login).reason is Reason.STORE_TLS_FAILED
         assert failure(with_key(aws, parts).login).reason is Reason.STORE_TLS_FAILED
+
+
+def test_one_secret_is_one_place_whoever_asks_and_two_accounts_are_two_where_they_are_known() -> None:
+    refs = {"accessKeyIdSecretRef": {"name": "a", "key": "b"}, "secretAccessKeySecretRef": {"name": "a", "key": "c"}}
+    keys, web = {"accessKey": refs}, {"serviceAccountRef": {"name": "keywright"}}
+
+    def place(path: str = "llm/openai", account: str = "", auth: Any = keys, **more: Any) -> Location:
+        role = {"role": f"arn:aws:iam::{account}:role/keywright-{{namespace}}"} if account else {}
+        config = SecretsManager.Config.model_validate({"region": "eu-central-1", "auth": auth, **role, **more})
+        return SecretsManager.locate(config, path, "team-a", "team-a")
+
+    one, two = "1" * 12, "2" * 12
+    arn = f"arn:aws:secretsmanager:eu-central-1:{one}:secret:llm/openai-AbCdEf"
+    unknown = place()
+    assert unknown.key == 'aws {"region":"eu-central-1"} llm/openai'
+    known = [place(account=one), place(arn), place(arn, two), place(arn, region="us-east-1")]
+    known += [place(auth={"webIdentity": {**web, "role": f"arn:aws:iam::{one}:role/other"}})]
+    known += [place(account=one, endpoint="https://vpce.example")]
+    assert len({each.key for each in known}) == 1
+    # Of an account that is not known it may be any: what may be one key is not ended under its readers.
+    assert all(each.may_be(unknown) and unknown.may_be(each) for each in known)
+    assert not any(each.may_be(place(account=two)) for each in known)
+    assert not unknown.may_be(place("llm/openai2"))
+    assert not unknown.may_be(place(region="us-east-1"))

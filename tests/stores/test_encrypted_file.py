@@ -322,3 +322,14 @@ def test_the_key_is_derived_once_for_all_reads(file: FileBackend) -> None:
     store.login()
 
     assert held is not None and store._keys is held
+
+
+def test_a_file_in_a_config_map_is_another_one_in_each_namespace() -> None:
+    def key(home: str, **where: Any) -> str:
+        config = EncryptedFile.Config.model_validate({**where, "keyRef": {"name": "master", "key": "key"}})
+        return EncryptedFile.locate(config, "openai", "team-a", home).key
+
+    for ref in ("configMapRef", "secretRef"):
+        where = {ref: {"name": "keys", "key": "file"}}
+        assert len({key(home, **where) for home in ("team-a", "team-b", "")}) == 3
+    assert key("", path="keys.kw") == 'encryptedFile {"path":"keys.kw"} openai'

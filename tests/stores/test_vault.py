@@ -345,3 +345,26 @@ def test_where_keys_lie_is_told_as_it_always_was_since_journals_are_named_by_it(
     said = Vault.location(Vault.Config.model_validate(told), "team-a")
 
     assert said == 'vault {"server":"https://vault.example","mount":"kv","namespace":"teams/a"}'
+
+
+def test_one_place_is_one_however_it_is_spelled_and_keeps_the_name_that_journals_have() -> None:
+    auth = {"token": {"secretRef": {"name": "a", "key": "b"}}}
+
+    def key(server: str, **more: str) -> str:
+        told = {"server": server, "mount": "kv", "auth": auth, **more}
+        return Vault.locate(Vault.Config.model_validate(told), "llm/openai", "team-a", "team-a").key
+
+    plain = 'vault {"server":"https://vault.example","mount":"kv"} llm/openai'
+    for server in (
+        "https://vault.example",
+        "https://Vault.Example/",
+        "https://vault.example.",
+        "https://vault.example:443",
+    ):
+        assert key(server) == key(server, namespace="root") == plain, server
+    there = key("https://vault.example", namespace="teams/a")
+    assert there == key("https://vault.example/", namespace="teams/a/") != plain
+    assert (
+        len({plain, key("http://vault.example"), key("https://vault.example:8200"), key("https://vault.example/b")})
+        == 4
+    )

@@ -49,6 +49,7 @@ from .reporter import Reporter
 from .restart_records import RestartRecords
 from .rollouts import Rollouts
 from .rotate import setup as rotations
+from .rotate.hearing import Hearing
 from .rotate.means import Means
 from .rotate.rotator import Rotator
 from .vetting import Vetting
@@ -173,6 +174,7 @@ class App:
             fetcher=self._fetcher,
             issuers=self._issuers,
             loop=loop,
+            hearing=Hearing(self._listing, loop.records, self._rotator.look_again),
             reconciler=reconciler,
             trail=self._trail,
             recorder=self._recorder,

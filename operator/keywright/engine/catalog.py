@@ -190,6 +190,17 @@ class Catalog:
             chosen = [self._records[name]] if name in self._records else []
         return bool(chosen) and not any(each.changed for each in chosen)
 
+    def serves(self, name: str, namespace: str) -> bool:
+        """Whether the store of this identifier, or a default store, is there and for a namespace."""
+        try:
+            record = self._default(namespace) if name == DEFAULT_STORE else self._records.get(name)
+        except errors.Stalled:
+            return False
+        spec = record.spec if record else None
+        if isinstance(spec, kinds.ClusterKeyStoreSpec):
+            return self._settings.cluster_stores and spec.namespace_selector.matches(self._labels(namespace))
+        return spec is not None
+
     def reads_all(self, name: str) -> bool:
         """Whether one read of the store of this identifier gives all of its keys."""
         record = self._records.get(name)

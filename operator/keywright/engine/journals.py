@@ -300,6 +300,8 @@ def _elsewhere(theirs: About, ours: About) -> Elsewhere:
         return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
     who = f"ApiKeySecret {theirs.name}" if theirs.namespace == ours.namespace else "an object of another namespace"
     hint = "Let one object rotate it; all others read it"
+    if ours.key.startswith("aws "):
+        hint += ". Where these are two accounts, name the key by its ARN: by access keys no account is known"
     return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, f"the key is rotated by {who}", hint)
 
 

@@ -42,16 +42,25 @@ class Listing:
 
     async def names(self, kind: str) -> set[Key]:
         """Return the names of all objects of a kind."""
-        return {
-            Key(item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            for namespace in self._places(kind)
-            async for page in self._api.pages(_RESOURCES[kind], namespace, metadata_only=True)
-            for item in page["items"]
-        }
+        return {_key(meta) async for meta in self._metadata(kind)}
+
+    async def staying(self, kind: str) -> set[Key]:
+        """Return the names of those that are not being deleted."""
+        return {_key(meta) async for meta in self._metadata(kind) if "deletionTimestamp" not in meta}
+
+    async def _metadata(self, kind: str) -> AsyncIterator[cluster.Json]:
+        for namespace in self._places(kind):
+            async for page in self._api.pages(_RESOURCES[kind], namespace, metadata_only=True):
+                for item in page["items"]:
+                    yield item["metadata"]
 
     def _places(self, kind: str) -> tuple[str | None, ...]:
         """Return the namespaces in which objects of a kind are listed; None for all, or for none."""
         return (None,) if kind in CLUSTER_KINDS else self._scopes
+
+
+def _key(meta: cluster.Json) -> Key:
+    return Key(meta.get("namespace", ""), meta["name"])
 
 
 def _unlisted(refused: cluster.Refused, kind: str, namespace: str | None) -> errors.Error:

@@ -191,6 +191,11 @@ class Reconciler:
         """Whether a Secret is in the place of the target that was written last."""
         return Key(record.key.namespace, str(record.told_target.get("name"))) in self._seen
 
+    def is_bare(self, record: Record) -> bool:
+        """Whether no Secret is there that may be the object's, whether its status tells of one or not."""
+        names = {record.spec_model().target_name(record.key.name), str(record.told_target.get("name"))}
+        return not any(Key(record.key.namespace, name) in self._seen for name in names)
+
     def is_former(self, record: Record, secret: str) -> bool:
         """Whether a Secret goes with the object though it is not its target, as after a rename."""
         seen = self._seen.get(Key(record.key.namespace, secret))

@@ -243,15 +243,6 @@ def the_old(hints: Mapping[str, object], handle: str | None, old: SecretMap, par
     return fitting[0] if len(fitting) == 1 else None
 
 
-def place(address: str, path: str = "") -> str:
-    """Return an address in the one form in which it is compared: neither case of its host nor a usual port counts."""
-    parts = urllib.parse.urlsplit(address)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    port = f":{parts.port}" if parts.port not in (None, usual) else ""
-    host = (parts.hostname or "").rstrip(".")
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path.rstrip('/')}{path}"
-
-
 def quoted(text: str) -> str:
     """Return a text as one segment of a path, or one field of a query."""
     return urllib.parse.quote(text, safe="")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 
 from .. import dates
-from ..schema import CaProvider, SecretKeyRef, Spec, Url
+from ..schema import CaProvider, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap
 from ..stores.base import Credentials
 from . import _admin
@@ -55,7 +55,7 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
-        self.address = _admin.place(config.endpoint or _HOME)
+        self.address = canonical_url(config.endpoint or _HOME)
         self._admin = _admin.Admin(
             config.endpoint or _HOME,
             config.ca_provider,

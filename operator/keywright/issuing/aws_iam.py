@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pydantic
 
 from .. import dates, errors
-from ..schema import CaProvider, SecretKeyRef, Spec, Url
+from ..schema import CaProvider, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap
 from ..stores.base import Credentials
 from . import _admin
@@ -86,7 +86,7 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
         self._config, self._credentials, self._timeout = config, credentials, timeout
         self._address, self._region = _PLACES[config.partition]
         self._address = config.endpoint or self._address
-        self.address = _admin.place(self._address)
+        self.address = canonical_url(self._address)
         self._admin = _admin.Admin(
             self._address, config.ca_provider, credentials, timeout=timeout, word=_word, rights=_RIGHTS
         )

@@ -19,7 +19,7 @@ import pydantic
 from .. import errors
 from ..errors import Reason
 from ..issuers.base import bearer
-from ..schema import CaProvider, SecretKeyRef, Spec, Url
+from ..schema import CaProvider, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -77,7 +77,7 @@ class AzureOpenAI(Issuing, name="azureOpenai", title="Azure OpenAI", way=Way.SLO
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials = config, credentials
-        self.address = _admin.place(config.endpoint)
+        self.address = canonical_url(config.endpoint)
         self._account = (
             f"/subscriptions/{config.subscription}/resourceGroups/{_admin.quoted(config.resource_group)}"
             f"/providers/Microsoft.CognitiveServices/accounts/{config.account}"

@@ -22,7 +22,7 @@ from .. import dates, errors, rs256
 from ..errors import Reason
 from ..issuers.base import bearer
 from ..issuers.gcp_service_account import assertion_of, read
-from ..schema import CaProvider, SecretKeyRef, Spec, Url
+from ..schema import CaProvider, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -82,7 +82,7 @@ class GcpServiceAccount(
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials, self._timeout = config, credentials, timeout
-        self.address = _admin.place(config.endpoint)
+        self.address = canonical_url(config.endpoint)
         self._keys = f"/v1/projects/-/serviceAccounts/{_admin.quoted(config.service_account)}/keys"
         rights = "Check the admin's key, and its role roles/iam.serviceAccountKeyAdmin on the service account"
         self._login, self._admin = (

@@ -24,7 +24,7 @@ from .. import dates, errors, rs256
 from ..errors import Reason
 from ..issuers.base import bearer
 from ..issuers.github import SLOW, drained, pause
-from ..schema import CaProvider, Cel, OneOf, SecretKeyRef, Spec, Url
+from ..schema import CaProvider, Cel, OneOf, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -124,7 +124,7 @@ class GithubApp(Issuing, name="githubApp", title="GitHub Apps", way=Way.MINTED, 
     @property
     def account(self) -> str:
         """The server, and the installation."""
-        return f"{_admin.place(self._config.endpoint or _HOME)} installation {self._config.installation_id}"
+        return f"{canonical_url(self._config.endpoint or _HOME)} installation {self._config.installation_id}"
 
     def issue(self, order: Order) -> Issued:
         """Have a token minted. It has no name, so none is known by its order."""

@@ -22,7 +22,7 @@ import pydantic
 
 from .. import dates, errors
 from ..errors import Reason
-from ..schema import CaProvider, Cel, Duration, OneOf, SecretKeyRef, Spec, Url, seconds
+from ..schema import CaProvider, Cel, Duration, OneOf, SecretKeyRef, Spec, Url, canonical_url, seconds
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -98,7 +98,7 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
     def account(self) -> str:
         """The server, and the project or group as it is named: by number and by path are two."""
         kind, place = ("project", self._config.project) if self._config.project else ("group", self._config.group)
-        return f"{_admin.place(self._config.endpoint or _HOME)} {kind} {place}".lower()
+        return f"{canonical_url(self._config.endpoint or _HOME)} {kind} {place}".lower()
 
     def issue(self, order: Order) -> Issued:
         """Have a token made."""

@@ -15,7 +15,7 @@ import pydantic
 
 from .. import dates
 from ..issuers.base import bearer
-from ..schema import CaProvider, Duration, SecretKeyRef, Spec, Url, seconds
+from ..schema import CaProvider, Duration, SecretKeyRef, Spec, Url, canonical_url, seconds
 from ..secret import SecretMap
 from ..stores.base import Credentials
 from . import _admin
@@ -60,7 +60,7 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
-        self.address = _admin.place(config.endpoint or _HOME)
+        self.address = canonical_url(config.endpoint or _HOME)
         self._project = f"/v1/organization/projects/{_admin.quoted(config.project)}"
         self._admin = _admin.Admin(
             config.endpoint or _HOME,

@@ -26,12 +26,11 @@ import pydantic
 
 from .. import dates, errors
 from ..errors import Reason
-from ..schema import Cel, Duration, seconds
+from ..schema import Cel, Duration, canonical_url, seconds
 from ..secret import SecretMap, SecretValue
 from ..stores._vault_login import SEGMENT, way_of
 from ..stores._vault_session import Login, VaultServer, log_in
 from ..stores.base import Credentials
-from . import _admin
 from .base import Issued, Issuing, Order, Way
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class VaultDynamic(Issuing, name="vaultDynamic", title="Vault dynamic credential
     def account(self) -> str:
         """The server, its namespace, and the path."""
         space = self._config.namespace.strip("/")
-        return f"{_admin.place(self._config.server)} {f'{space}/' if space else ''}{self._config.path}"
+        return f"{canonical_url(self._config.server)} {f'{space}/' if space else ''}{self._config.path}"
 
     def issue(self, order: Order) -> Issued:
         """Have a credential leased. It has no name of ours, so none is known by its order."""

@@ -17,7 +17,7 @@ import pydantic
 from .. import dates, errors, placeholders
 from ..errors import Reason
 from ..placeholders import Template
-from ..schema import HEADER_NAMES, CaProvider, Cel, ListMap, SecretKeyRef, Spec, Url
+from ..schema import HEADER_NAMES, CaProvider, Cel, ListMap, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
@@ -204,7 +204,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
     @property
     def account(self) -> str:
         """Where keys are asked for: the server and the path, without a query, which may hold a secret."""
-        return _admin.place(self._config.server, self._config.issue.path.partition("?")[0])
+        return canonical_url(self._config.server, self._config.issue.path.partition("?")[0])
 
     def issue(self, order: Order) -> Issued:
         """Have a key made."""

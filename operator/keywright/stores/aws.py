@@ -25,7 +25,7 @@ from ..secret import SecretValue
 from ._aws_login import AwsAuth, ExternalId, RoleArn, Sts
 from ._aws_said import BAD_KEYS, bad_keys, refused, trouble
 from ._aws_write import Place, see_that_it_fits
-from .base import Content, Credentials, Fetched, Ref, Store
+from .base import Content, Credentials, Fetched, Location, Ref, Store
 
 if TYPE_CHECKING:
     from ..botocore_adapter import Keys, Reply, Service
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Region = Annotated[str, pydantic.StringConstraints(max_length=32, pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
 
 _NAME = re.compile(r"[-/_+=.@!a-zA-Z0-9]{1,512}|arn:aws[-a-z]*:secretsmanager:[-a-z0-9]+:\d{12}:secret:[-/_+=.@!\w]+")
+#: An ARN of a secret: region, account, and name, without the six characters that AWS puts behind it.
+_ARN = re.compile(r"arn:[^:]+:secretsmanager:([^:]+):(\d{12}):secret:(.+?)(?:-[a-zA-Z0-9]{6})?")
 #: Versions are called by what made them: a UUID, or another token of 32 characters and more. Stages are shorter.
 _VERSION = re.compile("[-a-zA-Z0-9]{32,64}")
 _STAGE = re.compile("[-/_+=.@a-zA-Z0-9]{1,256}")
@@ -70,6 +72,16 @@ class SecretsManager(Store, name="aws"):
     def identity(cls, config: Config, namespace: str) -> str:
         """Return the namespace where the login depends on it, else nothing."""
         return namespace if config.auth.web_identity or "{namespace}" in (config.role or "") else ""
+
+    @classmethod
+    def locate(cls, config: Config, path: str, namespace: str, home: str) -> Location:
+        """Say where a secret lies: in an account, as its ARN or that of a role tells it; whoever asks, and where."""
+        role = config.role or (config.auth.web_identity and config.auth.web_identity.role) or ""
+        region, account, name = config.region, role.split(":")[4] if role else "", path
+        if named := _ARN.fullmatch(path):
+            region, account, name = named.groups()
+        plain = config.model_copy(update={"region": region, "role": None, "endpoint": None})
+        return Location(f"{cls.location(plain, namespace)} {name}", account)
 
     @classmethod
     def previous(cls, version: str) -> str | None:

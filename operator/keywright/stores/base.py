@@ -47,6 +47,28 @@ class Fetched:
     expires_at: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Location:
+    """Where one key lies.
+
+    Attributes:
+        where: the store's place, a space, and the path.
+        account: whose it is there, if names mean something within accounts only; empty where that is not known.
+    """
+
+    where: str
+    account: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names it, as far as it is known."""
+        return f"{self.where} {self.account}".rstrip()
+
+    def may_be(self, other: Location) -> bool:
+        """Whether two may be one: of an account that is not known, it may be any."""
+        return self.where == other.where and (self.account == other.account or not (self.account and other.account))
+
+
 #: Fields of stores that say how they are reached, and not where.
 _NO_PLACE = {
     *("auth", "ca_provider", "client_certificate", "passphrase_ref", "key_ref"),
@@ -154,8 +176,24 @@ class Store(abc.ABC):
         """Name the login that objects of this namespace use. Equal names share one login and its answers."""
 
     @classmethod
+    def locate(cls, config: Any, path: str, namespace: str, home: str) -> Location:
+        """Say where a key lies: the same for all store objects that lead there, whatever their login and spelling.
+
+        Args:
+            path: canonical, below the store's prefix.
+            namespace: of the object that reads; fills ``{namespace}``.
+            home: the namespace of a namespaced store object, in which it names others.
+        """
+        return Location(f"{cls.location(cls.plain(config), namespace)} {path}")
+
+    @classmethod
+    def plain(cls, config: Any) -> Any:
+        """Return a configuration in which a place has one spelling. By default there is but one."""
+        return config
+
+    @classmethod
     def location(cls, config: Any, namespace: str) -> str:
-        """Name where the keys lie: the same for all store objects that lead there, whatever their login.
+        """Name where the keys lie, as it is spelled: journals of rotations were named by it.
 
         Args:
             namespace: of the object that reads; fills ``{namespace}``.

@@ -25,7 +25,7 @@ from ..errors import Reason
 from ..schema import Cel, DataKey, ObjectName, OneOf, SecretKeyRef, Spec
 from ..secret import SecretValue
 from . import _content
-from .base import Content, Credentials, Fetched, Ref, Snapshot, Store
+from .base import Content, Credentials, Fetched, Location, Ref, Snapshot, Store
 
 if TYPE_CHECKING:
     from ..keyfile.contents import Contents
@@ -78,6 +78,12 @@ class EncryptedFile(Store, name="encryptedFile"):
     def identity(cls, config: Config, namespace: str) -> str:
         """Return nothing: one passphrase opens the file for everybody."""
         return ""
+
+    @classmethod
+    def locate(cls, config: Config, path: str, namespace: str, home: str) -> Location:
+        """Say where a key lies: a ConfigMap or Secret is another one in each namespace."""
+        found = super().locate(config, path, namespace, home)
+        return found if config.path else Location(f"{home} {found.where}".strip())
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config

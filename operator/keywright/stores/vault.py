@@ -54,6 +54,13 @@ class Vault(Store, name="vault"):
         role = (auth.jwt and auth.jwt.role) or (auth.cert and auth.cert.role) or ""
         return namespace if by_account or "{namespace}" in role else ""
 
+    @classmethod
+    def plain(cls, config: Config) -> Config:
+        """Return it with the server's address in one form; ``root`` is the namespace that all have."""
+        space = config.namespace.strip("/")
+        there = {"server": schema.canonical_url(config.server), "namespace": "" if space == "root" else space}
+        return config.model_copy(update=there)
+
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
         self._credentials = credentials

@@ -87,6 +87,7 @@ class Looking:
             held=held,
             # What reads the file has what is in it.
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
+            own=holds,
             users=Users(0, 0),
             old=old,
             wish=wish,

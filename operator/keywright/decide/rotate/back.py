@@ -29,7 +29,7 @@ def leave_to_people(at: Situation) -> Move | None:
     if at.seen.store is Holds.NEW and at.journal.old:
         # The one that they have written is in use by now.
         return Go(at.journal.owing(Owed.KEEP, at.journal.old, at.now).at(Step.ROLLED_BACK, at.now))
-    if at.seen.store is Holds.OLD and at.journal.old and at.journal.old.ending:
+    if at.seen.store in (Holds.OLD, None) and at.journal.old and at.journal.old.ending:
         # They have written one that cannot be switched on again.
         return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=True)
     return at.go(Step.ROLLED_BACK)
@@ -96,9 +96,9 @@ def targets_hold_it(at: Situation) -> Move | None:
     """Wait until no Secret has the new key."""
     if not at.journal.got(Step.TESTED):
         return None
-    if at.seen.targets is None:
-        return at.wait(_pause(at))
     late = at.lasts() > at.rules.write_within
+    if at.seen.targets is None:
+        return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
     return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.new else None
 
 
@@ -107,7 +107,7 @@ def users_hold_it(at: Situation) -> Move | None:
     if not at.journal.got(Step.TESTED):
         return None
     if at.seen.users is None:
-        return at.wait(_pause(at))
+        return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=at.lasts() > at.rules.write_within)
     late = at.lasts() > at.rules.adopt_within
     return at.wait(LATER, Why.NOT_ADOPTED, asks=late) if at.seen.users.late else None
 

@@ -74,12 +74,19 @@ def in_grace(at: Situation) -> Move | None:
 
 
 def new_unconfirmed(at: Situation) -> Move | None:
-    """Keep the old key until the new one is known to work, to be in the store and in every Secret."""
+    """Keep the old key until the new one is known to work, to be in the store and in every Secret; where nobody is
+    waited for, in that of the object itself.
+    """
     targets = at.seen.targets
     if at.rules.tests and not alive(at, at.seen.new):
         return at.wait(LATER, Why.NOT_ALIVE, asks=True)
-    if at.seen.store is not Holds.NEW or targets is None:
-        return at.wait(LATER, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
+    late = at.lasts() > at.rules.write_within
+    if at.seen.store is not Holds.NEW:
+        return at.wait(LATER, Why.STORE_SILENT, asks=late)
+    if at.journal.urgent:
+        return None if at.seen.own is Holds.NEW else at.wait(LATER, Why.NOT_WRITTEN, asks=True)
+    if targets is None:
+        return at.wait(LATER, Why.READERS_UNKNOWN, asks=late)
     return at.wait(LATER, Why.NOT_WRITTEN, asks=True) if targets.old or targets.other else None
 
 
@@ -87,7 +94,9 @@ def still_late(at: Situation) -> Move | None:
     """Keep the old key as long as somebody uses it."""
     if at.journal.urgent:
         return None
-    if at.seen.users is None or at.seen.users.late:
+    if at.seen.users is None:
+        return at.wait(LATER, Why.READERS_UNKNOWN, asks=at.lasts() > at.rules.write_within)
+    if at.seen.users.late:
         return at.wait(LATER, Why.NOT_ADOPTED, asks=True)
     if at.seen.keys is None:
         return at.wait(LATER, Why.ISSUE_UNCLEAR, asks=at.lasts() > at.rules.write_within) if at.rules.lists else None

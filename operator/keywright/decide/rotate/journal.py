@@ -99,6 +99,8 @@ class Why(enum.StrEnum):
     """The store did not answer in time."""
     NOT_WRITTEN = "TargetNotWritten"
     """A Secret could not be written in time."""
+    READERS_UNKNOWN = "ReadersUnknown"
+    """It is not known who has the key."""
     NEW_INVALID = "NewKeyInvalid"
     """The issuer does not accept the new key any more."""
     ASKED = "Asked"

@@ -141,6 +141,7 @@ class Seen:
 
     Attributes:
         held: what the store has; None where that is nothing, or not known.
+        own: what the Secret of the object itself has, which asks for the rotation; None where it is not known.
         ours: whether the store's mark says that we rotate this key; True where it bears no mark.
     """
 
@@ -148,6 +149,7 @@ class Seen:
     store: Holds | None = None
     held: Half | None = None
     targets: Targets | None = None
+    own: Holds | None = None
     users: Users | None = None
     new: Trial | None = None
     old: Trial | None = None

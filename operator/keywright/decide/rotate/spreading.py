@@ -63,13 +63,20 @@ def all_written(at: Situation) -> Move | None:
     return at.go(Step.WRITTEN) if targets and targets.new and not targets.old and not targets.other else None
 
 
+def own_written(at: Situation) -> Move | None:
+    """Wait for nobody else, where the old key is to end at once: the object that asks for it has the new one."""
+    urgent = at.journal.urgent or at.seen.wish.now
+    return at.go(Step.WRITTEN) if urgent and at.seen.own is Holds.NEW else None
+
+
 def not_written(at: Situation) -> Move | None:
     """Turn back if no Secret could be written; if some were, a person has to see why the others were not."""
+    targets = at.seen.targets
     if at.lasts() <= at.rules.write_within:
-        return at.wait(SOON)
-    if at.seen.targets and not at.seen.targets.new and not at.journal.one_way:
+        return at.wait(SOON, None if targets else Why.READERS_UNKNOWN)
+    if targets and not targets.new and not at.journal.one_way:
         return at.back(Why.NOT_WRITTEN)
-    return at.wait(LATER, Why.NOT_WRITTEN, asks=True)
+    return at.wait(LATER, Why.NOT_WRITTEN if targets else Why.READERS_UNKNOWN, asks=True)
 
 
 # Adoption.
@@ -118,6 +125,7 @@ STORED = (
     Row(store_restored, (Step.TESTED,)),
     Row(new_invalid, _BACK),
     Row(all_written, (Step.WRITTEN,)),
+    Row(own_written, (Step.WRITTEN,)),
     Row(worn_after, (Step.REVOKED,)),
     Row(not_written, _BACK),
 )

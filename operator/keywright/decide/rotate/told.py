@@ -5,6 +5,7 @@ Does not belong here: writing them (``engine/rotate/telling.py``).
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from .journal import AnyWhy, Cause, Journal, Step, Why
 #: The condition of an object that tells of its rotations.
 ROTATING = "Rotating"
 
+#: So many Secrets are named, and so many namespaces.
+NAMED = 5
 #: What is waited for, or why a rotation turns back, as sentences.
 WORDS: dict[Why, str] = {
     Why.SAME_KEY: "The issuer gave the old key once more.",
@@ -36,6 +39,7 @@ WORDS: dict[Why, str] = {
     Why.STORE_REFUSED: "The store does not take the new key.",
     Why.STORE_SILENT: "The store does not answer.",
     Why.NOT_WRITTEN: "Not every Secret has the new key yet.",
+    Why.READERS_UNKNOWN: "It is not known yet who has the key.",
     Why.NEW_INVALID: "The issuer does not accept the new key any more.",
     Why.ASKED: "Somebody asked for it.",
     Why.OBJECT_GONE: "The object is gone.",
@@ -54,6 +58,11 @@ WORDS: dict[Why, str] = {
     "new one is left without. `keywright consumers` says who that is.",
     Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
+}
+#: The same on the way back.
+_BACK: dict[Why, str] = {
+    Why.NOT_WRITTEN: "There are Secrets that still have the new key.",
+    Why.NOT_ADOPTED: "Not everybody is seen to use the old key again; `keywright consumers` says who does not.",
 }
 _STEPS: dict[Step, str] = {
     Step.ISSUING: "A new key is being made.",
@@ -76,6 +85,33 @@ def words(why: AnyWhy) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Behind:
+    """Those who read a key and do not have the one that they should.
+
+    Attributes:
+        namespace: of the object that rotates it: what others call their Secrets is no business of its readers.
+        secrets: namespace, object and Secret of each.
+    """
+
+    namespace: str
+    secrets: tuple[tuple[str, str, str], ...]
+
+    def sentence(self) -> str:
+        """Return who they are, for who may read the object; empty where nobody is."""
+        own = sorted(secret for namespace, _, secret in self.secrets if namespace == self.namespace)
+        others = collections.Counter(each[0] for each in self.secrets if each[0] != self.namespace)
+        parts = [f"Secret {each}" for each in own[:NAMED]]
+        parts += [f"{count} of namespace {name}" for name, count in sorted(others.items())[:NAMED]]
+        more = max(0, len(own) - NAMED) + sum(count for _, count in sorted(others.items())[NAMED:])
+        parts += [f"{more} more"] if more else []
+        return f"These are behind: {', '.join(parts)}." if parts else ""
+
+    def names(self) -> str:
+        """Return the objects, for whoever runs the operator."""
+        return ", ".join(f"{namespace}/{name}" for namespace, name, _ in sorted(self.secrets))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Tale:
     """What there is to tell of the rotation of one credential.
 
@@ -87,6 +123,7 @@ class Tale:
         next: Unix time at which the next one begins by itself.
         tested: whether its issuer can be asked about the new key.
         pods: what a status tells of those who use the Secrets; None where that was not looked at.
+        behind: who is waited for, where it is Secrets that are.
     """
 
     credential: str
@@ -97,6 +134,7 @@ class Tale:
     next: float | None = None
     pods: Mapping[str, Any] | None = None
     tested: bool = True
+    behind: Behind | None = None
 
     @property
     def runs(self) -> bool:
@@ -105,7 +143,14 @@ class Tale:
 
     def waits(self) -> str:
         """Return what is waited for, for a person; empty where nothing is."""
-        parts = [words(self.why)] if self.why else []
+        back = self.journal is not None and self.journal.step is Step.ROLLING_BACK
+        behind = self.behind.sentence() if self.behind and self.why is Why.NOT_WRITTEN else ""
+        # It may have turned back for the same word.
+        if back and isinstance(self.why, Why) and (behind or self.why is Why.NOT_ADOPTED):
+            parts = [_BACK[self.why]]
+        else:
+            parts = [words(self.why)] if self.why else []
+        parts += [behind] if behind else []
         if self.error:
             hint = f" {self.error.hint}." if self.error.hint else ""
             parts.append(f"{report.begun(self.error.message)}.{hint}")

@@ -83,6 +83,7 @@ class Aiming:
         wanted, recipe = self._wanted(record)
         if wanted and recipe:
             place = self._placed(recipe)
+            place = place.journaled(kept.about.key) if kept else place
             if kept is None or (kept.about.key == place.key and not _moved(kept, recipe)):
                 return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record and kept.journal.step is Step.IDLE and self._has_heir(record, kept)):
@@ -92,7 +93,7 @@ class Aiming:
             raise errors.Retry(Reason.CONFLICT, said)
         try:
             former = recipes.read(kept.about.recipe)
-            place = self._means.places.find(self._key, former)
+            place = self._means.places.find(self._key, former).journaled(kept.about.key)
             if former.minted:
                 return await self._left(former, place, kept), None
             aim = self._aimed(former, place, kept, gone=True)
@@ -167,7 +168,7 @@ def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:
     spec, found = record.spec_model(), set()
     for each in spec.credentials:
         with contextlib.suppress(errors.Stalled):
-            if each.rotation and means.places.find(record.key, recipes.of(spec, each)).key == key:
+            if each.rotation and means.places.find(record.key, recipes.of(spec, each)).journaled(key).key == key:
                 found.add(each.name)
     return frozenset(found)
 

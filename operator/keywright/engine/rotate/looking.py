@@ -8,6 +8,7 @@ Does not belong here: which of these are looked at, and what follows (``decide/r
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,15 +21,16 @@ from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import Holds, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
+from ...decide.rotate.told import Behind
 from ...errors import Reason
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Fetched, Store
 from ..consumers import census, written
 from ..fetch import Fetcher, Question
 from ..journals import Kept
-from ..records import Record
 from .aiming import Aim
-from .place import Places, Reader
+from .holding import Held, Holding
+from .place import Reader
 from .trials import Trials
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class Sight:
         handle: the issuer's name of the old key, where it was found.
         trouble: why something was not seen.
         pods: what the status tells of those who use the Secrets; None where that was not looked at.
+        held: what those have who read the key, as far as is known who that is.
     """
 
     seen: Seen = dataclasses.field(default_factory=Seen)
@@ -57,6 +60,7 @@ class Sight:
     handle: str | None = None
     trouble: errors.Error | None = None
     pods: Mapping[str, Any] | None = None
+    held: Sequence[Held] = ()
 
     def lags(self, step: Step) -> bool:
         """Whether a Secret has another key than the one that it should have at a step."""
@@ -67,6 +71,12 @@ class Sight:
             return bool(targets.new)
         return step in (Step.STORED, Step.GRACE) and bool(targets.old or targets.other)
 
+    def behind(self, kept: Kept) -> Behind:
+        """Return who has another key than the one that they should have."""
+        right = (Holds.OLD, Holds.OTHER) if kept.journal.step is Step.ROLLING_BACK else (Holds.NEW,)
+        late = (each.reader for each in self.held if each.which not in right)
+        return Behind(kept.about.namespace, tuple((*each.record.key, each.secret) for each in late))
+
 
 class Looking:
     """Looks.
@@ -74,7 +84,8 @@ class Looking:
     Args:
         keys: make fingerprints.
         owner: the mark by which stores tell who rotates a key: this install.
-        as_written: whether an object's target is as it was written, as far as is known.
+        holding: finds out what readers have.
+        unheard: why it is not known who they are; None where it is.
         others: what is known of other rotations' keys (``Journals.handles``).
     """
 
@@ -83,13 +94,13 @@ class Looking:
         api: cluster.Cluster,
         keys: FingerprintKey,
         fetcher: Fetcher,
-        places: Places,
         *,
-        as_written: Callable[[Record], bool],
+        holding: Holding,
+        unheard: Callable[[], errors.Error | None],
         others: Callable[[str, str], frozenset[str]],
     ) -> None:
         self._api, self._keys, self._fetcher, self._others = api, keys, fetcher, others
-        self._places, self._as_written = places, as_written
+        self._holding, self._unheard = holding, unheard
         self.owner = f"keywright-{keys.key_id}"
 
     async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish) -> Sight:
@@ -99,9 +110,8 @@ class Looking:
         if Spot.STORE in wanted:
             await self._store(aim, kept, sight)
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
-        readers = self._places.readers(aim.place.key) if wanted & {Spot.TARGETS, Spot.USERS} else []
-        targets = self._targets(readers, kept, sight) if Spot.TARGETS in wanted else None
-        users = await self._try(sight, self._users(readers, kept, sight)) if Spot.USERS in wanted else None
+        if wanted & {Spot.TARGETS, Spot.USERS}:
+            await self._readers(aim, kept, sight, wanted)
         often, halves = journal.step in (Step.HELD, Step.TESTED) or wish.now, _halves(kept, sight)
 
         async def trial(spot: Spot) -> Trial | None:
@@ -118,8 +128,6 @@ class Looking:
         sight.seen = dataclasses.replace(
             sight.seen,
             keys=calls.keys(keys, self._others(kept.about.key, aim.issuer.issuing.name)) if keys is not None else None,
-            targets=targets,
-            users=users,
             new=new,
             old=old,
             theirs=theirs,
@@ -202,31 +210,22 @@ class Looking:
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
         return await aim.issuer.keys(calls.order(kept.journal, kept.old))
 
-    def _targets(self, readers: Sequence[Reader], kept: Kept, sight: Sight) -> Targets:
-        """Count which key the Secrets of all readers have."""
-        counts = dict.fromkeys(Holds, 0)
-        for reader in readers:
-            counts[self._held(reader, kept, sight)] += 1
-        return Targets(counts[Holds.OLD], counts[Holds.NEW], counts[Holds.OTHER])
-
-    def _held(self, reader: Reader, kept: Kept, sight: Sight) -> Holds:
-        record = reader.record
-        if not self._as_written(record):
-            return Holds.OTHER
-        told = record.status_json().get("versions") or []
-        prints = {each["fingerprint"]: each for each in told}
-        for values, which in ((_without(kept.old, kept.new), Holds.OLD), (_without(kept.new, kept.old), Holds.NEW)):
-            wanted = {
-                self._keys.fingerprint(f"{record.key}/{each['key']}", value)
-                for each in told
-                for value in values.values()
-            }
-            if wanted & prints.keys():
-                return which
-        # An expression or an encoding is between: what the store calls the version tells.
+    async def _readers(self, aim: Aim, kept: Kept, sight: Sight, wanted: frozenset[Spot]) -> None:
+        """Look which key the Secrets of all readers have, and who uses them; not before all readers are known."""
         version = sight.store.version if sight.store else None
-        same = version is not None and version in {each.get("version") for each in told}
-        return sight.seen.store if same and sight.seen.store else Holds.OTHER
+        sight.held = await self._holding.of(aim.place.where, kept, sight.seen.store, version)
+        mine = (kept.about.namespace, kept.about.name)
+        own = next((each.which for each in sight.held if each.reader.record.key == mine), None)
+        targets, users = None, None
+        if trouble := self._unheard():
+            sight.trouble = trouble
+        else:
+            counts = collections.Counter(each.which for each in sight.held)
+            targets = Targets(counts[Holds.OLD], counts[Holds.NEW], counts[Holds.OTHER])
+            readers = [each.reader for each in sight.held]
+            users = await self._try(sight, self._users(readers, kept, sight)) if Spot.USERS in wanted else None
+        targets = targets if Spot.TARGETS in wanted else None
+        sight.seen = dataclasses.replace(sight.seen, targets=targets, own=own, users=users)
 
     async def _users(self, readers: Sequence[Reader], kept: Kept, sight: Sight) -> Users | None:
         """Count who uses the Secrets, and who has another key than these have now."""
@@ -234,10 +233,13 @@ class Looking:
         for reader in readers:
             mark = rollout.mark(reader.record.status_json().get("rollout") or {})
             known = await written(self._api, reader.record.key, reader.secret, mark)
+            if known is None and not reader.record.told_target:
+                # What was never written is used by nobody.
+                continue
             if known is None:
                 return None
             # Whoever is listed uses it although that does not show.
-            wanted = reader.record.spec_model().rollout
+            wanted = reader.rollout
             listed = rollout.refs(wanted) if wanted else frozenset()
             seen = await census(self._api, reader.record.key.namespace, known, listed)
             # Who is late in another namespace is no business of those who read this object.
@@ -270,8 +272,3 @@ def _named(journal: Journal, held: Half | None) -> Half | None:
     """Return what is held with the issuer's name of it, where that is known."""
     known = (half for half in (journal.new, journal.old, journal.left) if half and held)
     return next((half for half in known if held and half.fingerprint == held.fingerprint), held)
-
-
-def _without(values: SecretMap, others: SecretMap) -> SecretMap:
-    """Return the parts that differ."""
-    return {part: value for part, value in values.items() if part not in others or others[part] != value}

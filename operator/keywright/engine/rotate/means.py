@@ -19,6 +19,7 @@ from ..records import Record
 
 if TYPE_CHECKING:
     from .acting import Acting
+    from .hearing import Hearing
     from .looking import Looking
     from .place import Places
     from .telling import Telling
@@ -31,6 +32,7 @@ class Means:
     Attributes:
         records: all ApiKeySecrets.
         again: has an object's stores asked anew.
+        hearing: knows when every object was heard of.
     """
 
     api: cluster.Cluster
@@ -45,3 +47,4 @@ class Means:
     acting: Acting
     telling: Telling
     again: Callable[[Key], None]
+    hearing: Hearing

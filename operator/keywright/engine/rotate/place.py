@@ -6,6 +6,7 @@ Does not belong here: what they have of it (``looking``), what a credential cons
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
@@ -14,7 +15,7 @@ from ... import errors, kinds
 from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
 from ...kinds import StoreRef
-from ...stores.base import Credentials, Store
+from ...stores.base import Credentials, Location, Store
 from ..catalog import Catalog, StoreRecord, Use
 from ..queue import Key
 from ..records import Record
@@ -30,15 +31,23 @@ class Place:
     """A key in a store, as one namespace may use it.
 
     Attributes:
-        key: the same for everybody who reads it, whatever their store objects and logins.
+        where: the same for everybody who reads it, whatever their store objects and logins.
+        key: names it, and the journal of its rotations.
+        former: what earlier versions called it.
         credentials: makes what the login needs.
         fence: raises once this process must not write any more.
     """
 
+    where: Location
     key: str
+    former: str
     use: Use
     credentials: Callable[[], Credentials]
     fence: Callable[[], object]
+
+    def journaled(self, key: str) -> Place:
+        """Return it as a journal names it, which keeps the name that an earlier version has given it."""
+        return dataclasses.replace(self, key=key) if key == self.former else self
 
     async def write(self, ask: Callable[[Store], T]) -> T:
         """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
@@ -57,6 +66,19 @@ class Reader:
 
     record: Record
     secret: str
+
+    @property
+    def rollout(self) -> kinds.RolloutSpec | None:
+        """How those who use it are restarted; None where nothing says."""
+        try:
+            return self.record.spec_model().rollout
+        except errors.Stalled:
+            return None
+
+    @property
+    def suspended(self) -> bool:
+        """Whether its Secret is not written for now."""
+        return not self.record.refreshed and _is_suspended(self.record)
 
 
 class Places:
@@ -100,15 +122,56 @@ class Places:
             said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
             hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
             raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
-        return Place(_key(use, namespace), use, lambda: self._credentials(use.record, namespace), self._fence)
+        where, former = (
+            _where(use, namespace),
+            f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}",
+        )
+        credentials = functools.partial(self._credentials, use.record, namespace)
+        return Place(where, where.key, former, use, credentials, self._fence)
 
-    def readers(self, key: str) -> list[Reader]:
-        """Return every ApiKeySecret that reads a key, however it names its store."""
-        return list(self._reading(key))
+    def readers(self, where: Location) -> list[Reader]:
+        """Return every ApiKeySecret that reads a key, or may, however it names its store."""
+        return list(self._reading(where))
 
-    def _reading(self, key: str) -> Iterator[Reader]:
+    def entries(self, record: Record, where: Location) -> Callable[[str], bool]:
+        """Return which entries of an object's Secret are made of a key, as far as its spec tells: whether one is, by
+        its name.
+        """
+        try:
+            spec = record.spec_model()
+        except errors.Stalled:
+            return lambda _: False
+
+        def is_there(ref: StoreRef | None, path: str) -> bool:
+            found = self._where(record, ref or spec.store_ref, path)
+            return found is not None and found.may_be(where)
+
+        mine = {name for name, (of, _) in spec.minted.items() if self._minted(record, of) == where}
+        for each in spec.data:
+            if each.remote_ref and is_there(each.store_ref, each.remote_ref.path):
+                mine.add(each.key)
+        # Which names an extract gives is not known.
+        extracts = any(is_there(each.store_ref, each.extract.path) for each in spec.data_from)
+        others = {each.key for each in spec.data} if extracts else None
+        return lambda name: name in mine or (others is not None and name not in others)
+
+    def astray(self) -> list[Record]:
+        """Return every ApiKeySecret whose Secret may hold something else than what lies where it reads now: its store
+        is gone, not for it any more or silent, its spec was changed, or it is suspended.
+        """
+        serves = functools.cache(self._catalog.serves)
+
+        def may_lag(record: Record) -> bool:
+            unsure = record.ask or record.failures > 0 or not record.ready or not record.refreshed
+            return unsure or not all(serves(name, record.key.namespace) for name in record.uses)
+
+        # What was never written holds nothing.
+        written = (each for each in self._records.values() if not each.leaving and b'"fingerprint"' in each.status)
+        return [each for each in written if may_lag(each)]
+
+    def _reading(self, where: Location) -> Iterator[Reader]:
         # Whatever prefix a store puts in front: who does not say this need not be parsed.
-        said = json.dumps(key.rpartition("/")[2].rpartition(" ")[2])[1:-1].encode()
+        said = json.dumps(where.where.rpartition("/")[2].rpartition(" ")[2])[1:-1].encode()
         for record in self._records.values():
             if record.leaving or said not in record.spec:
                 continue
@@ -116,26 +179,30 @@ class Places:
                 spec = record.spec_model()
             except errors.Stalled:
                 continue
-            if key in self._keys(record, spec):
+            if any(each.may_be(where) for each in self._read_by(record, spec)):
                 yield Reader(record, spec.target_name(record.key.name))
 
-    def _keys(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Iterator[str]:
-        """Yield the keys that an object reads."""
+    def _read_by(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Iterator[Location]:
+        """Yield the keys that an object reads, as far as it can be told."""
         for ref, path in _refs(spec):
-            yield self._key(record, ref, path)
+            if found := self._where(record, ref, path):
+                yield found
         for credential in {name for name, _ in spec.minted.values()}:
-            yield _key(self._catalog.minted(*record.key, credential), record.key.namespace)
+            yield self._minted(record, credential)
 
-    def _key(self, record: Record, ref: StoreRef | None, path: str) -> str:
+    def _minted(self, record: Record, credential: str) -> Location:
+        return _where(self._catalog.minted(*record.key, credential), record.key.namespace)
+
+    def _where(self, record: Record, ref: StoreRef | None, path: str) -> Location | None:
         try:
             use = self._catalog.use(record.key.namespace, ref, path, None)
         except errors.Stalled:
-            return ""
-        return _key(use, record.key.namespace)
+            return None
+        return _where(use, record.key.namespace)
 
 
-def _key(use: Use, namespace: str) -> str:
-    return f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}"
+def _where(use: Use, namespace: str) -> Location:
+    return use.opened.kind.locate(use.opened.config, use.ref.path, namespace, use.record.namespace)
 
 
 def _is_shared(use: Use) -> bool:
@@ -146,6 +213,13 @@ def _is_shared(use: Use) -> bool:
     kind, config = spec.store()
     apart = "{namespace}" in spec.path_prefix or kind.location(config, "a") != kind.location(config, "b")
     return not apart and NAMESPACE not in spec.namespace_selector.match_labels
+
+
+def _is_suspended(record: Record) -> bool:
+    try:
+        return record.spec_model().suspend
+    except errors.Stalled:
+        return False
 
 
 def _refs(spec: kinds.ApiKeySecretSpec) -> Iterator[tuple[StoreRef | None, str]]:

@@ -324,7 +324,8 @@ class Post:
                     await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
                 error, again = sight.trouble if why or self._runs() else None, first.at if first else None
-                await self._tell(Tale(self.name, journal, why, asks, error, again, sight.pods))
+                tale = Tale(self.name, journal, why, asks, error, again, sight.pods, behind=sight.behind(kept))
+                await self._tell(tale)
                 left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0
@@ -364,7 +365,7 @@ class Post:
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""
         self._called = time.monotonic()
-        for reader in self._means.places.readers(aim.place.key):
+        for reader in self._means.places.readers(aim.place.where):
             self._means.again(reader.record.key)
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:

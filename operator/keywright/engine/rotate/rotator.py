@@ -60,8 +60,13 @@ class Rotator:
     async def run(self, means: Means) -> None:
         """Take up every rotation that is under way, then count them until cancelled."""
         self._means = means
-        if means.settings.rotations:
-            await self._list()
+        async with asyncio.TaskGroup() as tasks:
+            if means.settings.rotations:
+                tasks.create_task(means.hearing.run())
+                await self._list()
+            await self._go_on()
+
+    async def _go_on(self) -> None:
         self._ready.set()
         self._told.set()
         for key in list(self._means.records):

@@ -20,6 +20,8 @@ from ..loop import Loop
 from ..prober import Prober
 from ..reconcile import Reconciler
 from .acting import Acting, settle
+from .hearing import Hearing
+from .holding import Holding
 from .looking import Looking
 from .means import Means
 from .place import Places
@@ -40,6 +42,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
     fetcher: Fetcher,
     issuers: Issuers,
     loop: Loop,
+    hearing: Hearing,
     reconciler: Reconciler,
     trail: Trail,
     recorder: events.Recorder,
@@ -47,7 +50,8 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
     """Return what rotations are carried out with."""
     places = Places(catalog, loop.records, credentials, api.fence)
     journals = Journals(api, chosen.namespace)
-    looking = Looking(api, keys, fetcher, places, as_written=reconciler.as_written, others=journals.handles)
+    holding = Holding(keys, places, reconciler.as_written, reconciler.is_bare)
+    looking = Looking(api, keys, fetcher, holding=holding, unheard=lambda: hearing.trouble, others=journals.handles)
     return Means(
         api=api,
         settings=chosen,
@@ -61,4 +65,5 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         acting=Acting(trail, looking),
         telling=Telling(api, recorder),
         again=loop.again,
+        hearing=hearing,
     )

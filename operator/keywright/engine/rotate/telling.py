@@ -5,6 +5,7 @@ Does not belong here: the wording (``decide/rotate/told.py``), the rest of the s
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 from ... import cluster, events, pacing
 from ...decide import history, report
 from ...decide.rotate import told
-from ...decide.rotate.journal import Journal, Step
+from ...decide.rotate.journal import Journal, Step, Why
 from ...decide.rotate.told import Tale
 from ...events import EventReason
 from .. import standing
 from ..queue import Key
 from ..records import Record
+
+log = logging.getLogger(__name__)
 
 
 class Telling:
@@ -59,6 +62,10 @@ class Telling:
         """Say by an Event that a person has to do something."""
         about = f"{tale.journal.id if tale.journal else ''} {tale.why or (tale.error and tale.error.reason)}"
         self._recorder.say(record.regarding, EventReason.ROTATION_WAITS, "Rotate", tale.sentence(), about=about)
+        if tale.behind and tale.why is Why.NOT_WRITTEN:
+            # Others' objects have no place in the status of this one.
+            said = "%s: rotation of %s waits for the Secrets of %s"
+            log.warning(said, record.key, tale.credential, tale.behind.names())
 
     def waiting(self) -> int:
         """Return how many rotations wait for a person, as was told last."""
