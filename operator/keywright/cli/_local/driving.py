@@ -125,7 +125,7 @@ class Driver:
         )
         result, entry = self._acting.do(kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half, before)
+        after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         # First of all what may be known from here alone.
         kept = self._reached(dataclasses.replace(kept, journal=before), kept.but(after, new=result.values or None))
         self._acting.ended(entry, result)

@@ -350,7 +350,7 @@ class Post:
                 raise
         result = await acting.do(entry, aim, kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half, before)
+        after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
