@@ -41,6 +41,22 @@ def test_a_new_key_is_remembered_before_anything_else_is_done() -> None:
     assert (held.step, held.new, held.since) == (Step.HELD, NEW, NOW)
 
 
+def test_a_dead_key_is_replaced_again_soon_where_no_new_one_reached_anybody() -> None:
+    begun = machine.begin(at(Step.IDLE, reissued=1.0), "r2", Cause.INVALID, OLD, NOW)
+
+    def after(step: Step, **more: object) -> Journal:
+        move = machine.decide(Situation(RULES, begun.but(step=step, new=NEW, **more), BACK, NOW))
+        assert isinstance(move, Go)
+        return move.journal
+
+    failed = after(Step.ROLLED_BACK, why=Why.TEST_FAILED)
+    assert (failed.reissued, failed.not_before) == (1.0, NOW + machine.FIRST_PAUSE)
+    assert after(Step.ROLLED_BACK, why=Why.NEW_INVALID, stored=NOW - 9).reissued == NOW
+    assert after(Step.ROLLED_BACK, why=Why.ASKED).reissued == NOW
+    assert after(Step.REVOKED).reissued == NOW
+    assert after(Step.REVOKED, cause=Cause.DUE).reissued == 1.0
+
+
 def test_a_key_that_is_of_no_use_is_given_up_at_once() -> None:
     situation, do = Situation(RULES, at(Step.ISSUING), WELL, NOW), Do(Effect.ISSUE, "")
 
