@@ -78,6 +78,12 @@ def _encoded(text: str) -> bytes:
 SecretMap = Mapping[str, SecretValue]
 
 
+def tells(text: str, values: SecretMap) -> bool:
+    """Whether a text holds the secret of a credential: the longest of its values; a shorter one may be its id."""
+    held = [each.reveal() for each in values.values()]
+    return any(len(each) == max(map(len, held)) and each in text.encode() for each in held)
+
+
 @final
 class FingerprintKey:
     """The install's HMAC key: makes fingerprints that mean something only inside one install.

@@ -109,6 +109,28 @@ def test_a_rotation_turns_back_by_itself_when_the_new_key_dies_in_grace(world: W
     assert rotating.key() == first.parts["apiKey"]
 
 
+def test_a_key_that_a_person_has_put_in_the_place_of_a_dead_one_is_not_reissued(
+    world: World, rotating: Rotating
+) -> None:
+    first = rotating.begins()
+    rotating.vendor.end(first.handle)
+    rotating.starts()
+    world.until(lambda: _verdict(world) == "Invalid", lambda: f"it is told: {_verdict(world)}", 60)
+    second = rotating.vendor.make("key_second", "by-hand", "service account key")
+    world.put("llm/openai", api_key=second.parts["apiKey"], region="eu")
+
+    rotating.wants(onInvalid="Reissue")
+
+    world.until(lambda: _verdict(world) == "Valid", lambda: f"it is told: {_verdict(world)}", 60)
+    assert rotating.key() == second.parts["apiKey"]
+    assert (rotating.journals(), rotating.alive()) == ([], {second.parts["apiKey"]})
+
+
+def _verdict(world: World) -> str:
+    told = (world.object().get("status") or {}).get("credentials") or [{}]
+    return str(told[0].get("verdict"))
+
+
 def test_what_cannot_be_revoked_is_owed_until_it_is(world: World, rotating: Rotating) -> None:
     first = rotating.begins()
     rotating.starts()

@@ -6,10 +6,12 @@ import dataclasses
 
 import pytest
 
-from keywright.decide.rotate import machine, outcomes, picture
+from keywright.decide.rotate import calls, machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets
+from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets
+from keywright.issuing.base import Issued
+from keywright.secret import SecretValue
 
 from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, RULES, WELL, at, short
 
@@ -37,6 +39,58 @@ def test_a_new_key_is_remembered_before_anything_else_is_done() -> None:
     held = after(at(Step.ISSUING), Effect.ISSUE, Came.DONE, issued=NEW)
 
     assert (held.step, held.new, held.since) == (Step.HELD, NEW, NOW)
+
+
+def test_a_dead_key_is_replaced_again_soon_where_no_new_one_reached_anybody() -> None:
+    begun = machine.begin(at(Step.IDLE, reissued=1.0), "r2", Cause.INVALID, OLD, NOW)
+
+    def after(step: Step, **more: object) -> Journal:
+        move = machine.decide(Situation(RULES, begun.but(step=step, new=NEW, **more), BACK, NOW))
+        assert isinstance(move, Go)
+        return move.journal
+
+    failed = after(Step.ROLLED_BACK, why=Why.TEST_FAILED)
+    assert (failed.reissued, failed.not_before) == (1.0, NOW + machine.FIRST_PAUSE)
+    assert after(Step.ROLLED_BACK, why=Why.NEW_INVALID, stored=NOW - 9).reissued == NOW
+    assert after(Step.ROLLED_BACK, why=Why.ASKED).reissued == NOW
+    assert after(Step.REVOKED).reissued == NOW
+    assert after(Step.REVOKED, cause=Cause.DUE).reissued == 1.0
+
+
+def test_a_key_that_is_of_no_use_is_given_up_at_once() -> None:
+    situation, do = Situation(RULES, at(Step.ISSUING), WELL, NOW), Do(Effect.ISSUE, "")
+
+    back = outcomes.came(situation, do, Came.DONE, NEW, fits=False)
+    unnamed = outcomes.came(situation, do, Came.DONE, dataclasses.replace(NEW, handle=None), fits=False)
+
+    assert (back.step, back.new, back.why) == (Step.ROLLING_BACK, NEW, Why.ISSUE_REFUSED)
+    there = dataclasses.replace(BACK, keys=Keys(frozenset({"k0", "k1"}), frozenset({"k1"})))
+    assert short(machine.decide(Situation(RULES, back, there, NOW))) == "revoke k1"
+    # Whoever lists it by another name than its value ends it by that; else a person has to.
+    assert short(machine.decide(Situation(RULES, unnamed, there, NOW))) == "revoke k1"
+    move = machine.decide(Situation(RULES, unnamed, BACK, NOW))
+    assert isinstance(move, Go)
+    assert [(each.owed, each.handle) for each in move.journal.debts] == [(Owed.REVOKE, "")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "handle", "wanted", "said"),
+    [
+        ({"apiKey": "sk-secret"}, "key_1", ("apiKey",), ""),
+        ({"apiKey": "sk-secret"}, None, ("apiKey",), ""),
+        ({"id": "AKIA1", "secret": "long-secret"}, "AKIA1", ("id", "secret"), ""),
+        ({"apiKey": "sk-secret"}, "sk-secret", ("apiKey",), "names a key by its value, which must not be shown"),
+        ({"id": "1", "secret": "sk-secret"}, "of/sk-secret", ("id",), "names a key by its value, which must not be"),
+        ({"token": "sk-secret"}, "key_1", ("apiKey",), "makes no part apiKey, which the credential has"),
+    ],
+)
+def test_of_use_is_a_key_that_has_its_parts_and_a_name_that_may_be_shown(
+    parts: dict[str, str], handle: str | None, wanted: tuple[str, ...], said: str
+) -> None:
+    why = calls.unfit(Issued({name: SecretValue(each) for name, each in parts.items()}, handle), wanted)
+
+    assert (why.message if why else "")[: len(said)] == said
+    assert bool(why) is bool(said)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,6 +89,23 @@ def test_somebody_elses_pending_version_is_left_alone(aws: Amazon) -> None:
     assert theirs in error.message
     assert_clean(error, CANARY)
     assert aws.stages("llm/openai") == {first: ["AWSCURRENT"], theirs: ["AWSPENDING"]}
+
+
+def test_what_a_killed_write_of_ours_left_pending_holds_up_no_later_one(aws: Amazon) -> None:
+    first, left = aws.put("llm/openai", '{"api_key": "one"}'), str(uuid.uuid5(uuid.NAMESPACE_OID, "r1 Tested 1"))
+    store = logged_in(aws)
+    aws.client.put_secret_value(
+        SecretId="llm/openai", SecretString="{}", ClientRequestToken=left, VersionStages=["AWSPENDING"]
+    )
+    # Without our mark it may be anybody's.
+    assert refused(store, entries(api_key="two"), first).reason is Reason.PENDING_HELD_ELSEWHERE
+
+    store.claim(HERE, "keywright-a")
+    second = write(store, entries(api_key="two"), first)
+
+    assert held(store) == {"api_key": "two"}
+    stages = aws.stages("llm/openai")
+    assert (stages[second], stages[first]) == (["AWSCURRENT", "AWSPENDING"], ["AWSPREVIOUS"])
 
 
 def test_a_secret_that_aws_rotates_is_left_to_it(aws: Amazon) -> None:

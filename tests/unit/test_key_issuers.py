@@ -12,12 +12,15 @@ import pytest
 
 from build import cluster_key_issuer, key_issuer, openai_admin
 from keywright import errors, kinds, metrics
+from keywright.decide.rotate.recipe import Recipe
 from keywright.engine.catalog import Namespace, identifier
 from keywright.engine.egress import Scope
 from keywright.engine.issuers import Issuers
 from keywright.engine.opened_issuer import THREADS, Guard, OpenedIssuer, Turns
+from keywright.engine.rotate import policies
 from keywright.errors import Reason
 from keywright.issuing.base import Issued, Issuing, Order, Way
+from keywright.kinds import CredentialSpec
 from keywright.secret import SecretValue
 from keywright.settings import Settings
 from stores.contract import HeldCredentials
@@ -285,6 +288,25 @@ async def test_where_keys_bear_no_names_one_rotation_at_a_time_asks_for_one() ->
     await turns.acquire()
 
     assert turns.locked()
+
+
+async def test_who_makes_other_parts_than_a_credential_has_is_not_asked() -> None:
+    desk = Desk()
+    issue = {"path": "/keys", "parts": {"token": "value"}}
+    desk.has(key_issuer("hook", webhook={"server": "https://keys.example.org", "issue": issue}))
+    opened = desk.issuers.opened("KeyIssuer", "hook", "team-a")
+    names = {"OPENAI_API_KEY": "apiKey", "TOKEN": "token"}
+    made = {
+        part: Recipe(CredentialSpec(name="llm", issuer="openai", parts={part: entry}), None, "llm", {part: None})
+        for entry, part in names.items()
+    }
+
+    policies.fits(made["token"], opened)
+    with pytest.raises(errors.Stalled) as caught:
+        policies.fits(made["apiKey"], opened)
+
+    assert caught.value.reason is Reason.ROTATION_UNSUPPORTED
+    assert caught.value.message == "KeyIssuer/hook makes no part apiKey, which credential llm has"
 
 
 async def test_a_turn_that_nobody_waits_for_any_more_is_not_lost() -> None:

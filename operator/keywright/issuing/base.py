@@ -136,6 +136,8 @@ class Issuing(abc.ABC):
     slots: int | None = None
     #: Whether a key can be given the name of its order.
     names: bool = True
+    #: The parts that it makes, where its configuration says so; None: those of its issuer.
+    parts: frozenset[str] | None = None
     #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
     address: str = ""
     #: Whether the old key itself says which one it is: whoever writes it can write anything there.

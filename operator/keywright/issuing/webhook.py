@@ -86,7 +86,8 @@ class Issue(Call):
     """Makes a key. `{name}` stands for the name that it shall have."""
 
     handle: Property | None = None
-    """Where in the answer the issuer's name of the key is: a key of the map, else segments joined by dots."""
+    """Where in the answer the issuer's name of the key is: a key of the map, else segments joined by dots. It is shown
+    to people, so a key whose name holds its value is refused; where keys are revoked by their values, leave it out."""
     parts: Annotated[dict[str, Property], pydantic.Field(min_length=1, max_length=8)]
     """Where in the answer each part of the key is, by the part's name."""
     expires_at: Property | None = None
@@ -194,7 +195,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         }
         if "find" in self._sent and self._sent["find"].named.isdisjoint(config.issue.parts):
             raise _wrong("webhook.find names no part of the key", "Let one of its headers, or its body, bear the key")
-        self.slots = config.max_keys
+        self.slots, self.parts = config.max_keys, frozenset(config.issue.parts)
         self.names = bool(config.list and config.list.name)
         self.keys = self._listed if config.list else None
         self.revoke = self._revoked if config.revoke else None

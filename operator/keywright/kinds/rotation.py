@@ -82,7 +82,8 @@ class RotationSpec(Spec):
     """When rotations may begin. Without any: always. One that must not wait, as the key ends before, does not."""
     on_invalid: Literal["Report", "Reissue"] = "Report"
     """What follows when the issuer does not accept the key any more. `Report`: that is told. `Reissue`: a new one is
-    made at once, without any overlap, at most once in six hours."""
+    made at once, without any overlap, at most once in six hours; where none came of it, it is tried again after an
+    hour, then after two, and so on. The key that the store has is tested before."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
     """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
     observe: Annotated[Duration, Cel("self <= duration('24h')", "must be at most 24h")] = "5m"

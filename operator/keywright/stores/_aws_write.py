@@ -29,6 +29,8 @@ MARK = "keywright.dev/rotated-by"
 #: Bytes of a value.
 LARGEST = 65_536
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
+#: Tokens of rotations: UUIDs of version 5, which AWS and its SDKs never make.
+_OURS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TOKEN = re.compile("[-a-zA-Z0-9]{32,64}")
 
 
@@ -146,7 +148,9 @@ class Place:
             said = f"has {self.path}, which AWS or another service rotates"
             hint = "Switch that rotation off, or leave this key to it"
             raise errors.Stalled(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
-        if seen.pending not in (None, token, seen.current):
+        # One of ours was left there by a write that was killed: the next one takes its stage.
+        left = bool(seen.mark) and seen.pending is not None and _OURS.fullmatch(seen.pending)
+        if seen.pending not in (None, token, seen.current) and not left:
             said = f"has {_version(seen.pending)} of {self.path} pending, which somebody else has put there"
             hint = "Let its rotation end; or, if none is under way, take the stage AWSPENDING off that version"
             raise errors.Stalled(Reason.PENDING_HELD_ELSEWHERE, said, hint)

@@ -89,8 +89,10 @@ class Acting:
         with asking(self._task):
             issued = self._task.issuing.issue(calls.order(kept.journal, kept.old))
         own = {name: each for name, each in issued.parts.items() if name in self._task.recipe.properties}
-        half = dataclasses.replace(self._looking.half(own), handle=issued.handle)
-        return Result(Came.DONE, half, own)
+        handle = None if calls.tells(issued.handle, issued.parts) else issued.handle
+        half = dataclasses.replace(self._looking.half(own), handle=handle)
+        why = calls.unfit(issued, self._task.recipe.properties)
+        return Result(Came.DONE, half, own, why.about(self._task.name) if why else None)
 
     def _effect(self, kept: Kept, sight: Sight, do: Do) -> None:
         if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):

@@ -163,7 +163,7 @@ class Driver:
         kept = self._written(dataclasses.replace(kept.but(do.first or at.journal), act=self._acting.act_of(kept)))
         result, entry = self._acting.do(kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half, before)
+        after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         self._failed = ""
         came = str(result.error.reason) if result.error else entry.code
         known = dataclasses.replace(kept.but(after, new=result.values or None), came=came)

@@ -5,9 +5,11 @@ Does not belong here: calling (``engine/rotate``, ``cli/_local``), what follows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ...issuing.base import Listed, Order
+from ... import errors, secret
+from ...errors import Reason
+from ...issuing.base import Issued, Listed, Order
 from ...secret import SecretMap
 from .journal import Debt, Journal, Step
 from .sight import Keys, Trial
@@ -45,6 +47,26 @@ def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | 
     if read and not (old and old.passes):
         return None
     return next((each.handle for each in listed if each.is_old), None)
+
+
+def unfit(issued: Issued, wanted: Collection[str]) -> errors.Stalled | None:
+    """Return why a key that was made is of no use; None: it is of use.
+
+    Args:
+        wanted: the parts that the credential has.
+    """
+    if missing := sorted(set(wanted) - issued.parts.keys()):
+        said = f"makes no part {missing[0]}, which the credential has"
+        return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
+    if tells(issued.handle, issued.parts):
+        said = "names a key by its value, which must not be shown"
+        return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
+    return None
+
+
+def tells(handle: str | None, parts: SecretMap) -> bool:
+    """Whether the issuer's name of a key holds its value."""
+    return secret.tells(handle or "", parts)
 
 
 def staying(journal: Journal, old: SecretMap, new: SecretMap, held: SecretMap) -> SecretMap:

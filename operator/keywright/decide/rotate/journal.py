@@ -228,7 +228,8 @@ class Journal:
         tries: how often in a row something was done outside that came to nothing.
         again: Unix time before which it is not tried again.
         issuer: who makes the keys, as ``Rules`` names it.
-        reissued: Unix time of the last rotation that began because the key was not accepted; None if none did.
+        reissued: Unix time at which the last rotation ended that began because the key was not accepted, and whose new
+            key the store had; None if none did.
         failures: rotations in a row that turned back.
         not_before: Unix time before which none begins by itself.
         pinned: whether none may begin by itself.

@@ -35,6 +35,8 @@ def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
     why, failures = at.journal.why, at.journal.failures
     left = at.journal.old or _first(at.journal) or at.journal.left
+    # What nobody had yet may be tried again sooner.
+    at = dataclasses.replace(at, journal=_reissued(at)) if at.journal.stored or why is Why.ASKED else at
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
         return Go(at.journal.rest(at.now, left=left))
     minted = at.rules.way is Way.MINTED
@@ -54,7 +56,12 @@ def _first(journal: Journal) -> Half | None:
 def succeeded(at: Situation) -> Move | None:
     """Forget failures."""
     stored = at.journal.stored or at.now
-    return Go(at.journal.rest(at.now, left=at.journal.new, placed=stored, failures=0, not_before=0.0))
+    return Go(_reissued(at).rest(at.now, left=at.journal.new, placed=stored, failures=0, not_before=0.0))
+
+
+def _reissued(at: Situation) -> Journal:
+    """Return the journal with when a key was last replaced because it was dead."""
+    return at.journal.but(reissued=at.now) if at.journal.cause is Cause.INVALID else at.journal
 
 
 def pay(at: Situation) -> Move | None:
@@ -128,8 +135,7 @@ def begin(
         # It was there when the last rotation ended, and lives on.
         kept = kept.owing(Owed.KEEP, kept.left, now)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
-    reissued = now if cause is Cause.INVALID else kept.reissued
-    return kept.but(**begun, why=None, reissued=reissued, began=now).at(Step.ISSUING, now)
+    return kept.but(**begun, why=None, began=now).at(Step.ISSUING, now)
 
 
 def decide(at: Situation) -> Move:

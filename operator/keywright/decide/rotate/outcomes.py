@@ -17,13 +17,22 @@ from .sight import Rules
 FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
 
 
-def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None, before: Journal | None = None) -> Journal:
+def came(
+    at: Situation,
+    done: Do,
+    outcome: Came,
+    issued: Half | None = None,
+    before: Journal | None = None,
+    *,
+    fits: bool = True,
+) -> Journal:
     """Return what is remembered once an effect has come to something.
 
     Args:
         at: the situation in which it was done, with the journal as it was written before.
         issued: the new key, where one was made; the one that is in use, where that was made to live longer.
         before: the journal as it was before that.
+        fits: whether the new key is of use; else it is given up at once.
     """
     if outcome is Came.NOT_BEGUN and before:
         # It is tried again later, as what came to nothing; that it was asked for is not so.
@@ -32,7 +41,7 @@ def came(at: Situation, done: Do, outcome: Came, issued: Half | None = None, bef
         # Looked at again.
         return at.journal
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
-    came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued))
+    came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued, fits))
     return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
 
 
@@ -43,6 +52,7 @@ class _After:
     handle: str
     now: float
     issued: Half | None
+    fits: bool = True
 
     @property
     def is_old(self) -> bool:
@@ -61,6 +71,8 @@ def _issued(after: _After) -> Journal:
     journal, new = after.journal, after.issued
     # A place that is filled anew is what was owed for it before.
     debts = tuple(each for each in journal.debts if not new or each.handle != new.handle)
+    if not after.fits:
+        return journal.at(Step.ROLLING_BACK, after.now, new=new, debts=debts, why=Why.ISSUE_REFUSED)
     return journal.at(Step.HELD, after.now, new=new, debts=debts)
 
 

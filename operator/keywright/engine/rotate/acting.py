@@ -38,7 +38,7 @@ class Result:
 
     Attributes:
         half: the new key, where one was made, and its values; or the one in use, where that was made to live longer.
-        error: why it was not done, or is not known to be.
+        error: why it was not done, or is not known to be; or why what was made is of no use.
     """
 
     came: Came
@@ -104,6 +104,10 @@ class Acting:
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
         issued: Issued = await aim.issuer.issue(calls.order(kept.journal, kept.old))
         half = self._looking.half(kept.about.key, _own(aim, issued.parts))
+        if why := calls.unfit(issued, aim.recipe.properties):
+            handle = None if calls.tells(issued.handle, issued.parts) else issued.handle
+            error = why.about(aim.issuer.name)
+            return Result(Came.DONE, dataclasses.replace(half, handle=handle), issued.parts, error)
         if aim.recipe.minted:
             half = dataclasses.replace(half, lives_from=time.time(), lives_until=_end(issued.expires_at))
         return Result(Came.DONE, dataclasses.replace(half, handle=issued.handle), issued.parts)

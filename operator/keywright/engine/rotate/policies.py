@@ -34,6 +34,10 @@ def fits(recipe: Recipe, issuer: OpenedIssuer) -> None:
     if makes and makes != credential.issuer:
         said = f"{issuer.name} makes keys of {makes}, and credential {credential.name} is one of {credential.issuer}"
         raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name another one in issuerRef, or correct issuer")
+    made = issuer.issuing.parts
+    if missing := sorted(recipe.properties.keys() - made) if made is not None else []:
+        said = f"{issuer.name} makes no part {missing[0]}, which credential {credential.name} has"
+        raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
     mints = issuer.issuing.way is Way.MINTED
     if mints and not recipe.minted:
         said = f"credential {credential.name} has a remoteRef, and what {issuer.name} mints is kept in no store"

@@ -30,7 +30,7 @@ from ..queue import Key
 from ..records import Record
 from . import minting, policies
 from .aiming import Aim, Aiming, Lost, Over
-from .asked import Orders
+from .asked import Begin, Orders
 from .claiming import Claiming
 from .looking import Sight
 from .means import Means
@@ -245,20 +245,16 @@ class Post:
             return False
         if policies.takes_turn(aim.rules.way, Step.ISSUING) and not await self._turn.taken(aim.issuer):
             return False
-        cause = order.cause if order else first.cause if first else Cause.DUE
-        name = order.id if order else f"kw-{random.getrandbits(64):016x}"
+        name, cause = f"kw-{random.getrandbits(64):016x}", first.cause if first else Cause.DUE
+        dead = order is None and cause is Cause.INVALID
+        begin = order or Begin(name, urgent=dead, test_only=False, cause=cause)
         values, old = await minting.held(self._means.looking, aim, self.journal)
-        journal = machine.begin(
-            self.journal,
-            name,
-            cause,
-            old,
-            now,
-            urgent=order.urgent if order else cause is Cause.INVALID,
-            test_only=bool(order and order.test_only),
-            issuer=aim.rules.issuer,
-        )
-        before = self.journal
+        if dead and old and not await self._trials.refused(wanted, values, old.fingerprint):
+            # It was said of the key before, which somebody has replaced.
+            self._call_late_readers(aim)
+            return False
+        before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
+        journal = machine.begin(before, begin.id, begin.cause, old, now, issuer=aim.rules.issuer, **how)
         if self.kept:
             self.kept = await self._means.journals.write(
                 dataclasses.replace(self.kept, journal=journal, old=values, new={}, later={})
@@ -317,9 +313,8 @@ class Post:
                 if asks or isinstance(sight.trouble, errors.Stalled):
                     # Others need not wait for a person to see to it.
                     self._turn.give()
-                if sight.lags(kept.journal.step) and time.monotonic() - self._called >= CALLED:
-                    # Nobody else would: who was called may have read the old key once more, or has died since.
-                    self._call_readers(aim)
+                if sight.lags(kept.journal.step):
+                    self._call_late_readers(aim)
                 if journal != kept.journal:
                     await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
@@ -350,7 +345,7 @@ class Post:
                 raise
         result = await acting.do(entry, aim, kept, sight, do)
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
-        after = outcomes.came(at, do, result.came, result.half, before)
+        after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
         if after != kept.journal or values:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
@@ -361,6 +356,11 @@ class Post:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
             await self._tell(Tale(self.name, after, after.why, error=result.error))
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
+
+    def _call_late_readers(self, aim: Aim) -> None:
+        """Call them once more: who was called may have read the old key again, or has died since."""
+        if time.monotonic() - self._called >= CALLED:
+            self._call_readers(aim)
 
     def _call_readers(self, aim: Aim) -> None:
         """Have everybody who reads the key read it anew: it is another one."""

@@ -18,6 +18,9 @@ from ..cases import issuer_of, scope_of
 from ..prober import Probe, Prober
 from ..queue import Key
 
+#: Seconds until a key of which that is not known yet is asked about again.
+AGAIN = 30.0
+
 
 @dataclasses.dataclass(slots=True)
 class Row:
@@ -59,6 +62,15 @@ class Trials:
         if credential.check.liveness == "Off" or not self._settings.probes:
             return False
         return bool(issuer_of(credential, self._table).address_for(values))
+
+    async def refused(self, credential: kinds.CredentialSpec, values: SecretMap, mark: str) -> bool:
+        """Whether a key that was said not to be accepted is still known not to be; True where nobody can be asked.
+
+        Raises:
+            errors.Stalled: as ``test``.
+        """
+        trial = await self.test(credential, values, mark, every=AGAIN)
+        return trial is None or trial.verdict is Verdict.INVALID
 
     async def test(
         self, credential: kinds.CredentialSpec, values: SecretMap, mark: str, *, every: float
