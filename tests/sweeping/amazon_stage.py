@@ -100,6 +100,8 @@ class AmazonStage(Stage):
         super().__init__(world, keeper, proxies)
         self.keeper, self.aws = keeper, aws
         self.store = {"name": "aws"}
+        # Where keys are asked about: beside the proxies, as that is no step of a rotation.
+        self.shelf.flags = (f"--allow-issuer-endpoint={keeper.url}",)
         self._only: Subject | None = None
 
     @classmethod
@@ -178,7 +180,7 @@ class AmazonStage(Stage):
         """Have it rotated."""
         said = {"overlap": "0", "consumers": "Optional", "test": QUICK, **rotation}
         parts = {part: each for each, part in ENTRIES.items()}
-        one = {"name": "it", "issuer": "aws", "parts": parts, "check": {"liveness": "Off"}}
+        one = {"name": "it", "issuer": "aws", "parts": parts, "endpoint": self.keeper.url}
         one |= {"issuerRef": self.issuer, "rotation": said}
         spec = {"storeRef": self.store, "credentials": [one], "refreshInterval": "1h"}
         self.world.apply(api_key_secret(name or subject.name, *self._entries(path or subject.path), **spec))
