@@ -1,6 +1,7 @@
 """IAM and STS on loopback, as moto has them: users with two access keys each, policies, signatures that are checked.
 
-moto tells an access key that is switched off from one that is on nowhere but in lists.
+moto tells an access key that is switched off from one that is on nowhere but in lists, and one that is gone only while
+it checks signatures; so STS is answered here where a key is asked about that does not live.
 
 Does not belong here: how a server misbehaves (``vendors/server``), S3 (``receivers``).
 """
@@ -20,6 +21,9 @@ from vendors.base import Made, Request, Response, word
 from vendors.server import handed_on
 
 _ALL = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+_UNKNOWN = b"""<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>\
+<Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error>\
+<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"""
 
 
 class Iam:
@@ -93,7 +97,15 @@ class Iam:
 
     def answer(self, request: Request) -> Response:
         """Hand a request on, so that what stands in front may misbehave."""
+        if b"GetCallerIdentity" in request.body and not self._lives(request.headers.get("authorization", "")):
+            return Response(403, _UNKNOWN, {"Content-Type": "text/xml"})
         return handed_on(self._place, request)
+
+    def _lives(self, signature: str) -> bool:
+        """Whether a request is signed with a key that there is, and that is on."""
+        key = signature.partition("Credential=")[2].partition("/")[0]
+        made = self.made.get(key)
+        return key == self.rights["id"] or (made is not None and not made.off)
 
     def _allow(self, name: str) -> None:
         self._client.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=_ALL)

@@ -47,7 +47,7 @@ def test_secrets_of_aws_get_new_versions_and_keep_the_old_one_as_the_previous(
         ref = {"storeRef": {"name": "aws"}}
         parts = [entry(part.upper(), "awsiam", part) for part in first.parts]
         admin = own.case.config(own.server.url) | {"user": own.vendor.user}
-        many.rotates("awsiam", "awsIam", admin, {"issuer": "aws", "check": {"liveness": "Off"}}, parts, **ref)
+        many.rotates("awsiam", "awsIam", admin, many.checked(own), parts, **ref)
         many.rotates("plain", "generated", TOKEN, local("token"), [entry("TOKEN", "plain")], **ref)
         many.starts()
         for name in before:

@@ -191,6 +191,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a person revokes", Rules(revokes=False), at(Step.GRACE), seen(), "wait WaitsForRevocation!"),
     ("a person has revoked", Rules(revokes=False), at(Step.GRACE), seen(old=BAD), "Revoked"),
     ("a person says so, and it is looked at sooner", Rules(revokes=False), at(Step.GRACE, urgent=True), seen(wish=Wish(now=True)), "wait WaitsForRevocation!"),
+    ("a person says so, and nobody can see it", Rules(revokes=False, tests=False), at(Step.GRACE, urgent=True), seen(wish=Wish(now=True)), "Revoked"),
     ("what a person has made can be ended by us", MANUAL, at(Step.GRACE), seen(), "revoke k0"),
     ("one name for both: nothing is revoked", RULES, at(Step.GRACE, new=Half("new", "k0")), seen(), "wait WaitsForRevocation!"),
     ("an orphan that turned up late", RULES, at(Step.GRACE), seen(keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke kx"),

@@ -121,6 +121,9 @@ def person_revokes(at: Situation) -> Move | None:
     trial = at.seen.old
     if condemned(trial):
         return at.go(Step.REVOKED)
+    if at.seen.wish.now and not at.rules.tests:
+        # Nobody will ever see that it is dead: whoever says that it is has that told until they vouch for it.
+        return Go(at.journal.owing(Owed.REVOKE, old, at.now).at(Step.REVOKED, at.now))
     # Whoever has revoked it waits for that to be seen.
     soon = at.seen.wish.now or (trial is not None and trial.last is Verdict.INVALID)
     return at.wait(SOON if soon else LATER, Why.TO_REVOKE, asks=True)
