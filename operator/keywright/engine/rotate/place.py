@@ -122,10 +122,8 @@ class Places:
             said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
             hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
             raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
-        where, former = (
-            _where(use, namespace),
-            f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}",
-        )
+        where = _where(use, namespace)
+        former = f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}"
         credentials = functools.partial(self._credentials, use.record, namespace)
         return Place(where, where.key, former, use, credentials, self._fence)
 
