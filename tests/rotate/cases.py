@@ -169,6 +169,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a person does not wait for that", Rules(disables=True), at(Step.GRACE, tries=1, urgent=True, old=Half("old", "k0", disabled=True)), seen(wish=Wish(now=True)), "revoke k0"),
     ("nor is one that may be dead", Rules(disables=True), at(Step.GRACE, tries=1, old=Half("old", "k0", disabled=True, ending=True)), seen(), "revoke k0"),
     ("then it is revoked", Rules(disables=True), at(Step.GRACE, old=OFF), seen(), "revoke k0"),
+    ("off, and its object is gone", RULES, at(Step.GRACE, old=OFF), seen(wish=Wish(gone=True)), "enable k0"),
     ("off, and a backup was restored", RULES, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
     ("the same again and again", RULES, at(Step.GRACE, old=OFF, restored=2), seen(store=Holds.OLD), "enable k0"),
     ("off, and a person has put it back", MANUAL, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),

@@ -142,9 +142,11 @@ def disable(at: Situation) -> Move | None:
     return Do(Effect.DISABLE, old.handle, at.journal.but(old=dataclasses.replace(old, disabled=True)))
 
 
-def restored_off(at: Situation) -> Move | None:
-    """Switch the old key on again where the store has it: whoever reads it has to be able to use it."""
-    return enable(at) if at.seen.store is Holds.OLD else None
+def wanted_again(at: Situation) -> Move | None:
+    """Switch the old key on again where the store has it, as whoever reads it has to be able to use it; or where its
+    object is gone, as that ends no key.
+    """
+    return enable(at) if at.seen.store is Holds.OLD or at.seen.wish.gone else None
 
 
 def revoke(at: Situation) -> Move | None:
@@ -159,10 +161,10 @@ _BACK = (Step.ROLLING_BACK,)
 
 ADOPTED = (Row(begin_grace, (Step.GRACE,)),)
 GRACE = (
+    Row(wanted_again, does=(Effect.ENABLE,)),
     Row(gone_late, (Step.IDLE, Step.REVOKED, *_BACK)),
     Row(old_ended, (Step.REVOKED,)),
     Row(store_changed, _BACK),
-    Row(restored_off, does=(Effect.ENABLE,)),
     Row(store_restored, (Step.TESTED, *_BACK)),
     Row(nothing_old, (Step.REVOKED,)),
     Row(is_revoked, (Step.REVOKED,)),
