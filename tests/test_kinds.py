@@ -25,6 +25,7 @@ def test_every_file_of_kinds_is_discovered() -> None:
         "base",
         "credentials",
         "entries",
+        "pods",
         "rewrite",
         "rollout",
         "rotation",

@@ -47,7 +47,7 @@ def test_what_a_later_version_has_put_there_stays_until_the_rotation_is_over(tmp
     assert json.loads(on["journal"]) == journal | {"urgent": True}
     assert (rests["old"], rests["new"], "older" in rests) == ({}, {}, False)
     assert (json.loads(rests["journal"])["frozen"], "paused" in json.loads(rests["journal"])) == (True, False)
-    assert said.keys() == {"journal", "layout", "act", "old", "new"}
+    assert said.keys() == {"journal", "layout", "act", "came", "old", "new"}
 
 
 def remembered(path: pathlib.Path) -> dict[str, Any]:
