@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from asking import OnDemand, ask
 from controlplane import ControlPlane, OpenBao, PostgreSQL, Workloads
@@ -24,6 +25,10 @@ from world import World
 
 if TYPE_CHECKING:
     from amazon import Amazon
+
+# A busy machine is not a bug.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _servers = pytest.StashKey[contextlib.ExitStack]()
 _place = pytest.StashKey[pathlib.Path]()
