@@ -261,8 +261,6 @@ _IPV6 = "|".join(
 )
 URL_PATTERN = rf"^https?://({_LABEL}(\.{_LABEL})*\.?|\[({_IPV6})\])(:{PORT_PATTERN})?(/[-._~a-zA-Z0-9/]*)?$"
 
-#: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
-
 
 def canonical_url(address: str, path: str = "") -> str:
     """Return an address in the one form in which it is compared: neither case of its host nor a usual port counts."""
@@ -273,6 +271,7 @@ def canonical_url(address: str, path: str = "") -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path.rstrip('/')}{path}"
 
 
+#: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
 Url = Annotated[
     str,
     pydantic.StringConstraints(max_length=260, pattern=URL_PATTERN),

@@ -10,6 +10,14 @@ from keywright.audit.verify import Verdict, Verifier
 from world import GROUP, World
 
 Json = dict[str, Any]
+#: Where segments are written: a rule of a proxy.
+SEGMENTS = "/auditsegments$"
+
+
+def lease_events(world: World) -> set[str]:
+    """Return the reasons of the Events on the operator's Lease, which tell how its trail is."""
+    found = world.must("GET", f"/apis/events.k8s.io/v1/namespaces/{world.system}/events")["items"]
+    return {each["reason"] for each in found if each["regarding"]["kind"] == "Lease"}
 
 
 def in_order(segments: Iterable[Json]) -> list[Json]:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from controlplane import ControlPlane, FaultProxy, OpenBao
+from rotating import Rotating
 from vendors import VendorServer, serving
+from world import World
 
 
 @pytest.fixture
@@ -30,6 +32,12 @@ def openai() -> Iterator[VendorServer]:
     """A server that answers as OpenAI does."""
     with serving("openai") as server:
         yield server
+
+
+@pytest.fixture
+def rotating(world: World, openai: VendorServer) -> Rotating:
+    """A credential that rotates."""
+    return Rotating(world, openai)
 
 
 @pytest.fixture

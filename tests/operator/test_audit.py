@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from audit.trails import Kept
+from audit.trails import SEGMENTS, Kept, lease_events
 from build import api_key_secret, entry
 from controlplane import Answer, FaultProxy, KillAfter, KillBefore
 from keywright.audit.verify import Problem, State
 from world import World
 
 Json = dict[str, Any]
-
-SEGMENTS = "/auditsegments$"
 
 
 def tried(trail: Kept) -> list[str]:
@@ -177,12 +175,6 @@ def test_syncs_go_on_while_nothing_can_be_recorded_and_are_recorded_later(api_pr
 
 def marked(history: list[Json]) -> list[Json] | None:
     return history if all("record" in each for each in history) else None
-
-
-def lease_events(world: World) -> set[str]:
-    """Return the reasons of the Events on the operator's Lease."""
-    found = world.must("GET", f"/apis/events.k8s.io/v1/namespaces/{world.system}/events")["items"]
-    return {each["reason"] for each in found if each["regarding"]["kind"] == "Lease"}
 
 
 def test_a_segment_that_somebody_took_away_is_missed_by_who_has_seen_its_head(world: World) -> None:

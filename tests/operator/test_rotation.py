@@ -5,25 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from audit.trails import Kept
 from keywright.decide.rotate import written
 from keywright.decide.rotate.journal import Journal, Step
 from keywright.engine.journals import LABEL, TYPE, About, name_of
 from rotating import QUICK, Rotating
-from vendors import serving
 from world import World
-
-
-@pytest.fixture
-def rotating(world: World) -> Iterator[Rotating]:
-    """A credential that rotates."""
-    with serving("openai") as server:
-        yield Rotating(world, server)
 
 
 def test_a_key_is_replaced_when_somebody_asks_for_it(world: World, rotating: Rotating) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,13 +31,6 @@ from world import Json, World
 
 #: What a rotation says that leaves the old key alive for long.
 LONG: dict[str, Any] = {"overlap": "1h", "consumers": "Optional", "test": QUICK}
-
-
-@pytest.fixture
-def rotating(world: World) -> Iterator[Rotating]:
-    """A credential that rotates."""
-    with serving("openai") as server:
-        yield Rotating(world, server)
 
 
 def one(rotating: Rotating, name: str, **more: Any) -> Json:

@@ -5,24 +5,13 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from build import api_key_secret, entry, key_store
 from keywright.engine.journals import name_of
 from rotating import Rotating
-from vendors import serving
 from world import World
 
 _NUMBERS = itertools.count()
-
-
-@pytest.fixture
-def rotating(world: World) -> Iterator[Rotating]:
-    """The key of the world."""
-    with serving("openai") as server:
-        yield Rotating(world, server)
 
 
 def looks(rotating: Rotating) -> None:

@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
-from audit.trails import Kept
+from audit.trails import SEGMENTS, Kept, lease_events
 from controlplane import Answer, FaultProxy
 from rotating import Rotating
-from vendors import serving
 from world import World
-
-SEGMENTS = "/auditsegments$"
-
-
-@pytest.fixture
-def rotating(world: World) -> Iterator[Rotating]:
-    """A credential that rotates."""
-    with serving("openai") as server:
-        yield Rotating(world, server)
 
 
 def test_a_rotation_waits_while_nothing_can_be_recorded(
@@ -59,10 +45,4 @@ def test_a_rotation_waits_while_nothing_can_be_recorded(
 def waits(world: World, rotating: Rotating) -> None:
     """Wait until it is told that nothing can be recorded."""
     world.until(lambda: "recorded" in rotating.told().get("waits", ""), lambda: f"it is told: {rotating.told()}")
-    assert "AuditUnavailable" in operator_events(world)
-
-
-def operator_events(world: World) -> set[str]:
-    """Return the reasons of the Events on the operator's Lease."""
-    found = world.must("GET", f"/apis/events.k8s.io/v1/namespaces/{world.system}/events")["items"]
-    return {each["reason"] for each in found if each["regarding"]["kind"] == "Lease"}
+    assert "AuditUnavailable" in lease_events(world)

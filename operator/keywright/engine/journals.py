@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from .. import cluster, errors
 from ..decide.rotate import makers, written
-from ..decide.rotate.journal import Journal, Step, as_later
+from ..decide.rotate.journal import Journal, Step, apart
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from .catalog import identifier
@@ -317,11 +317,10 @@ def _about(found: dict[str, object]) -> About:
         TypeError: a field is missing, or is no text.
     """
     names = {each.name for each in dataclasses.fields(About)} - {"later"}
-    facts = {name: value for name, value in found.items() if name in names}
-    later = {name: value for name, value in found.items() if name not in names}
+    facts, later = apart(found, names)
     if not all(isinstance(each, str) for each in facts.values()):
         raise TypeError
-    return About(**facts, later=as_later(later))  # type: ignore[arg-type]
+    return About(**facts, later=later)
 
 
 def _length(values: SecretMap) -> int:

@@ -5,7 +5,6 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``b
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from typing import TYPE_CHECKING
 
@@ -89,8 +88,7 @@ class Acting:
         with asking(self._task):
             issued = self._task.issuing.issue(calls.order(kept.journal, kept.old))
         own = {name: each for name, each in issued.parts.items() if name in self._task.recipe.properties}
-        handle = None if calls.tells(issued.handle, issued.parts) else issued.handle
-        half = dataclasses.replace(self._looking.half(own), handle=handle)
+        half = calls.named(self._looking.half(own), issued)
         why = calls.unfit(issued, self._task.recipe.properties)
         return Result(Came.DONE, half, own, why.about(self._task.name) if why else None)
 

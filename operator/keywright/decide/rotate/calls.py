@@ -5,13 +5,14 @@ Does not belong here: calling (``engine/rotate``, ``cli/_local``), what follows 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 
 from ... import errors, secret
 from ...errors import Reason
 from ...issuing.base import Issued, Listed, Order
 from ...secret import SecretMap
-from .journal import Debt, Journal, Step
+from .journal import Debt, Half, Journal, Step
 from .sight import Keys, Trial
 
 
@@ -49,24 +50,42 @@ def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | 
     return next((each.handle for each in listed if each.is_old), None)
 
 
+def lacking(made: Collection[str], wanted: Collection[str], whose: str) -> errors.Stalled | None:
+    """Return why what makes these parts makes no such key; None: it does.
+
+    Args:
+        wanted: the parts that the credential has.
+        whose: names the credential.
+    """
+    missing = sorted(set(wanted) - set(made))
+    if not missing:
+        return None
+    said = f"makes no part {missing[0]}, which {whose} has"
+    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
+
+
 def unfit(issued: Issued, wanted: Collection[str]) -> errors.Stalled | None:
     """Return why a key that was made is of no use; None: it is of use.
 
     Args:
         wanted: the parts that the credential has.
     """
-    if missing := sorted(set(wanted) - issued.parts.keys()):
-        said = f"makes no part {missing[0]}, which the credential has"
-        return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
-    if tells(issued.handle, issued.parts):
+    if why := lacking(issued.parts, wanted, "the credential"):
+        return why
+    if _tells(issued):
         said = "names a key by its value, which must not be shown"
         return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
     return None
 
 
-def tells(handle: str | None, parts: SecretMap) -> bool:
+def named(half: Half, issued: Issued) -> Half:
+    """Return a key that was made with its issuer's name, unless that tells its value."""
+    return dataclasses.replace(half, handle=None if _tells(issued) else issued.handle)
+
+
+def _tells(issued: Issued) -> bool:
     """Whether the issuer's name of a key holds its value."""
-    return secret.tells(handle or "", parts)
+    return secret.tells(issued.handle or "", issued.parts)
 
 
 def staying(journal: Journal, old: SecretMap, new: SecretMap, held: SecretMap) -> SecretMap:

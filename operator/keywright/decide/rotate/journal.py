@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
 
 import pydantic
 
@@ -332,6 +333,16 @@ def lasting(later: str) -> str:
     lasts = found.get(LASTS)
     names = {LASTS, *(each for each in lasts if isinstance(each, str))} if isinstance(lasts, list) else set[str]()
     return as_later({name: value for name, value in found.items() if name in names})
+
+
+def apart(found: Mapping[str, Any], names: Collection[str]) -> tuple[dict[str, Any], str]:
+    """Return the fields that are known, and those of a later version as they are kept.
+
+    Args:
+        names: of the fields that are known.
+    """
+    later = {name: value for name, value in found.items() if name not in names}
+    return {name: value for name, value in found.items() if name in names}, as_later(later)
 
 
 def as_later(fields: dict[str, object]) -> str:

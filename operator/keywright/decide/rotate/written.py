@@ -17,7 +17,7 @@ import pydantic
 
 from ... import canonical, errors
 from ...errors import Reason
-from .journal import Debt, Half, Journal, Step, Why, as_later
+from .journal import Debt, Half, Journal, Step, Why, apart
 
 #: The newest form that is understood. What is written says the oldest one whose readers do what is right with it; so
 #: a field that may be left alone, and has its default elsewhere, asks for no newer one.
@@ -97,8 +97,8 @@ def _known(found: dict[str, Any]) -> dict[str, Any]:
 
 def _apart(kind: type[Journal | Half | Debt], found: dict[str, Any]) -> dict[str, Any]:
     names = {each.name for each in dataclasses.fields(kind)} - {_LATER}
-    later = {name: value for name, value in found.items() if name not in names}
-    return {name: value for name, value in found.items() if name in names} | {_LATER: as_later(later)}
+    known, later = apart(found, names)
+    return known | {_LATER: later}
 
 
 def _closed(invalid: pydantic.ValidationError) -> str:

@@ -103,14 +103,12 @@ class Acting:
 
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
         issued: Issued = await aim.issuer.issue(calls.order(kept.journal, kept.old))
-        half = self._looking.half(kept.about.key, _own(aim, issued.parts))
+        half = calls.named(self._looking.half(kept.about.key, _own(aim, issued.parts)), issued)
         if why := calls.unfit(issued, aim.recipe.properties):
-            handle = None if calls.tells(issued.handle, issued.parts) else issued.handle
-            error = why.about(aim.issuer.name)
-            return Result(Came.DONE, dataclasses.replace(half, handle=handle), issued.parts, error)
+            return Result(Came.DONE, half, issued.parts, why.about(aim.issuer.name))
         if aim.recipe.minted:
             half = dataclasses.replace(half, lives_from=time.time(), lives_until=_end(issued.expires_at))
-        return Result(Came.DONE, dataclasses.replace(half, handle=issued.handle), issued.parts)
+        return Result(Came.DONE, half, issued.parts)
 
     async def _renew(self, aim: Aim, kept: Kept, sight: Sight, handle: str) -> Result:
         """Have the key in use live longer, and say so where it lies."""

@@ -10,7 +10,7 @@ from typing import Any
 from ... import errors, pacing
 from ...decide import due
 from ...decide.due import Known, Policy
-from ...decide.rotate import makers
+from ...decide.rotate import calls, makers
 from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
@@ -35,9 +35,8 @@ def fits(recipe: Recipe, issuer: OpenedIssuer) -> None:
         said = f"{issuer.name} makes keys of {makes}, and credential {credential.name} is one of {credential.issuer}"
         raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name another one in issuerRef, or correct issuer")
     made = issuer.issuing.parts
-    if missing := sorted(recipe.properties.keys() - made) if made is not None else []:
-        said = f"{issuer.name} makes no part {missing[0]}, which credential {credential.name} has"
-        raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
+    if made is not None and (why := calls.lacking(made, recipe.properties, f"credential {credential.name}")):
+        raise why.about(issuer.name)
     mints = issuer.issuing.way is Way.MINTED
     if mints and not recipe.minted:
         said = f"credential {credential.name} has a remoteRef, and what {issuer.name} mints is kept in no store"
