@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from build import api_key_secret, entry
+from build import api_key_secret, entry, key_issuer
 from issuing.cases import desk
 from rotating import QUICK, Rotating
 from rotating_many import Many, local
@@ -183,3 +183,21 @@ def test_an_admin_key_that_is_an_object_of_ours_is_used_as_it_is_by_then(world: 
     assert rotating.key() not in (before, first.parts["apiKey"])
     made = [each.bearer for each in openai.requests if each.method == "POST"]
     assert made == [admin, openai.vendor.admin]
+
+
+def test_an_access_key_makes_its_own_successor_and_is_ended_by_it(world: World, many: Many) -> None:
+    first = many.has("awsIam", observe="1s")
+    own = many.desks["awsIam"]
+    held = {"accessKeyIdRef": "ACCESSKEYID", "secretAccessKeyRef": "SECRETACCESSKEY"}
+    refs = {field: {"name": "awsiam", "key": key} for field, key in held.items()}
+    said = {"endpoint": own.server.url, "user": own.vendor.user, **refs}
+    world.apply(key_issuer("awsiam", limits={"settle": "1s"}, awsIam=said))
+    many.starts()
+    world.is_ready("awsiam")
+
+    for token in ("", "-2"):
+        many.asks("Rotate", "awsIam", token=token)
+        many.succeed("Rotate", "awsIam", token=token)
+        many.over("awsIam")
+
+    assert own.handles() == {many.key("awsIam")["accessKeyId"]} != {first.handle}
