@@ -54,43 +54,50 @@ class Testbed:
         operators: those that were started.
     """
 
-    def __init__(self, plane: ControlPlane, bao: OpenBao, api: cluster.Cluster, folder: pathlib.Path) -> None:
+    def __init__(
+        self, plane: ControlPlane, bao: OpenBao, api: cluster.Cluster, folder: pathlib.Path, values: Json | None = None
+    ) -> None:
         self.plane, self.bao, self.api, self._folder = plane, bao, api, folder
-        self._kubeconfig = installation.install(plane, SYSTEM)
+        self._kubeconfig = installation.install(plane, SYSTEM, values)
         self.user = f"system:serviceaccount:{SYSTEM}:keywright"
         self._operators: list[OperatorProcess] = []
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls) -> AsyncIterator[Testbed]:
-        """Start everything but the operator; all ends with the block."""
+    async def open(cls, values: Json | None = None, **store: str) -> AsyncIterator[Testbed]:
+        """Start everything but the operator; all ends with the block.
+
+        Args:
+            values: of the chart.
+            store: more of what the spec of the store says.
+        """
         with contextlib.ExitStack() as stack:
             folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keywright-bench-")))
             plane = stack.enter_context(ControlPlane.start(folder / "kubernetes", crd.manifests()))
             bao = stack.enter_context(OpenBao.start(folder / "openbao"))
             api = await cluster.Cluster.connect(Settings(kubeconfig=str(plane.kubeconfig)))
-            testbed = cls(plane, bao, api, folder)
+            testbed = cls(plane, bao, api, folder, values)
             try:
-                await testbed._furnish()
+                await testbed._furnish(store)
                 yield testbed
             finally:
                 for operator in testbed._operators:
                     operator.stop()
                 await api.close()
 
-    async def _furnish(self) -> None:
+    async def _furnish(self, store: Json) -> None:
         for name in NAMESPACES:
             await self.api.call("POST", cluster.NAMESPACES, body={"metadata": {"name": name}})
         token = {"metadata": {"name": "vault-token"}, "stringData": {"token": self.bao.root_token}}
         await self.api.call("POST", cluster.SECRETS, SYSTEM, body=token)
-        await self.has_store("vault", self.bao.url)
+        await self.has_store("vault", self.bao.url, **store)
 
     # Arranging.
 
-    async def has_store(self, name: str, server: str) -> None:
+    async def has_store(self, name: str, server: str, **more: str) -> None:
         """Let there be a ClusterKeyStore whose own limits are not what is measured."""
         body = {"apiVersion": kinds.API_VERSION, "kind": "ClusterKeyStore", "metadata": {"name": name}}
-        body |= {"spec": store_spec(server)}
+        body |= {"spec": store_spec(server) | more}
         await self.api.call("POST", STORE_RESOURCES["ClusterKeyStore"], body=body)
 
     def has_keys(self, count: int, prefix: str = "key", make: Callable[[int], str] = "sk-bench-{:040}".format) -> None:

@@ -14,6 +14,7 @@ from . import (
     many_objects,
     recognition,
     restart,
+    rotations,
     shared_key,
     templates,
     unchanged_refresh,
@@ -33,6 +34,7 @@ SCENARIOS: Mapping[str, Callable[[int], Coroutine[Any, Any, list[Row]]]] = {
     "encrypted_file": encrypted_file.run,
     "recognition": recognition.run,
     "checks": checks.run,
+    "rotations": rotations.run,
     "audit": audit.run,
     "verify": verify.run,
 }

@@ -87,3 +87,19 @@ def test_a_status_that_was_written_is_remembered_with_its_version() -> None:
     record.took_status({"observedGeneration": 2}, "6")
 
     assert (record.status_json(), record.resource_version) == ({"observedGeneration": 2}, "6")
+
+
+def test_what_an_object_reads_is_known_without_its_spec_being_parsed() -> None:
+    other = {"storeRef": {"name": "other"}, "remoteRef": {"path": "backup/openai"}}
+    spec = {
+        "data": [
+            *SPEC["data"],
+            {"key": "B", "remoteRef": {"path": "b"}, "sources": [other, {"storeRef": {"name": "x"}}]},
+        ],
+        "dataFrom": [{"extract": {"path": "all"}}],
+        "credentials": [{"name": "github"}],
+    }
+
+    record = records.read(_item(spec=spec))
+
+    assert record.reads.splitlines() == ["all", "b", "backup/openai", "github", "llm/openai"]

@@ -95,7 +95,7 @@ class Loop:
                 # A person has seen to it: a quarrel begins anew.
                 old.repairs, old.contested = (), 0.0
             old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
-            old.uses, old.refreshed = new.uses, new.refreshed
+            old.uses, old.reads, old.refreshed = new.uses, new.reads, new.refreshed
             self._enqueue(old, Priority.CHANGE)
             return
         self.records[new.key] = new

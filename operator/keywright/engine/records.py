@@ -54,6 +54,7 @@ class Record:
         ready: its status says that it is Ready.
         refreshed: its stores are asked again and again: it is neither suspended nor read once only.
         uses: identifiers of the stores that it names, whether they exist or not.
+        reads: the paths that it reads and the credentials that it names, as one text.
         stores: the stores it reads, for people.
         next_ending: Unix time at which there is something to say of a key that ends; and whether that was looked at.
         next_check: Unix time at which an issuer is to be asked again, of an object that is not refreshed.
@@ -71,6 +72,7 @@ class Record:
     status: bytes
     refresh: str
     uses: frozenset[str] = frozenset()
+    reads: str = ""
     refreshed: bool = True
     working: int = 0
     working_refresh: str = ""
@@ -149,6 +151,7 @@ def read(item: dict[str, Any]) -> Record:
         status=compact(status),
         refresh=str((meta.get("annotations") or {}).get(REFRESH, "")),
         uses=uses(meta["namespace"], spec),
+        reads=_reads(spec),
         refreshed=_is_refreshed(spec),
         ready=report.is_ready(status.get("conditions") or []),
         created=pacing.unix(meta.get("creationTimestamp")) or 0.0,
@@ -161,6 +164,15 @@ def _is_refreshed(spec: dict[str, Any]) -> bool:
     with contextlib.suppress(ValueError, TypeError):
         return not spec.get("suspend") and schema.seconds(spec.get("refreshInterval", "1h")) > 0
     return False
+
+
+def _reads(spec: dict[str, Any]) -> str:
+    named = [*(spec.get("data") or []), *(spec.get("dataFrom") or [])]
+    # Another store of an entry may have it at another path.
+    named += [other for each in named for other in each.get("sources") or []]
+    places = [each.get(ref) for each in named for ref in ("remoteRef", "extract")]
+    paths = {str(place.get("path")) for place in places if isinstance(place, dict)}
+    return "\n".join(sorted(paths | {str(each.get("name")) for each in spec.get("credentials") or []}))
 
 
 def uses(namespace: str, spec: dict[str, Any]) -> frozenset[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -157,21 +156,25 @@ class Places:
         """Return every ApiKeySecret whose Secret may hold something else than what lies where it reads now: its store
         is gone, not for it any more or silent, its spec was changed, or it is suspended.
         """
-        serves = functools.cache(self._catalog.serves)
 
-        def may_lag(record: Record) -> bool:
-            unsure = record.ask or record.failures > 0 or not record.ready or not record.refreshed
-            return unsure or not all(serves(name, record.key.namespace) for name in record.uses)
+        @functools.cache
+        def served(uses: frozenset[str], namespace: str) -> bool:
+            return all(self._catalog.serves(name, namespace) for name in uses)
 
+        def is_sure(record: Record) -> bool:
+            calm = record.ready and record.refreshed and not record.ask and not record.failures
+            return calm and served(record.uses, record.key.namespace)
+
+        unsure = (each for each in self._records.values() if not is_sure(each))
         # What was never written holds nothing.
-        written = (each for each in self._records.values() if not each.leaving and b'"fingerprint"' in each.status)
-        return [each for each in written if may_lag(each)]
+        return [each for each in unsure if not each.leaving and b'"fingerprint"' in each.status]
 
     def _reading(self, where: Location) -> Iterator[Reader]:
         # Whatever prefix a store puts in front: who does not say this need not be parsed.
-        said = json.dumps(where.where.rpartition("/")[2].rpartition(" ")[2])[1:-1].encode()
-        for record in self._records.values():
-            if record.leaving or said not in record.spec:
+        said = where.where.rpartition("/")[2].rpartition(" ")[2]
+        # By far the most read something else.
+        for record in [each for each in self._records.values() if said in each.reads]:
+            if record.leaving:
                 continue
             try:
                 spec = record.spec_model()
