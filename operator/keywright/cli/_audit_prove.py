@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..audit.proof import Proof
     from ..audit.verify import Row, Verdict
     from ..cluster import Cluster
-    from ._audit_verify import Witness
+    from ._audit_witness import Witness
 
 #: How a proof begins, and bytes that it may have.
 _BEGIN, _MAX = re.compile(rb'\s*\{\s*"v"\s*:\s*1\s*,\s*"record"\s*:'), 256 * 1024

@@ -14,7 +14,7 @@ import click
 from .. import logs
 from . import _asking, _connection, _types
 from ._exit import Exit
-from ._local import options
+from ._local import running
 from ._section import Section
 
 SECTION = Section.ROTATION
@@ -28,7 +28,7 @@ SECTION = Section.ROTATION
     "--reissue", is_flag=True, help="Wait for nobody, and revoke the old key as soon as the new one is written."
 )
 @_asking.asks("10m", needed=False)
-@options.given
+@running.given
 @_connection.connects
 def command(
     place: _connection.Place,
