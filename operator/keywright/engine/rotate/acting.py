@@ -24,7 +24,7 @@ from ...secret import SecretMap
 from ...stores.base import Store
 from .. import record_keeping, shelf
 from ..journals import About, Kept
-from .aiming import Aim
+from .aim import Aim
 from .looking import Looking, Sight
 from .place import Place
 

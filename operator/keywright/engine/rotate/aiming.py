@@ -6,14 +6,12 @@ Does not belong here: what is done about it (``post``).
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 
 from ... import errors
 from ...decide.rotate import makers
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Step
 from ...decide.rotate.recipe import Recipe
-from ...decide.rotate.sight import Rules
 from ...errors import Reason
 from ...kinds import CredentialSpec
 from ..journals import Kept
@@ -21,6 +19,7 @@ from ..opened_issuer import OpenedIssuer
 from ..queue import Key
 from ..records import API_KEY_SECRETS, Record
 from . import policies
+from .aim import Aim
 from .means import Means
 from .place import Place
 from .trials import Trials
@@ -40,21 +39,6 @@ class Lost(Exception):
     def __init__(self, trouble: errors.Stalled) -> None:
         super().__init__()
         self.trouble = trouble
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Aim:
-    """What is rotated, and by what.
-
-    Attributes:
-        gone: whether nobody asks for it any more.
-    """
-
-    recipe: Recipe
-    place: Place
-    issuer: OpenedIssuer
-    rules: Rules
-    gone: bool
 
 
 class Aiming:

@@ -20,7 +20,8 @@ from ...secret import SecretMap
 from ..journals import About, Elsewhere, Kept
 from ..queue import Key
 from ..records import Record
-from .aiming import Aim, rotated_at
+from .aim import Aim
+from .aiming import rotated_at
 from .looking import NOTHING
 from .means import Means
 

@@ -28,7 +28,7 @@ from ...stores.base import Fetched, Store
 from ..consumers import census, written
 from ..fetch import Fetcher, Question
 from ..journals import Kept
-from .aiming import Aim
+from .aim import Aim
 from .holding import Held, Holding
 from .place import Reader
 from .trials import Trials

@@ -15,7 +15,7 @@ from ...decide.rotate import living
 from ...decide.rotate.journal import Half, Journal
 from ...secret import SecretMap
 from ...stores.base import Fetched
-from .aiming import Aim
+from .aim import Aim
 from .looking import Looking
 
 

@@ -29,7 +29,8 @@ from ..journals import Kept
 from ..queue import Key
 from ..records import Record
 from . import minting, policies
-from .aiming import Aim, Aiming, Lost, Over
+from .aim import Aim
+from .aiming import Aiming, Lost, Over
 from .asked import Begin, Orders
 from .claiming import Claiming
 from .looking import Sight
