@@ -140,8 +140,9 @@ class Issuing(abc.ABC):
     parts: frozenset[str] | None = None
     #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
     address: str = ""
-    #: Whether the old key itself says which one it is: whoever writes it can write anything there.
-    reads_handle: bool = False
+    #: Whether the old key is told from others by what its value looks like, an id in it or its ends: whoever writes one
+    #: can have it look like any other.
+    by_looks: bool = False
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 

@@ -126,10 +126,12 @@ class Looking:
         try:
             with asking(self._task):
                 listed = call(calls.order(kept.journal, kept.old))
+                if why := calls.shows(listed, kept.old, kept.new):
+                    raise why
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
+        sight.handle = calls.handle(listed, old, by_looks=self._task.issuing.by_looks)
         return calls.keys(listed)
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:

@@ -37,15 +37,27 @@ def keys(listed: Sequence[Listed], others: frozenset[str] = frozenset()) -> Keys
     return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))
 
 
-def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | None:
+def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
+    """Return why a list is of no use, as it names keys by their values, and handles are shown; None: it is of use.
+
+    Args:
+        known: keys whose values are known.
+    """
+    if not any(secret.tells(each.handle, values) for each in listed for values in known if values):
+        return None
+    said = "lists keys by their values, which must not be shown"
+    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
+
+
+def handle(listed: Sequence[Listed], old: Trial | None, *, by_looks: bool) -> str | None:
     """Return the issuer's name of the old key; None where the list does not show it, or it is not proven.
 
     Args:
         old: what tests of the old key have come to.
-        read: whether the key itself says which one it is (``Issuing.reads_handle``): that counts once its issuer has
-            accepted it. Else whoever writes to the store could have another's key ended.
+        by_looks: whether it is told from others by what its value looks like (``Issuing.by_looks``): that counts once
+            its issuer has accepted that very value. Else whoever writes to the store could have another's key ended.
     """
-    if read and not (old and old.passes):
+    if by_looks and not (old and old.passes):
         return None
     return next((each.handle for each in listed if each.is_old), None)
 

@@ -124,7 +124,7 @@ class Looking:
 
         new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
         if keys:
-            sight.handle = calls.handle(keys, old, read=aim.issuer.issuing.reads_handle)
+            sight.handle = calls.handle(keys, old, by_looks=aim.issuer.issuing.by_looks)
         sight.seen = dataclasses.replace(
             sight.seen,
             keys=calls.keys(keys, self._others(kept.about.key, aim.issuer.issuing.name)) if keys is not None else None,
@@ -175,13 +175,14 @@ class Looking:
             return
         sight.store, sight.values = found
         held = self.half(kept.about.key, sight.values) if sight.values else None
+        known, which = _known(kept, held, sight.values)
         ours = True
         if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self.owner_of(aim))):
             ours = owner == self.owner
         sight.seen = dataclasses.replace(
             sight.seen,
-            store=_holds(kept.journal, held, whole=not self._torn(aim, sight)),
-            held=_named(kept.journal, held),
+            store=which or (Holds.OTHER if held or self._torn(aim, sight) else Holds.NOTHING),
+            held=known or _named(kept.journal, held),
             ours=ours,
         )
 
@@ -208,7 +209,10 @@ class Looking:
         return owner
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
-        return await aim.issuer.keys(calls.order(kept.journal, kept.old))
+        listed = await aim.issuer.keys(calls.order(kept.journal, kept.old))
+        if why := calls.shows(listed, kept.old, kept.new):
+            raise why.about(aim.issuer.name)
+        return listed
 
     async def _readers(self, aim: Aim, kept: Kept, sight: Sight, wanted: frozenset[Spot]) -> None:
         """Look which key the Secrets of all readers have, and who uses them; not before all readers are known."""
@@ -258,17 +262,20 @@ def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap
     }
 
 
-def _holds(journal: Journal, held: Half | None, *, whole: bool) -> Holds:
-    if held is None:
-        return Holds.NOTHING if whole else Holds.OTHER
+def _known(kept: Kept, held: Half | None, values: SecretMap | None) -> tuple[Half | None, Holds | None]:
+    """Return what the store has as the journal knows it, and which key that is; neither where it is none of its own.
+
+    Values are compared where the journal has them: once the install's key was lost, all fingerprints are others.
+    """
+    journal = kept.journal
     # The new one first: an issuer may give the same key twice, which is seen before it is written.
-    for half, which in ((journal.new, Holds.NEW), (journal.old, Holds.OLD)):
-        if half and half.fingerprint == held.fingerprint:
-            return which
-    return Holds.OTHER
+    for half, own, which in ((journal.new, kept.new, Holds.NEW), (journal.old, kept.old, Holds.OLD)):
+        if half and held and (half.fingerprint == held.fingerprint or (own and own == values)):
+            return half, which
+    return None, None
 
 
 def _named(journal: Journal, held: Half | None) -> Half | None:
     """Return what is held with the issuer's name of it, where that is known."""
-    known = (half for half in (journal.new, journal.old, journal.left) if half and held)
-    return next((half for half in known if held and half.fingerprint == held.fingerprint), held)
+    left = journal.left
+    return left if left and held and left.fingerprint == held.fingerprint else held

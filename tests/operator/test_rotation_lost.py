@@ -1,0 +1,98 @@
+"""What a rotation makes of what was lost or forged: no key ends that is in use, or that is somebody else's."""
+
+from __future__ import annotations
+
+import json
+
+from build import api_key_secret, credential, entry, key_issuer
+from rotating import QUICK, Rotating
+from vendors.base import Request, Response
+from world import Json, World
+
+#: Where the issuer has its keys.
+PROJECT = "/v1/organization/projects/proj_abc"
+
+
+def test_a_rotation_goes_on_where_the_key_of_the_install_was_lost(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(overlap="1h")
+    operator = rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    world.ends("please", "Succeeded")
+    rotating.reaches("Grace")
+    new = rotating.key()
+    operator.stop()
+    # With it go all fingerprints that were told or written down.
+    world.must("DELETE", f"/api/v1/namespaces/{world.system}/secrets/keywright-install-keys")
+
+    rotating.starts()
+    rotating.asks("RevokeNow", "end")
+    world.ends("end", "Succeeded")
+
+    assert rotating.reaches("Idle")["last"]["outcome"] == "Rotated"
+    assert rotating.alive() == {new}
+    assert rotating.key() == new == rotating.stored()["api_key"] != first.parts["apiKey"]
+
+
+def test_a_value_that_looks_like_anothers_key_does_not_have_that_ended(world: World, rotating: Rotating) -> None:
+    victim = rotating.vendor.make("key_victim", "somebody-else", "service account key").parts["apiKey"]
+    rotating.begins()
+    world.put("llm/openai", api_key=f"{victim[:8]}forged{victim[-4:]}", region="eu")
+    rotating.starts()
+    world.until(rotating.told, "it is looked after")
+
+    rotating.asks("Rotate")
+    world.until(lambda: rotating.told().get("last"), lambda: f"it is over: {rotating.told()}", 120)
+
+    assert {victim, rotating.key()} <= rotating.alive()
+
+
+def test_a_list_that_names_keys_by_their_values_is_not_used(world: World, rotating: Rotating) -> None:
+    value = rotating.begins().parts["apiKey"]
+    answer = rotating.vendor.answer
+    rotating.vendor.page = 100
+
+    def telling(request: Request) -> Response:
+        found: Response = answer(request)
+        if request.method == "GET" and request.path.endswith("/api_keys"):
+            for each in found.body["data"]:
+                made = rotating.vendor.made.get(each["id"])
+                each["value"] = made.parts["apiKey"] if made else "somebody-elses"
+        return found
+
+    rotating.vendor.answer = telling
+    world.apply(key_issuer("hook", limits={"settle": "1s"}, webhook=webhook(rotating.server.url)))
+    rotation = {"overlap": "0", "consumers": "Optional", "test": QUICK}
+    one = credential("openai", "KEY", rotating.server.url, issuerRef={"name": "hook"}, rotation=rotation)
+    world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key"), credentials=[one], refreshInterval="1h"))
+    rotating.starts()
+    world.is_ready()
+
+    rotating.asks("Rotate")
+
+    said = "KeyIssuer/hook lists keys by their values, which must not be shown"
+    world.until(lambda: said in rotating.told().get("waits", ""), lambda: f"it is told: {rotating.told()}")
+    assert value not in json.dumps(world.object())
+    assert [made.parts["apiKey"] for made in rotating.vendor.made.values()] == [value]
+
+
+def webhook(server: str) -> Json:
+    """Return OpenAI declared as a server of somebody's own, whose keys are called by their values in its list."""
+    return {
+        "server": server,
+        "secrets": [{"name": "admin", "secretRef": {"name": "openai-admin", "key": "key"}}],
+        "headers": {"Authorization": "Bearer {admin}"},
+        "issue": {
+            "path": f"{PROJECT}/service_accounts/user-abc/api_keys",
+            "body": '{"name": "{name}"}',
+            "handle": "id",
+            "parts": {"apiKey": "value"},
+        },
+        "list": {
+            "path": f"{PROJECT}/api_keys?limit=100&owner_project_access=any",
+            "items": "data",
+            "handle": "value",
+            "name": "name",
+        },
+        "revoke": {"path": f"{PROJECT}/api_keys/{{handle}}", "done": [200]},
+    }
