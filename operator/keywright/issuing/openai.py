@@ -143,7 +143,7 @@ def _listed(handle: str, key: dict[str, Any], order: Order, old: str | None) -> 
     used = dates.of_unix(key.get("last_used_at"))
     return Listed(
         handle,
-        ours=key.get("name") == order.name,
+        ours=order.named(key.get("name")),
         is_old=handle == old,
         created_at=dates.of_unix(key.get("created_at")),
         used_at=dates.unix(used),

@@ -135,6 +135,12 @@ class DebtStatus(Spec):
     """Since when."""
     tries: int
     """How often it was tried."""
+    issuer: Annotated[str, pydantic.StringConstraints(max_length=1024)] | None = None
+    """Of one that is to be found: who was asked for it, and the account there."""
+    made_from: Time | None = None
+    """The same: when it was made at the earliest."""
+    made_until: Time | None = None
+    """The same: when at the latest."""
 
 
 class LastRotation(Spec):

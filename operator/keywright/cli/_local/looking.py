@@ -130,7 +130,7 @@ class Looking:
             sight.trouble = error
             return None
         sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
-        return calls.keys(listed)
+        return calls.keys(listed, kept.journal)
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester

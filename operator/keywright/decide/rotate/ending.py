@@ -21,12 +21,12 @@ from .any_time import (
     enable,
     gone_late,
     new_invalid,
-    orphan,
     store_changed,
     store_restored,
 )
 from .journal import Owed, Step, Why
 from .living import ends_by_itself, old_ended, worn_after
+from .lost import orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 

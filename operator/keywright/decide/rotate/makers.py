@@ -38,6 +38,14 @@ def same(named: str, present: str) -> bool:
     return was == now
 
 
+def people(named: str) -> str:
+    """Return who makes keys as people look for it: the object and the account; empty where that is not known."""
+    words = named.split(" ", _WORDS - 1)
+    if len(words) < _WORDS:
+        return ""
+    return f"{words[1]} ({words[3]})" if words[3] != _NONE else words[1]
+
+
 def known(journal: Journal, label: str) -> Journal:
     """Return a journal that may be of an earlier version, which named the way and the account alone, as it is read now.
 
