@@ -62,6 +62,8 @@ def test_what_only_minted_keys_have_is_left_out_elsewhere() -> None:
 
     assert not any(name in LIVES for half in (plain["old"], plain["left"]) for name in half)
     assert minted["left"]["lives_until"] == 1.0
+    off = Journal("r1", Step.GRACE, 0.0, old=Half("f", "k", disabled=True, off_from=1.0))
+    assert ("off_from" in plain["old"], written.read(written.text(off), "it")) == (False, off)
 
 
 def test_every_field_is_tried() -> None:

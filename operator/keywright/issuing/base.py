@@ -169,7 +169,8 @@ class Issuing(abc.ABC):
     parts: frozenset[str] | None = None
     #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
     address: str = ""
-    #: Whether the old key itself says which one it is: whoever writes it can write anything there.
+    #: Whether a part of the old key is enough to say which one it is, as its id is, or how it begins and ends: whoever
+    #: writes it to the store can write anything there, so it counts once the issuer has accepted that very key.
     reads_handle: bool = False
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]

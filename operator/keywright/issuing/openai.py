@@ -58,6 +58,8 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
         admin_key_ref: SecretKeyRef
         """Entry that holds the admin key: `sk-admin-…`, with the right to write API keys."""
 
+    reads_handle = True
+
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
         self.address = canonical_url(config.endpoint or _HOME)

@@ -59,8 +59,8 @@ def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | 
 
     Args:
         old: what tests of the old key have come to.
-        read: whether the key itself says which one it is (``Issuing.reads_handle``): that counts once its issuer has
-            accepted it. Else whoever writes to the store could have another's key ended.
+        read: whether a part of it is enough to say which one it is (``Issuing.reads_handle``): that counts once its
+            issuer has accepted that very key. Else whoever writes to the store could have another's key ended.
     """
     if read and not (old and old.passes):
         return None

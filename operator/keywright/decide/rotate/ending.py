@@ -66,6 +66,22 @@ def wished_now(at: Situation) -> Move | None:
     return Go(at.journal.but(urgent=True, until=at.now))
 
 
+def told_anew(at: Situation) -> Move | None:
+    """Wait for as long as is wanted by now: that may be more or less than when the wait began."""
+    journal, old = at.journal, at.journal.old
+    if not (at.rules.anew and journal.until and old) or journal.urgent or old.ending:
+        return None
+    # Where its answer was lost it is switched off once more first.
+    is_off = old.disabled and not journal.tries
+    since = old.off_from if is_off else journal.since
+    if since is None:
+        # It was switched off by an earlier version.
+        return None
+    until = since + (at.rules.observe if is_off else at.rules.overlap)
+    until = until if old.lives_until is None else min(until, old.lives_until)
+    return Go(journal.but(until=until)) if until != journal.until else None
+
+
 def in_grace(at: Situation) -> Move | None:
     """Wait for the end of the grace."""
     # A clock that was wrong when it began must not make it longer.
@@ -172,6 +188,7 @@ GRACE = (
     Row(new_invalid, _BACK),
     Row(orphan, does=(Effect.REVOKE,)),
     Row(wished_now),
+    Row(told_anew),
     Row(in_grace),
     Row(ends_by_itself, (Step.REVOKED,)),
     Row(worn_after, (Step.REVOKED,)),

@@ -209,6 +209,7 @@ class Half:
         lives_from: of a minted one: Unix time at which it was made, or last made to live longer.
         lives_until: of a minted one: Unix time at which it ends by itself.
         spent: Unix time since which it is known that it is not made to live longer; None as long as it may be.
+        off_from: Unix time at which it was switched off; None where it was not, or that is not known.
         later: fields of a later version, as JSON; empty where there are none.
     """
 
@@ -220,6 +221,7 @@ class Half:
     lives_from: float | None = None
     lives_until: float | None = None
     spent: float | None = None
+    off_from: float | None = None
     later: str = ""
 
 

@@ -65,7 +65,7 @@ class _After:
     def is_new(self) -> bool:
         return bool(self.journal.new and self.journal.new.handle == self.handle)
 
-    def old(self, **changes: bool) -> Half | None:
+    def old(self, **changes: bool | float | None) -> Half | None:
         old = self.journal.old
         return dataclasses.replace(old, **changes) if old else None  # type: ignore[arg-type]
 
@@ -88,7 +88,8 @@ def _not_issued(after: _After) -> Journal:
 
 
 def _disabled(after: _After) -> Journal:
-    return after.journal.but(old=after.old(disabled=True), until=after.now + after.rules.observe)
+    until = after.now + after.rules.observe
+    return after.journal.but(old=after.old(disabled=True, off_from=after.now), until=until)
 
 
 def _revoked(after: _After) -> Journal:
@@ -177,7 +178,7 @@ _DONE: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.STORE_NEW: lambda after: after.journal.at(Step.STORED, after.now),
     Effect.STORE_OLD: lambda after: after.journal,
     Effect.DISABLE: _disabled,
-    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
+    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False, off_from=None)),
     Effect.REVOKE: _revoked,
     Effect.RENEW: _renewed,
 }

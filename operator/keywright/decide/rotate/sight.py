@@ -188,6 +188,7 @@ class Rules:
         overlap: from adoption to the end of the old key.
         observe: from switching the old key off to revoking it.
         die_within: after which a revoked key that is still accepted is a debt.
+        anew: whether a wait that has begun is as long as is declared by now; else as it was when it began.
         needs_users: whether somebody must be seen to use the new key before the old one ends.
     """
 
@@ -213,6 +214,7 @@ class Rules:
     overlap: float = 86400.0
     observe: float = 300.0
     die_within: float = 3600.0
+    anew: bool = True
     needs_users: bool = True
 
     @property

@@ -25,9 +25,9 @@ VERSION = 1
 
 _JOURNAL = pydantic.TypeAdapter(Journal)
 _LATER = "later"
-#: What only minted keys have, and only what is to be found: left out elsewhere, so that the version before can go on
-#: with other rotations.
-_MINTED, _FIND = ("lives_from", "lives_until", "spent"), ("made_from", "made_until")
+#: What only minted keys have, those that are switched off, and those that are to be found: left out elsewhere, so that
+#: the version before can go on with other rotations.
+_MINTED, _OFF, _FIND = ("lives_from", "lives_until", "spent"), ("off_from",), ("made_from", "made_until")
 #: The same of a journal; to the version before, a field of a later one that outlasts a rotation.
 _LOST = "unanswered"
 _HALVES = ("old", "new", "left")
@@ -39,7 +39,7 @@ def text(journal: Journal) -> str:
     """Return a journal as JSON."""
     told = _JOURNAL.dump_python(journal, mode="json")
     for part in (*filter(None, (told[name] for name in _HALVES)), *told["debts"]):
-        for name in (*_MINTED, *_FIND):
+        for name in (*_MINTED, *_OFF, *_FIND):
             if part.get(name, 0) is None:
                 del part[name]
     told |= {name: _whole(told[name]) for name in _HALVES if told[name]}
