@@ -94,6 +94,7 @@ class Anthropic(Vendor):
 
     def _list(self, asked: Mapping[str, str]) -> Response:
         every = [self._shown(each) for each in (*self._archived.values(), *self.made.values())]
+        every = [each for each in every if asked.get("workspace_id") in (None, each["workspace_id"])]
         at = next((n + 1 for n, each in enumerate(every) if each["id"] == asked.get("after_id")), 0)
         page = every[at : at + min(self.page, int(asked["limit"]))]
         ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}

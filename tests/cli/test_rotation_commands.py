@@ -43,6 +43,10 @@ def debt(owed: str, handle: str, days: int, tries: int = 1) -> Json:
     return {"owed": owed, "handle": handle, "since": at(-days * DAY), "tries": tries}
 
 
+#: Where and when a key was made that is to be found.
+LOST = {"issuer": "KeyIssuer/ns/aws (aws/ci)", "madeFrom": "2026-01-02T03:00:00Z", "madeUntil": "2026-01-02T03:15:00Z"}
+
+
 def in_grace() -> Json:
     return rotation(
         until=at(22 * HOUR),
@@ -53,7 +57,7 @@ def in_grace() -> Json:
         current=1,
         laggards=[{"kind": "Deployment", "name": "api", "pods": 2, "holds": "Old"}],
         last={"id": "r-1", "outcome": "RolledBack", "at": at(-3 * DAY), "why": "NewKeyInvalid"},
-        debts=[debt("Revoke", "key_1", 2, 7), debt("Find", "", 9), debt("Revoke", "key_0", 5, 9)],
+        debts=[debt("Revoke", "key_1", 2, 7), debt("Find", "", 9) | LOST, debt("Revoke", "key_0", 5, 9)],
     )
 
 
@@ -293,6 +297,8 @@ def test_debts_are_listed_with_what_to_do_about_them(desk: Desk) -> None:
     ]
     assert [each.splitlines()[0] for each in told] == ["Revoke", "Find", "Die"]
     assert told[0].splitlines()[1] == f"  {_rotations.OWED['Revoke']}"
+    found = "llm: made by KeyIssuer/ns/aws (aws/ci) between 2026-01-02T03:00:00Z and 2026-01-02T03:15:00Z."
+    assert told[1].splitlines()[-1] == f"  {found}"
     assert [each["handle"] for each in one.json["debts"]] == ["", "key_0", "key_1", "key_1"]
     assert every.out.splitlines()[1].split()[:2] == [desk.world.namespace, "llm"]
 

@@ -36,9 +36,12 @@ BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=
 #: The same with a key that somebody else has written.
 THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
 UNTESTED = Rules(tests=False)
-LONG = 10 * 86400.0
+DAY = 86400.0
+LONG = 10 * DAY
 #: The old one, switched off.
 OFF = dataclasses.replace(OLD, disabled=True)
+#: The same, ten seconds ago.
+WATCHED = dataclasses.replace(OFF, off_from=NOW - 10)
 
 
 def lives(half: Half, left: float, life: float = 3600.0) -> Half:
@@ -152,6 +155,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     # Written.
     ("everybody uses it", RULES, at(Step.WRITTEN), seen(), "Adopted"),
     ("somebody is late", RULES, at(Step.WRITTEN), seen(users=Users(3, 1)), "wait NotAdopted"),
+    ("somebody is late for as long as is wanted by now", Rules(adopt_within=60.0), at(Step.WRITTEN, since=61), seen(users=Users(3, 1)), "wait NotAdopted!"),
     ("somebody is late for long", RULES, at(Step.WRITTEN, since=LONG), seen(users=Users(3, 1)), "wait NotAdopted!"),
     ("nobody is known for long", RULES, at(Step.WRITTEN, since=LONG), seen(users=Users(0, 0)), "wait NoConsumers!"),
     ("nobody need be known", Rules(needs_users=False), at(Step.WRITTEN), seen(users=Users(0, 0)), "Adopted"),
@@ -160,7 +164,16 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("it is written over", RULES, at(Step.WRITTEN), seen(store=Holds.OTHER), "RollingBack StoreChanged"),
     # Grace.
     ("the old key is left", RULES, at(Step.ADOPTED), seen(), "Grace"),
-    ("for a while", RULES, at(Step.GRACE, until=NOW + 10), seen(), "wait"),
+    ("for a while", RULES, at(Step.GRACE, until=NOW + DAY), seen(), "wait"),
+    ("for longer, as is wanted by now", Rules(overlap=9 * DAY), at(Step.GRACE, until=NOW + DAY), seen(), "Grace"),
+    ("for less, as is wanted by now", Rules(overlap=9.0), at(Step.GRACE, since=10, until=NOW + DAY), seen(), "Grace"),
+    ("as long as when it began", Rules(overlap=9.0, anew=False), at(Step.GRACE, since=10, until=NOW + DAY), seen(), "wait"),
+    ("not where nobody is waited for", RULES, at(Step.GRACE, until=NOW - 1, urgent=True), seen(), "revoke k0"),
+    ("not once it may be dead", RULES, at(Step.GRACE, until=NOW - 1, old=Half("old", "k0", ending=True)), seen(), "revoke k0"),
+    ("off, and watched for longer", Rules(disables=True, observe=99.0), at(Step.GRACE, since=LONG, until=NOW + 9, old=WATCHED), seen(), "Grace"),
+    ("off, and watched for less", Rules(disables=True, observe=1.0), at(Step.GRACE, since=LONG, until=NOW + 9, old=WATCHED), seen(), "Grace"),
+    ("off, and watched", Rules(disables=True, observe=19.0), at(Step.GRACE, since=LONG, until=NOW + 9, old=WATCHED), seen(), "wait"),
+    ("off, by an earlier version", Rules(disables=True), at(Step.GRACE, since=LONG, until=NOW + 9, old=OFF), seen(), "wait"),
     ("unless that is not wanted", RULES, at(Step.GRACE, until=NOW + 10), seen(wish=Wish(now=True)), "Grace"),
     ("then it ends", RULES, at(Step.GRACE), seen(), "revoke k0"),
     ("it is switched off first", Rules(disables=True), at(Step.GRACE), seen(), "disable k0"),
@@ -203,7 +216,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("used a while ago", RULES, at(Step.GRACE, since=LONG), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 3601)), "revoke k0"),
     ("a test of long ago", RULES, at(Step.GRACE), seen(new=OLDER), "wait NewKeyUnconfirmed!"),
     ("no way back once it is asked for", RULES, at(Step.GRACE, old=Half("old", "k0", ending=True)), seen(wish=Wish(back=True)), "revoke k0"),
-    ("a grace of a wrong clock", RULES, at(Step.GRACE, until=NOW + 99 * LONG), seen(), "wait"),
+    ("a grace of a wrong clock", RULES, at(Step.GRACE, until=NOW + 99 * LONG), seen(), "Grace"),
+    ("begun by a wrong clock", RULES, at(Step.GRACE, since=-LONG, until=NOW + LONG + DAY), seen(), "wait"),
     ("nobody knows which it is", RULES, at(Step.GRACE, old=Half("old")), seen(), "wait WaitsForRevocation!"),
     ("there was none", RULES, at(Step.GRACE, old=None), seen(), "Revoked"),
     ("there is nobody to tell", LOCAL, at(Step.GRACE, old=Half("old")), seen(new=None), "Revoked"),
@@ -237,7 +251,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("the old one may be dead", RULES, at(Step.ROLLING_BACK, old=Half("old", "k0", ending=True)), seen(), "Stored"),
     ("an orphan before the new one", RULES, at(Step.ROLLING_BACK), seen(BACK, keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke kx"),
     ("nameless: what is not ours for sure stays", NAMELESS, at(Step.ROLLING_BACK), seen(BACK, keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "revoke k1"),
-    ("nameless: also in grace", NAMELESS, at(Step.GRACE, until=NOW + LONG), seen(keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "wait"),
+    ("nameless: also in grace", NAMELESS, at(Step.GRACE, until=NOW + DAY), seen(keys=Keys(frozenset({"k0", "k1", "kx"}), frozenset({"k1", "kx"}))), "wait"),
     ("nameless: a lost answer is found", NAMELESS, at(Step.ISSUING, asked_at=NOW), seen(BEFORE, keys=Keys(frozenset({"k0", "kx"}), frozenset({"kx"}))), "revoke kx"),
     ("not tried again at once", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + 9), seen(), "wait"),
     ("a person is asked after three times", RULES, at(Step.ROLLING_BACK, tries=3, again=NOW + 9), seen(), "wait !"),
@@ -277,7 +291,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("minted: but not longer than the old one lives", MINTED, at(Step.WRITTEN, **OVER), seen(users=Users(3, 1)), "Revoked"),
     ("minted: nor than the new one may wait", MINTED, at(Step.WRITTEN, **WORN), seen(users=Users(3, 1)), "Revoked"),
     ("minted: nobody turns back to what has ended", MINTED, at(Step.WRITTEN, **OVER), seen(wish=Wish(back=True)), "Revoked"),
-    ("minted: the old one is left for a while", MINTED, at(Step.GRACE, until=NOW + 10, **FRESH), seen(keys=None), "wait"),
+    ("minted: the old one is left for a while", MINTED, at(Step.GRACE, until=NOW + 600, **FRESH), seen(keys=None), "wait"),
     ("minted: then to itself", MINTED, at(Step.GRACE, **FRESH), seen(keys=None, users=Users(3, 1)), "Revoked"),
     ("minted: or it is revoked", LEASED, at(Step.GRACE, **FRESH), seen(keys=None), "revoke k0"),
     ("minted: not while somebody is late", LEASED, at(Step.GRACE, **FRESH), seen(keys=None, users=Users(3, 1)), "wait NotAdopted!"),

@@ -11,12 +11,13 @@ import dataclasses
 import math
 import random
 
-from keywright.decide.rotate import machine, outcomes, sight
+from keywright import dates
+from keywright.decide.rotate import calls, machine, outcomes, sight
 from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, End, Go, Move, Situation, Wait
-from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.decide.rotate.sight import Holds, Place, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
-from keywright.issuing.base import Way
+from keywright.issuing.base import Listed, Order, Way
 
 #: Words in a row that no rotation writes to its journal.
 CYCLE = 12
@@ -35,6 +36,8 @@ class Key:
     accepted_from: float = 0.0
     dies_at: float = math.inf
     disabled: bool = False
+    made_at: float = 0.0
+    listed_from: float = 0.0
 
 
 @dataclasses.dataclass
@@ -67,6 +70,8 @@ class World:
     passed: set[str] = dataclasses.field(default_factory=set)
     story: list[str] = dataclasses.field(default_factory=list)
 
+    #: For how long at most a new key is not in the list.
+    lag: float = 0.0
     #: How often a key is made to live longer.
     renewals: int = 0
     #: When keys end by themselves, by their values.
@@ -182,7 +187,9 @@ class World:
             old = journal.old.handle if journal.old else None
             name = "k1" if old == "k0" else "k0"
         if self.rules.way is not Way.LOCAL:
-            self.keys[name] = Key(value, journal.id, self.now + self.chance.choice((0.0, 60.0)))
+            late = self.now + self.chance.choice((0.0, self.lag / 2, self.lag))
+            known = self.now + self.chance.choice((0.0, 60.0))
+            self.keys[name] = Key(value, journal.id, known, made_at=self.now, listed_from=late)
         if self.minted:
             self.ends[value] = self.keys[name].dies_at = self.now + LIFE
             return self.half(value)
@@ -217,8 +224,13 @@ class World:
     def _see_keys(self, journal: Journal) -> dict[str, object]:
         if not self.rules.lists:
             return {}
-        ours = frozenset(name for name, key in self.keys.items() if key.named == journal.id)
-        return {"keys": Keys(frozenset(self.keys), ours)}
+        order = calls.order(journal, {})
+        there = {name: key for name, key in self.keys.items() if key.listed_from <= self.now}
+        listed = [Listed(name, self._ours(order, name, key), created_at=_at(key)) for name, key in there.items()]
+        return {"keys": calls.keys(listed, journal)}
+
+    def _ours(self, order: Order, name: str, key: Key) -> bool:
+        return order.named(key.named) if self.rules.names else order.made(name, key.made_at, 10.0)
 
     def _see_store(self, journal: Journal) -> dict[str, object]:
         if self.store is None:
@@ -315,6 +327,10 @@ def declared(step: Step, move: Move) -> None:
         assert any(move.journal.step in row.to for row in rows), f"{step} leads to {move.journal.step}"
     if isinstance(move, Do):
         assert any(move.effect in row.does for row in rows), f"{step} does {move.effect}"
+
+
+def _at(key: Key) -> str | None:
+    return dates.of_unix(key.made_at)
 
 
 def _short(move: Move) -> str:

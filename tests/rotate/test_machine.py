@@ -119,12 +119,29 @@ def test_a_key_that_was_switched_off_is_watched_for_a_while() -> None:
     off = after(at(Step.GRACE), Effect.DISABLE, Came.DONE, "k0")
     on = after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.DONE, "k0")
 
-    assert (off.old, off.until) == (dataclasses.replace(OLD, disabled=True), NOW + RULES.observe)
+    assert (off.old, off.until) == (dataclasses.replace(OLD, disabled=True, off_from=NOW), NOW + RULES.observe)
     assert on.old == OLD
     assert after(at(Step.GRACE), Effect.DISABLE, Came.REFUSED, "k0").straight
     assert after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.REFUSED, "k0").old == dataclasses.replace(
-        OLD, disabled=True, ending=True
+        OLD, disabled=True, ending=True, off_from=NOW
     )
+
+
+def test_a_wait_ends_by_what_is_wanted_now_and_the_journal_says_so() -> None:
+    def until(journal: Journal, **rules: float) -> float:
+        move = machine.decide(Situation(dataclasses.replace(RULES, **rules), journal, WELL, NOW))  # type: ignore[arg-type]
+        assert isinstance(move, Go)
+        assert (move.journal.step, move.journal.since) == (Step.GRACE, journal.since)
+        return move.journal.until - NOW
+
+    grace = at(Step.GRACE, since=100, until=NOW + 86300)
+    watched = grace.but(old=dataclasses.replace(OLD, disabled=True, off_from=NOW - 10), until=NOW + 290)
+    ends = grace.but(old=dataclasses.replace(OLD, lives_until=NOW + 5))
+    assert (until(grace, overlap=60.0), until(grace, overlap=2 * 86400.0)) == (-40.0, 172700.0)
+    assert (until(watched, observe=20.0), until(watched, observe=900.0)) == (10.0, 890.0)
+    # What ends by itself before that is not waited for.
+    assert until(ends, overlap=60.0) == -40.0
+    assert until(ends, overlap=2 * 86400.0) == 5.0
 
 
 def test_whatever_is_done_outside_is_journaled_before_and_seldom_again() -> None:

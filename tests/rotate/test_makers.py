@@ -42,6 +42,19 @@ def test_object_address_and_account_tell_who_makes_keys(label: str, address: str
     assert other is (label == OWN and account == "proj_1")
 
 
+def test_of_bindings_with_accounts_of_one_name_each_is_another_one() -> None:
+    one, other, only = (
+        makers.name("awsIam", makers.bound(CLUSTER, binding), "https://iam.amazonaws.com", "aws/ci")
+        for binding in ("0a", "0b", "")
+    )
+
+    assert (makers.same(one, one), makers.same(one, other), makers.same(other, one)) == (True, False, False)
+    # Where one was the only one of its account, or is by now, it is the same.
+    assert all(makers.same(*pair) for pair in ((only, one), (one, only), (only, only)))
+    assert makers.people(one) == makers.people(only) == f"{CLUSTER} (aws/ci)"
+    assert makers.known(FORMER.but(issuer=one, debts=()), CLUSTER).issuer == one
+
+
 @pytest.mark.parametrize("label", [OWN, CLUSTER])
 def test_a_rotation_that_an_earlier_version_began_goes_on_with_the_issuer_that_it_began_with(label: str) -> None:
     journal = makers.known(FORMER, label)

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from keywright.decide.rotate import told
-from keywright.decide.rotate.journal import Cause, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.told import Tale
 from keywright.kinds.rotation import DebtStatus, LastRotation, RotationStatus
 from keywright.schema import Spec
@@ -32,6 +32,26 @@ def test_each_outcome_is_one_that_the_status_knows() -> None:
     found = {str((told.last(Journal("r", Step.IDLE, 0.0, why=why)) or {})["outcome"]) for why in (None, *Why)}
 
     assert found == set(get_args(LastRotation.model_fields["outcome"].annotation))
+
+
+def test_of_a_key_that_a_person_has_to_find_it_is_told_where_and_when_it_was_made() -> None:
+    who = "awsIam KeyIssuer/team-a/aws https://iam.amazonaws.com aws/ci"
+    debts = (
+        Debt(Owed.FIND, "", "", 600.0, issuer=who, made_from=0.0, made_until=300.0),
+        Debt(Owed.FIND, "", "", 600.0, issuer="openai proj_1"),
+        Debt(Owed.REVOKE, "k1", "f", 600.0, issuer=who),
+    )
+    common = {"handle": "", "since": "1970-01-01T00:10:00Z", "tries": 0}
+    span = {"madeFrom": "1970-01-01T00:00:00Z", "madeUntil": "1970-01-01T00:05:00Z"}
+
+    rows = told.status(Tale("it", Journal("r", Step.IDLE, 0.0, debts=debts)))["debts"]
+
+    assert rows == [
+        {"owed": "Find", **common, "issuer": "KeyIssuer/team-a/aws (aws/ci)", **span},
+        {"owed": "Find", **common},
+        {"owed": "Revoke", **common, "handle": "k1"},
+    ]
+    assert all(DebtStatus.model_validate(each) for each in rows)
 
 
 def test_whatever_is_waited_for_has_its_sentence() -> None:

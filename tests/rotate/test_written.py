@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from keywright import errors
 from keywright.decide.rotate import written
-from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.journal import Ask, Cause, Debt, Half, Journal, Owed, Step, Why
 
 WORDS = st.text(max_size=20)
 TIMES = st.floats(0, 4e9)
@@ -45,11 +45,14 @@ JOURNALS = st.builds(
     not_before=TIMES,
     pinned=st.booleans(),
 )
+ASKS = st.lists(st.builds(Ask, TIMES, st.frozensets(WORDS, max_size=2), WORDS, WORDS), max_size=2).map(tuple)
 
 
 @settings(deadline=None)
-@given(JOURNALS)
-def test_it_is_read_as_it_was_written(journal: Journal) -> None:
+@given(JOURNALS, ASKS)
+def test_it_is_read_as_it_was_written(journal: Journal, asks: tuple[Ask, ...]) -> None:
+    journal = journal.but(unanswered=asks)
+
     assert written.read(written.text(journal), "it") == journal
 
 
@@ -59,12 +62,16 @@ def test_what_only_minted_keys_have_is_left_out_elsewhere() -> None:
 
     assert not any(name in LIVES for half in (plain["old"], plain["left"]) for name in half)
     assert minted["left"]["lives_until"] == 1.0
+    off = Journal("r1", Step.GRACE, 0.0, old=Half("f", "k", disabled=True, off_from=1.0))
+    assert ("off_from" in plain["old"], written.read(written.text(off), "it")) == (False, off)
 
 
 def test_every_field_is_tried() -> None:
     drawn = {each.name for each in dataclasses.fields(Journal)}
 
-    assert drawn - {"later"} == json.loads(written.text(Journal("r1", Step.IDLE, 0.0))).keys() - {"version"}
+    plain = json.loads(written.text(Journal("r1", Step.IDLE, 0.0))).keys()
+    # What is left out where it has its default.
+    assert drawn - {"later"} == plain - {"version"} | {"unanswered"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vendors import VendorServer
 from vendors.base import Made, Request, Response, State
@@ -35,19 +35,26 @@ class Issuer(OpenAI):
         unknown_for: seconds for which a new key is refused.
         known_for: seconds for which a revoked one is still accepted.
         cap: how many keys there may be; None: any number.
+        hides: so many of the next keys are not listed.
+        hidden: names of those that are not.
     """
 
     page = 100
     unknown_for, known_for = 0.0, 0.0
     cap: int | None = None
+    hides = 0
 
     def __init__(self) -> None:
         super().__init__()
+        self.hidden: set[str] = set()
         self.lives: dict[str, Life] = {}
 
     def make(self, handle: str, name: str, kind: str) -> Made:
         """Make a key."""
         made = super().make(handle, name, kind)
+        if self.hides:
+            self.hides -= 1
+            self.hidden.add(handle)
         self.lives[made.parts["apiKey"]] = Life(time.monotonic())
         return made
 
@@ -71,6 +78,11 @@ class Issuer(OpenAI):
         if life and answer.status == 200 and life.passed is None:
             life.passed = time.monotonic()
         return answer
+
+    def _list(self, asked: Mapping[str, str]) -> Response:
+        answer = super()._list(asked)
+        shown = [each for each in answer.body["data"] if each["id"] not in self.hidden]
+        return dataclasses.replace(answer, body={**answer.body, "data": shown})
 
     def _allowed(self, request: Request) -> Response:
         if request.method == "POST" and self.cap is not None and len(self.made) >= self.cap:

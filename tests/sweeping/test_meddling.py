@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from build import key_action
+from keywright import pacing
 from sweeping.stage import Stage, Subject
 
 
@@ -31,6 +32,16 @@ def test_a_wish_that_changes_on_the_way_counts_from_then_on(rotating: Stage) -> 
 
     assert watcher.wrong(stage.vendor.lives, subject.first) == []
     stage.is_well(subject)
+    # Also for a wait that has begun.
+    other = stage.subject()
+    stage.spreads(other)
+    before = pacing.unix(stage.told(other)["until"])
+    assert before
+    stage.wants(other, overlap="3h")
+    stage.world.until(lambda: pacing.unix(stage.told(other)["until"]) == before + 7200, "it is longer")
+    stage.wants(other, overlap="0")
+    stage.ends(other, "Rotated")
+    stage.is_well(other)
 
 
 def test_a_key_that_is_wanted_no_more_is_revoked_before_anybody_has_it(rotating: Stage) -> None:

@@ -116,3 +116,24 @@ def test_a_lost_key_that_cannot_be_looked_for_is_owed_and_the_old_one_stays(stag
     assert stage.stored(subject)["api_key"] == stage.key(subject.name) == subject.first
     assert stage.vendor.lives[subject.first or ""].ended is None
     stage.is_recorded()
+
+
+def test_a_key_without_a_name_that_is_listed_long_after_its_answer_was_lost_is_ended(stage: Stage) -> None:
+    listed = "/v1/organization/projects/proj_abc/api_keys?limit=100&owner_project_access=any"
+    call = {"path": listed, "items": "data", "handle": "id", "createdAt": "created_at"}
+    stage.begins(webhook(stage.proxies["issuer"].url, list=call))
+    subject = stage.subject(key=False)
+    stage.runs(subject)
+    subject.first = stage.key(subject.name)
+    stage.vendor.hides = 1
+
+    with stage.proxies["issuer"].fault(LoseAnswer(), method="POST", path="/api_keys", times=1):
+        stage.asks(subject)
+        stage.ends(subject, "Rotated")
+
+    (late,) = stage.vendor.hidden
+    assert stage.key(subject.name) not in (subject.first, stage.vendor.made[late].parts["apiKey"])
+    stage.vendor.hidden.clear()
+    stage.world.until(lambda: late not in stage.vendor.made, "it is ended once it is listed")
+    stage.world.until(lambda: not stage.told(subject).get("debts"), "nothing is owed")
+    stage.is_well(subject)

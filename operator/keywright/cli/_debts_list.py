@@ -114,3 +114,5 @@ def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
             page.line()
             page.line(word)
             page.below(_rotations.meaning(word))
+            for line in filter(None, (_rotations.search(each) for each in debts if each["owed"] == word)):
+                page.below(line)

@@ -27,7 +27,7 @@ FIELDS = (
     *("pods", "current", "laggards"),
 )
 #: What it tells of one clean-up that is owed.
-OF_A_DEBT = ("owed", "handle", "since", "tries")
+OF_A_DEBT = ("owed", "handle", "since", "tries", "issuer", "madeFrom", "madeUntil")
 #: What each of these means, and what to do.
 OWED = {
     "Revoke": "The key is still to be revoked. That is tried again by itself; `keywright debts retry` tries it now.",
@@ -49,6 +49,14 @@ def meaning(owed: str) -> str:
     return OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")
 
 
+def search(row: Row) -> str:
+    """Return where and when a key was made that is to be found; empty where that is not known, or there is none."""
+    if not row.get("madeFrom"):
+        return ""
+    where = f" by {row['issuer']}" if row.get("issuer") else ""
+    return f"{row['name']}: made{where} between {row['madeFrom']} and {row['madeUntil']}."
+
+
 def of(item: Json) -> list[Row]:
     """Return what the status of an object tells of the rotations of its credentials."""
     told = [_part(each) for each in (item.get("status") or {}).get("rotations") or []]
@@ -68,6 +76,7 @@ def owed(item: Json) -> list[Row]:
 
 def left(kept: Kept) -> list[Row]:
     """Return what a journal tells that is owed, or that goes on, and the journal's name."""
+    from ..decide.rotate import told
     from ..decide.rotate.journal import Step
     from ..engine.journals import name_of
 
@@ -77,9 +86,7 @@ def left(kept: Kept) -> list[Row]:
     under_way = {"owed": UNDER_WAY, "handle": "", "since": pacing.rfc3339(kept.journal.since), "tries": 0}
     ends = [whose | under_way | {"journal": name_of(about.key)}] if runs else []
     return ends + [
-        whose
-        | {"owed": str(each.owed), "handle": each.handle, "since": pacing.rfc3339(each.since), "tries": each.tries}
-        | {"journal": name_of(about.key)}
+        whose | dict.fromkeys(OF_A_DEBT) | told.debt(each) | {"journal": name_of(about.key)}
         for each in kept.journal.debts
     ]
 

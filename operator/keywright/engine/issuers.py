@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import cluster, errors, kinds, metrics
+from .. import canonical, cluster, errors, kinds, metrics, pacing, schema
 from ..errors import Reason
 from ..issuing.base import Way
 from ..settings import Settings
@@ -22,6 +22,8 @@ from .catalog import Known, Namespace, identifier
 from .opened_issuer import Guard, OpenedIssuer, Turns, place_of
 
 CLUSTER_KIND = "ClusterKeyIssuer"
+#: What says whose keys are meant of calls that are declared, beside the account and references to what shows the right.
+_WHOSE = {"secrets", "headers", "issue"}
 
 
 @dataclasses.dataclass(slots=True)
@@ -185,7 +187,9 @@ class Issuers:
         if isinstance(record.spec, kinds.KeyIssuerSpec):
             return [self._open(record, record.spec, record.spec.limits, record.title)]
         bindings = enumerate(record.spec.bindings)
-        return [self._open(record, each, record.spec.limits, _binding(record, number)) for number, each in bindings]
+        opened = [self._open(record, each, record.spec.limits, _binding(record, number)) for number, each in bindings]
+        _tell_apart(record.spec.bindings, opened)
+        return opened
 
     def _open(
         self, record: IssuerRecord, chosen: kinds.OneIssuer, limits: kinds.IssuerLimits, where: str
@@ -222,6 +226,20 @@ def _close(record: IssuerRecord) -> None:
 
 def _binding(record: IssuerRecord, number: int) -> str:
     return f"{record.title}, in bindings[{number}],"
+
+
+def _tell_apart(bindings: Sequence[kinds.Binding], opened: Sequence[OpenedIssuer | errors.Error]) -> None:
+    """Name bindings by their rights that have one account by its name: at each, a key's name may mean another key."""
+    rights: dict[OpenedIssuer, str] = {}
+    for each, found in zip(bindings, opened, strict=True):
+        if isinstance(found, OpenedIssuer):
+            said = schema.dump(each.issuing()[1])
+            whose = {name: value for name, value in said.items() if name.endswith("Ref") or name in _WHOSE}
+            rights[found] = f"{int(pacing.fraction(canonical.text(whose)) * 16**8):08x}"
+    places = {found: (found.issuing.name, found.issuing.address, found.issuing.account) for found in rights}
+    for found, right in rights.items():
+        if any(places[other] == places[found] and rights[other] != right for other in rights):
+            found.binding = right
 
 
 def _switched_off(name: str) -> errors.Stalled:

@@ -111,6 +111,7 @@ class OpenedIssuer:
         name: how people know it: ``ClusterKeyIssuer/openai``.
         label: what metrics call it, unique in the cluster.
         who: names it by what stays the same.
+        binding: names it among bindings of its object that have one account, and not one right; empty: there are none.
         issuing: its way to make keys; what it can do shows on it. Its methods are not to be called but here.
         turns: whose turn to rotate it is at its place.
         settle: seconds after which a key that was asked for is in the list, if it was made.
@@ -133,7 +134,7 @@ class OpenedIssuer:
         self.name, self.label, self.issuing, self.turns = name, label, issuing, turns
         self.who = who_of(issuing, uid)
         self._guard, self._used = guard, used
-        self.settle = guard.settle
+        self.settle, self.binding = guard.settle, ""
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(THREADS)
         self.closed = False

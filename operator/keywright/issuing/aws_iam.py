@@ -80,7 +80,7 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
 
     slots = 2
     names = False
-    by_looks = True
+    reads_handle = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials, self._timeout = config, credentials, timeout

@@ -40,6 +40,21 @@ class Way(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Ask:
+    """A key that was asked for, and of which no answer says what came of it.
+
+    Attributes:
+        at: Unix time at which it was asked for.
+        before: handles of the keys that it is not: those that there were before.
+        name: of the key, where keys have names.
+    """
+
+    at: float
+    before: frozenset[str] = frozenset()
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Order:
     """What is asked for.
 
@@ -49,7 +64,8 @@ class Order:
         old: the parts of the key that is to be replaced, or that is to be found; empty where there is none.
         handle: the issuer's name of that key; None where it is not known: then ``is_old`` may find it.
         before: handles of the keys that there were before a new one was asked for.
-        asked_at: Unix time at which a key was last asked for; None if none was.
+        asked_at: Unix time at which a key was last asked for; None if none was, or if that was answered.
+        asks: what was asked for earlier, and was not answered.
     """
 
     name: str
@@ -57,6 +73,17 @@ class Order:
     handle: str | None = None
     before: frozenset[str] = frozenset()
     asked_at: float | None = None
+    asks: tuple[Ask, ...] = ()
+
+    @property
+    def unanswered(self) -> tuple[Ask, ...]:
+        """All that was asked for and not answered, the last included."""
+        last = () if self.asked_at is None else (Ask(self.asked_at, self.before, self.name),)
+        return (*self.asks, *last)
+
+    def named(self, name: object) -> bool:
+        """Whether a key that bears a name is this order's."""
+        return name == self.name or any(name == each.name for each in self.asks)
 
     def made(self, handle: str, at: float | None, within: float) -> bool:
         """Whether a key that bears no name is this order's: it was not there before, and was made while that asked.
@@ -65,9 +92,11 @@ class Order:
             at: Unix time at which it was made; None where the issuer does not tell.
             within: seconds that a call takes at most.
         """
-        if self.asked_at is None or at is None or handle in self.before or handle == self.handle:
+        if at is None or handle == self.handle:
             return False
-        return self.asked_at - SKEW <= at <= self.asked_at + within + SKEW
+        return any(
+            handle not in each.before and each.at - SKEW <= at <= each.at + within + SKEW for each in self.unanswered
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,9 +169,9 @@ class Issuing(abc.ABC):
     parts: frozenset[str] | None = None
     #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
     address: str = ""
-    #: Whether the old key is told from others by what its value looks like, an id in it or its ends: whoever writes one
-    #: can have it look like any other.
-    by_looks: bool = False
+    #: Whether a part of the old key is enough to say which one it is, as its id is, or how it begins and ends: whoever
+    #: writes it to the store can write anything there, so it counts once the issuer has accepted that very key.
+    reads_handle: bool = False
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 

@@ -78,7 +78,7 @@ class GcpServiceAccount(
 
     slots = 10
     names = False
-    by_looks = True
+    reads_handle = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials, self._timeout = config, credentials, timeout

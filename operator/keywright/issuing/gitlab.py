@@ -119,7 +119,7 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
         with self._admin.asked("the list of keys") as asking:
             alive = {asking.handle(each.get("id")): each for each in self._alive(asking)}
             old = order.handle or self._which(asking, order.old.get("token"))
-            return [_listed(handle, each, order.name, old) for handle, each in alive.items()]
+            return [_listed(handle, each, order, old) for handle, each in alive.items()]
 
     def _which(self, asking: _admin.Asking, token: SecretValue | None) -> str | None:
         """Return which token a value is, as it says itself; None where it is dead, or GitLab does not tell."""
@@ -155,10 +155,10 @@ class GitLab(Issuing, name="gitlab", title="GitLab", way=Way.ISSUE, issuer="gitl
                 asking.strange(answer.status)
 
 
-def _listed(handle: str, key: dict[str, Any], name: str, old: str | None) -> Listed:
+def _listed(handle: str, key: dict[str, Any], order: Order, old: str | None) -> Listed:
     return Listed(
         handle,
-        ours=key.get("name") == name,
+        ours=order.named(key.get("name")),
         is_old=handle == old,
         created_at=dates.moment(key.get("created_at")),
         used_at=dates.unix(key.get("last_used_at")),

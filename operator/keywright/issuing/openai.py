@@ -58,7 +58,7 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
         admin_key_ref: SecretKeyRef
         """Entry that holds the admin key: `sk-admin-…`, with the right to write API keys."""
 
-    by_looks = True
+    reads_handle = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
@@ -145,7 +145,7 @@ def _listed(handle: str, key: dict[str, Any], order: Order, old: str | None) -> 
     used = dates.of_unix(key.get("last_used_at"))
     return Listed(
         handle,
-        ours=key.get("name") == order.name,
+        ours=order.named(key.get("name")),
         is_old=handle == old,
         created_at=dates.of_unix(key.get("created_at")),
         used_at=dates.unix(used),

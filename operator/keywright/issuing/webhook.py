@@ -245,9 +245,9 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         handle = asking.handle(_at(item, call.handle))
         made = _moment(_at(item, call.created_at))
         if call.name:
-            ours = _at(item, call.name) == order.name
+            ours = order.named(_at(item, call.name))
         else:
-            if made is None and order.asked_at is not None and handle not in order.before:
+            if made is None and any(handle not in each.before for each in order.unanswered):
                 # Nobody could say whose it is.
                 asking.strange()
             ours = order.made(handle, dates.unix(made), self._timeout)

@@ -85,10 +85,11 @@ class RotationSpec(Spec):
     made at once, without any overlap, at most once in six hours; where none came of it, it is tried again after an
     hour, then after two, and so on. The key that the store has is tested before."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
-    """How long the old key still works once everybody is seen to use the new one. Default `24h`."""
+    """How long the old key still works once everybody is seen to use the new one; a change counts for a wait that has
+    begun as well. Default `24h`."""
     observe: Annotated[Duration, Cel("self <= duration('24h')", "must be at most 24h")] = "5m"
     """How long the old key is switched off before it is revoked, where its issuer can switch keys off and on: until
-    then somebody who still needs it can have it back. Default `5m`."""
+    then somebody who still needs it can have it back. A change counts as that of `overlap`. Default `5m`."""
     adoption_timeout: Annotated[Duration, Cel("self >= duration('10s')", "must be at least 10s")] = "24h"
     """After how long a person is told that not everybody uses the new key. The old one is not revoked for that."""
     consumers: Literal["Required", "Optional"] = "Required"
@@ -135,6 +136,12 @@ class DebtStatus(Spec):
     """Since when."""
     tries: int
     """How often it was tried."""
+    issuer: Annotated[str, pydantic.StringConstraints(max_length=1024)] | None = None
+    """Of one that is to be found: who was asked for it, and the account there."""
+    made_from: Time | None = None
+    """The same: when it was made at the earliest."""
+    made_until: Time | None = None
+    """The same: when at the latest."""
 
 
 class LastRotation(Spec):

@@ -131,8 +131,8 @@ class Looking:
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = calls.handle(listed, old, by_looks=self._task.issuing.by_looks)
-        return calls.keys(listed)
+        sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
+        return calls.keys(listed, kept.journal)
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester

@@ -79,6 +79,7 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
 
 
 def _driven(task: Task, book: Book, asked: Options) -> Exit:
+    from ...decide.rotate import lost
     from ...decide.rotate.sight import Wish
     from .driving import Driver, Patience
     from .telling import Telling
@@ -94,7 +95,7 @@ def _driven(task: Task, book: Book, asked: Options) -> Exit:
         if asked.back:
             said = f"no rotation of {asked.path} is under way, so there is nothing to turn back"
             raise errors.Stalled(Reason.NOT_FOUND, said, "Store the former version anew, if its key still lives")
-        if kept and kept.journal.debts:
+        if kept and lost.owes(kept.journal):
             kept = driver.run(kept, Wish()).kept
         _ask(task, asked)
         kept = driver.begin(kept, test_only=asked.test_only)

@@ -108,7 +108,7 @@ class Telling:
         if journal.debts and code is Exit.FINE:
             code = Exit.NOT_READY
         owed = [
-            {"owed": str(each.owed), "handle": each.handle, "since": pacing.rfc3339(each.since)}
+            {name: fact for name, fact in common.debt(each).items() if name not in ("tries", "issuer")}
             for each in journal.debts
         ]
         if self._output != "table":
@@ -120,7 +120,10 @@ class Telling:
             return code
         self.line(said)
         for each in owed:
-            self.line(f"owed for key {each['handle'] or '(unknown)'}: {_OWED[str(each['owed'])]}")
+            made = f" It was made between {each['madeFrom']} and {each['madeUntil']}." if each.get("madeFrom") else ""
+            self.line(f"owed for key {each['handle'] or '(unknown)'}: {_OWED[str(each['owed'])]}{made}")
+        if journal.unanswered and journal.step is Step.IDLE:
+            self.line("an answer of the issuer was lost; should a key turn up by that, the next rotation ends it.")
         return code
 
 

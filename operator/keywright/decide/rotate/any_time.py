@@ -18,28 +18,6 @@ RESTORED = 2
 SOON, LATER, NOW_AND_THEN = 5.0, 30.0, 900.0
 
 
-def orphans(at: Situation) -> list[str]:
-    """Return the keys that were made for us and whose values nobody has: their answers were lost.
-
-    Without names, what somebody else has made meanwhile looks the same: none is looked for once ours is known.
-    """
-    new = at.journal.new
-    if (
-        at.seen.keys is None
-        or at.rules.way is not Way.ISSUE
-        or not (at.rules.names or new is None or new.handle is None)
-    ):
-        return []
-    known = {half.handle for half in (at.journal.old, at.journal.new) if half}
-    return sorted(at.seen.keys.ours - known - {each.handle for each in at.journal.debts})
-
-
-def orphan(at: Situation) -> Move | None:
-    """Revoke a key that was made for us and whose value nobody has: its answer was lost."""
-    lost = orphans(at)
-    return Do(Effect.REVOKE, lost[0]) if lost else None
-
-
 def payable(at: Situation) -> list[Debt]:
     """Return what is owed and can be paid now: never a key that the store has, or may have, or that somebody uses."""
     users = at.seen.users

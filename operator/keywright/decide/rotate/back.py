@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, condemned, enable, orphan
+from .any_time import LATER, SOON, alive, condemned, enable
 from .journal import Journal, Owed, Step, Why
 from .living import worn_back
+from .lost import asked, finding, orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -119,8 +120,8 @@ def nothing_to_revoke(at: Situation) -> Move | None:
     # What was minted ends by itself, where we cannot end it.
     ours = ours or (at.rules.way is Way.MINTED and at.rules.ends(new))
     same = new and old and (new.fingerprint == old.fingerprint or (new.handle is not None and new.handle == old.handle))
-    asked = new is not None or at.journal.asked_at is not None
-    return None if ours and asked and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
+    may_be = new is not None or bool(asked(at.journal))
+    return None if ours and may_be and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
 
 
 def revoked(at: Situation) -> Move | None:
@@ -166,17 +167,16 @@ def revoke_new(at: Situation) -> Move | None:
 def keys_unknown(at: Situation) -> Move | None:
     """Wait until it is known whether a key was made whose answer was lost; where that cannot be, it is owed."""
     if not at.rules.lists:
-        return Go(at.journal.owing(Owed.FIND, None, at.now).at(Step.ROLLED_BACK, at.now))
+        return Go(finding(at.journal, asked(at.journal), at.now).at(Step.ROLLED_BACK, at.now))
     return at.wait(LATER, asks=at.lasts() > at.rules.write_within) if at.seen.keys is None else None
 
 
 def answer_lost(at: Situation) -> Move | None:
     """See that a key which was asked for is found, if it was made; then end."""
-    asked = at.journal.asked_at or 0.0
-    if asked > at.now:
+    if (at.journal.asked_at or 0.0) > at.now:
         # The clock was put back.
         return Go(at.journal.but(asked_at=at.now))
-    settled = asked + at.rules.settle
+    settled = max((each.at for each in asked(at.journal)), default=0.0) + at.rules.settle
     return at.wait(min(SOON, settled - at.now)) if at.now < settled else at.go(Step.ROLLED_BACK)
 
 

@@ -6,13 +6,14 @@ Does not belong here: calling (``engine/rotate``, ``cli/_local``), what follows 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from ... import errors, secret
+from ... import dates, errors, secret
 from ...errors import Reason
 from ...issuing.base import Issued, Listed, Order
 from ...secret import SecretMap
-from .journal import Debt, Half, Journal, Step
+from . import lost
+from .journal import Ask, Debt, Half, Journal, Step
 from .sight import Keys, Trial
 
 
@@ -23,18 +24,34 @@ def order(journal: Journal, old: SecretMap) -> Order:
         old: the parts of the key that is replaced.
     """
     handle = journal.old.handle if journal.old else None
-    return Order(journal.id, old, handle, journal.before or frozenset(), journal.asked_at)
+    asked_at = journal.asked_at if lost.asked(journal) != journal.unanswered else None
+    return Order(journal.id, old, handle, journal.before or frozenset(), asked_at, journal.unanswered)
 
 
-def keys(listed: Sequence[Listed], others: frozenset[str] = frozenset()) -> Keys:
+def keys(listed: Sequence[Listed], journal: Journal, others: frozenset[str] = frozenset()) -> Keys:
     """Return what a list says.
 
     Args:
         others: handles that other rotations know as theirs.
     """
     handles = frozenset(each.handle for each in listed)
-    ours = frozenset(each.handle for each in listed if each.ours) - others
-    return Keys(handles, ours, next((each.used_at for each in listed if each.is_old), None))
+    ours = {each.handle: dates.unix(each.created_at) for each in listed if each.ours and each.handle not in others}
+    used_at = next((each.used_at for each in listed if each.is_old), None)
+    return Keys(handles, frozenset(ours), used_at, _asks(ours, lost.asked(journal)))
+
+
+def _asks(made: Mapping[str, float | None], asks: Sequence[Ask]) -> dict[str, Ask]:
+    """Return of each key what it was probably made for: what was asked for when it was made.
+
+    Args:
+        made: when each was made (Unix time); None where the issuer does not tell.
+    """
+    if not asks:
+        return {}
+    last = asks[-1].at
+    return {
+        handle: min(asks, key=lambda each: abs(each.at - (last if at is None else at))) for handle, at in made.items()
+    }
 
 
 def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
@@ -49,15 +66,15 @@ def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
     return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
 
 
-def handle(listed: Sequence[Listed], old: Trial | None, *, by_looks: bool) -> str | None:
+def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | None:
     """Return the issuer's name of the old key; None where the list does not show it, or it is not proven.
 
     Args:
         old: what tests of the old key have come to.
-        by_looks: whether it is told from others by what its value looks like (``Issuing.by_looks``): that counts once
-            its issuer has accepted that very value. Else whoever writes to the store could have another's key ended.
+        read: whether a part of it is enough to say which one it is (``Issuing.reads_handle``): that counts once its
+            issuer has accepted that very key. Else whoever writes to the store could have another's key ended.
     """
-    if by_looks and not (old and old.passes):
+    if read and not (old and old.passes):
         return None
     return next((each.handle for each in listed if each.is_old), None)
 
@@ -118,5 +135,5 @@ def settled(before: Sequence[Debt], after: Sequence[Debt]) -> tuple[tuple[Debt, 
     return fresh, tuple(each for each in before if _name(each) not in owed)
 
 
-def _name(debt: Debt) -> tuple[str, str, str]:
-    return debt.owed, debt.handle, debt.fingerprint
+def _name(debt: Debt) -> tuple[str, str, str, float | None]:
+    return debt.owed, debt.handle, debt.fingerprint, debt.made_from

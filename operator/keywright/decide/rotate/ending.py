@@ -21,12 +21,12 @@ from .any_time import (
     enable,
     gone_late,
     new_invalid,
-    orphan,
     store_changed,
     store_restored,
 )
 from .journal import Owed, Step, Why
 from .living import ends_by_itself, old_ended, worn_after
+from .lost import orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -64,6 +64,22 @@ def wished_now(at: Situation) -> Move | None:
     if not at.seen.wish.now or (at.journal.urgent and at.journal.until <= at.now):
         return None
     return Go(at.journal.but(urgent=True, until=at.now))
+
+
+def told_anew(at: Situation) -> Move | None:
+    """Wait for as long as is wanted by now: that may be more or less than when the wait began."""
+    journal, old = at.journal, at.journal.old
+    if not (at.rules.anew and journal.until and old) or journal.urgent or old.ending:
+        return None
+    # Where its answer was lost it is switched off once more first.
+    is_off = old.disabled and not journal.tries
+    since = old.off_from if is_off else journal.since
+    if since is None:
+        # It was switched off by an earlier version.
+        return None
+    until = since + (at.rules.observe if is_off else at.rules.overlap)
+    until = until if old.lives_until is None else min(until, old.lives_until)
+    return Go(journal.but(until=until)) if until != journal.until else None
 
 
 def in_grace(at: Situation) -> Move | None:
@@ -172,6 +188,7 @@ GRACE = (
     Row(new_invalid, _BACK),
     Row(orphan, does=(Effect.REVOKE,)),
     Row(wished_now),
+    Row(told_anew),
     Row(in_grace),
     Row(ends_by_itself, (Step.REVOKED,)),
     Row(worn_after, (Step.REVOKED,)),

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import pydantic
 
 from ... import canonical
+from ...issuing.base import Ask as _Ask
 
 
 class Step(enum.StrEnum):
@@ -165,6 +166,8 @@ class Debt:
         since: Unix time.
         tries: how often it was tried.
         due: Unix time of the next try.
+        made_from: of a key that is to be found: Unix time before which it was not made; None where that is not known.
+        made_until: the same, after which it was not.
         later: fields of a later version, as JSON; empty where there are none.
     """
 
@@ -174,6 +177,21 @@ class Debt:
     since: float
     tries: int = 0
     due: float = 0.0
+    issuer: str = ""
+    made_from: float | None = None
+    made_until: float | None = None
+    later: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ask(_Ask):
+    """A key that was asked for, and of which no answer says what came of it.
+
+    Attributes:
+        issuer: who was asked, as ``Rules`` names it.
+        later: fields of a later version, as JSON; empty where there are none.
+    """
+
     issuer: str = ""
     later: str = ""
 
@@ -191,6 +209,7 @@ class Half:
         lives_from: of a minted one: Unix time at which it was made, or last made to live longer.
         lives_until: of a minted one: Unix time at which it ends by itself.
         spent: Unix time since which it is known that it is not made to live longer; None as long as it may be.
+        off_from: Unix time at which it was switched off; None where it was not, or that is not known.
         later: fields of a later version, as JSON; empty where there are none.
     """
 
@@ -202,6 +221,7 @@ class Half:
     lives_from: float | None = None
     lives_until: float | None = None
     spent: float | None = None
+    off_from: float | None = None
     later: str = ""
 
 
@@ -217,6 +237,8 @@ class Journal:
         before: handles of the keys that there were before a new one was asked for; None until that was looked at.
         asked_at: Unix time at which a key was last asked for; None if none was, or none was made.
         asks: how often one was asked for.
+        unanswered: what was asked for before, of this rotation and of those before, and was not answered: keys may have
+            been made that are not listed yet.
         reached: the furthest step on the way there, also when it is on the way back.
         until: Unix time up to which the old key is left alive in ``Grace``.
         urgent: whether the old key does more harm than good: nobody is waited for.
@@ -270,6 +292,7 @@ class Journal:
     began: float = 0.0
     stored: float = 0.0
     placed: float = 0.0
+    unanswered: tuple[Ask, ...] = ()
     later: str = ""
 
     def but(self, **changes: object) -> Journal:
@@ -302,10 +325,12 @@ class Journal:
 
     def rest(self, now: float, **changes: object) -> Journal:
         """Return it between rotations: only what outlasts one is kept, of a later version what it says to."""
-        kept = {
-            name: getattr(self, name)
-            for name in ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left", "placed")
-        }
+        names = ("debts", "failures", "not_before", "pinned", "reissued", "issuer", "left", "placed", "unanswered")
+        kept = {name: getattr(self, name) for name in names}
+        # What is known by now is none of those, also where nobody remembers it any more.
+        known = frozenset(each.handle for each in (self.old, self.new, self.left, *self.debts) if each and each.handle)
+        asks = (dataclasses.replace(each, before=each.before | known) for each in self.unanswered)
+        kept |= {"unanswered": tuple(asks)}
         later = lasting(self.later)
         return Journal(self.id, Step.IDLE, now, self.cause, why=self.why, later=later, **{**kept, **changes})
 

@@ -15,6 +15,7 @@ from ...issuing.base import Way
 from . import back, ending, living, makers, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
+from .lost import not_looked_for, owes, remembered, surely_none, turned_up
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
 from .outcomes import tried
 
@@ -33,6 +34,7 @@ FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 
 def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
+    at = dataclasses.replace(at, journal=remembered(at.rules, at.journal))
     why, failures = at.journal.why, at.journal.failures
     left = at.journal.old or _first(at.journal) or at.journal.left
     # What nobody had yet may be tried again sooner.
@@ -71,14 +73,14 @@ def pay(at: Situation) -> Move | None:
 
 
 def forget(at: Situation) -> Move | None:
-    """Forget the journal: nothing is owed, and its object is gone."""
-    return End() if at.seen.wish.gone and not at.journal.debts else None
+    """Forget the journal: nothing is owed, or may be, and its object is gone."""
+    return End() if at.seen.wish.gone and not owes(at.journal) else None
 
 
 def rest(at: Situation) -> Move | None:
     """Wait; a person is asked where something is owed, or it fails again and again."""
     asks = bool(at.journal.debts) or at.journal.failures >= TOO_OFTEN
-    pause = min(LATER if at.journal.debts else NOW_AND_THEN, max(1.0, living.renewal(at) - at.now))
+    pause = min(LATER if owes(at.journal) else NOW_AND_THEN, max(1.0, living.renewal(at) - at.now))
     return at.wait(pause, asks=asks)
 
 
@@ -95,6 +97,9 @@ STEPS: Mapping[Step, Sequence[Row]] = {
     Step.ROLLING_BACK: back.ROLLING_BACK,
     Step.ROLLED_BACK: (Row(rolled_back, (Step.IDLE,)),),
     Step.IDLE: (
+        Row(not_looked_for),
+        Row(turned_up),
+        Row(surely_none),
         Row(pay, does=(Effect.REVOKE,)),
         Row(forget),
         Row(living.renew, does=(Effect.RENEW,)),

@@ -1,6 +1,7 @@
 """Who makes the keys of a rotation, as its journal names it: what a key is called there means nothing elsewhere. Pure.
 
-A namespace decides at which address its own issuer is asked, so the object and the address belong to the name.
+A namespace decides at which address its own issuer is asked, so the object and the address belong to the name; and so
+does the binding, where two of one object have accounts of the same name.
 
 Does not belong here: which issuer an object may use (``engine``), what follows where it is another one (``machine``).
 """
@@ -16,6 +17,8 @@ OWN, CLUSTER = "KeyIssuer/", "ClusterKeyIssuer/"
 #: What stands where there is nothing, and where it is not known.
 _NONE, _UNKNOWN = "-", "?"
 _WORDS = 4
+#: Between an object and its binding.
+_BINDING = "#"
 
 
 def name(way: str, label: str, address: str, account: str) -> str:
@@ -30,12 +33,35 @@ def name(way: str, label: str, address: str, account: str) -> str:
     return f"{way} {label} {address or _NONE} {account or _NONE}"
 
 
+def bound(label: str, binding: str) -> str:
+    """Name an object in the cluster, and one of its bindings.
+
+    Args:
+        binding: empty where the account alone tells it from all others.
+    """
+    return f"{label}{_BINDING}{binding}" if binding else label
+
+
 def same(named: str, present: str) -> bool:
-    """Whether a journal names who makes keys now; an address that an earlier version did not note is not compared."""
+    """Whether a journal names who makes keys now; an address that an earlier version did not note is not compared, nor
+    is a binding that was the only one of its account when it was noted, or is by now.
+    """
     was, now = (each.split(" ", _WORDS - 1) for each in (named, present))
-    if len(was) == len(now) == _WORDS and was[2] == _UNKNOWN:
-        now[2] = _UNKNOWN
+    if len(was) == len(now) == _WORDS:
+        if was[2] == _UNKNOWN:
+            now[2] = _UNKNOWN
+        if not (_BINDING in was[1] and _BINDING in now[1]):
+            was[1], now[1] = (each[1].partition(_BINDING)[0] for each in (was, now))
     return was == now
+
+
+def people(named: str) -> str:
+    """Return who makes keys as people look for it: the object and the account; empty where that is not known."""
+    words = named.split(" ", _WORDS - 1)
+    if len(words) < _WORDS:
+        return ""
+    label = words[1].partition(_BINDING)[0]
+    return f"{label} ({words[3]})" if words[3] != _NONE else label
 
 
 def known(journal: Journal, label: str) -> Journal:

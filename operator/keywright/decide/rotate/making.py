@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, asked_back, gone_early, orphan, payable
+from .any_time import LATER, SOON, alive, asked_back, gone_early, payable
 from .journal import Owed, Step, Why
 from .living import worn_before
+from .lost import asked, finding, orphan, remembered
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -63,7 +64,7 @@ def answer_lost(at: Situation) -> Move | None:
     if at.journal.asked_at is None or at.rules.way is not Way.ISSUE:
         return None
     if not at.rules.lists:
-        owing = at.journal.owing(Owed.FIND, None, at.now).but(asked_at=None)
+        owing = finding(at.journal, asked(at.journal), at.now).but(asked_at=None)
         return Go(owing.at(Step.ROLLING_BACK, at.now, why=Why.ISSUE_UNCLEAR))
     if at.journal.asked_at > at.now:
         # The clock was put back.
@@ -100,7 +101,9 @@ def store_unknown(at: Situation) -> Move | None:
 def issue(at: Situation) -> Move | None:
     """Have a key made."""
     before = at.seen.keys.handles if at.seen.keys else at.journal.before
-    return Do(Effect.ISSUE, first=at.journal.but(asked_at=at.now, asks=at.journal.asks + 1, before=before))
+    first = at.journal.but(asked_at=at.now, asks=at.journal.asks + 1, before=before)
+    # What was asked for before, and not answered, may be listed late.
+    return Do(Effect.ISSUE, first=first.but(unanswered=remembered(at.rules, at.journal).unanswered))
 
 
 # Testing.

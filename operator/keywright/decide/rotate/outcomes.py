@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from . import living
-from .journal import Debt, Half, Journal, Owed, Step, Why
+from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
+from .lost import asked, finding, found
 from .moves import Came, Do, Effect, Situation
 from .sight import Rules
 
@@ -41,7 +42,8 @@ def came(
         # Looked at again.
         return at.journal
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
-    came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued, fits))
+    ask = at.seen.keys.asks.get(done.handle) if at.seen.keys else None
+    came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued, fits, ask))
     return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
 
 
@@ -53,6 +55,7 @@ class _After:
     now: float
     issued: Half | None
     fits: bool = True
+    ask: Ask | None = None
 
     @property
     def is_old(self) -> bool:
@@ -62,7 +65,7 @@ class _After:
     def is_new(self) -> bool:
         return bool(self.journal.new and self.journal.new.handle == self.handle)
 
-    def old(self, **changes: bool) -> Half | None:
+    def old(self, **changes: bool | float | None) -> Half | None:
         old = self.journal.old
         return dataclasses.replace(old, **changes) if old else None  # type: ignore[arg-type]
 
@@ -77,13 +80,16 @@ def _issued(after: _After) -> Journal:
 
 
 def _not_issued(after: _After) -> Journal:
-    # Nothing was made now; what an earlier answer did not tell is looked for still.
-    asked_at = after.journal.asked_at if after.journal.asks > 1 else None
-    return after.journal.at(Step.ROLLING_BACK, after.now, why=Why.ISSUE_REFUSED, asked_at=asked_at)
+    # Nothing was made now; what an earlier answer did not tell is looked for still. An earlier version noted the last
+    # time alone.
+    journal = after.journal
+    asked_at = journal.asked_at if journal.asks > 1 and not journal.unanswered else None
+    return journal.at(Step.ROLLING_BACK, after.now, why=Why.ISSUE_REFUSED, asked_at=asked_at)
 
 
 def _disabled(after: _After) -> Journal:
-    return after.journal.but(old=after.old(disabled=True), until=after.now + after.rules.observe)
+    until = after.now + after.rules.observe
+    return after.journal.but(old=after.old(disabled=True, off_from=after.now), until=until)
 
 
 def _revoked(after: _After) -> Journal:
@@ -92,6 +98,7 @@ def _revoked(after: _After) -> Journal:
         return journal.at(Step.GRACE, after.now, old=after.old(revoked=True))
     if journal.step is Step.ROLLING_BACK and after.is_new and journal.new:
         return journal.but(new=dataclasses.replace(journal.new, revoked=True))
+    journal = found(journal, after.ask)
     return journal.but(debts=tuple(each for each in journal.debts if each.handle != after.handle))
 
 
@@ -107,7 +114,7 @@ def _not_revoked(after: _After) -> Journal:
         return journal
     if any(each.handle == after.handle for each in journal.debts):
         return tried(journal, after.handle, now)
-    return journal.owing(Owed.REVOKE, Half("", after.handle), now)
+    return found(journal, after.ask).owing(Owed.REVOKE, Half("", after.handle), now)
 
 
 def _renewed(after: _After) -> Journal:
@@ -154,8 +161,7 @@ def lost(journal: Journal, now: float, *, local: bool) -> Journal:
     halves = (each for each in (journal.old, journal.new) if each and not each.revoked)
     for half in halves:
         journal = journal.owing(Owed.KEEP, half, now)
-    if journal.new is None and journal.asked_at is not None and journal.step is not Step.IDLE:
-        journal = journal.owing(Owed.FIND, None, now)
+    journal = finding(journal, asked(journal), now)
     return journal.but(why=Why.OBJECT_GONE).rest(now, left=None)
 
 
@@ -172,7 +178,7 @@ _DONE: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.STORE_NEW: lambda after: after.journal.at(Step.STORED, after.now),
     Effect.STORE_OLD: lambda after: after.journal,
     Effect.DISABLE: _disabled,
-    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False)),
+    Effect.ENABLE: lambda after: after.journal.but(old=after.old(disabled=False, off_from=None)),
     Effect.REVOKE: _revoked,
     Effect.RENEW: _renewed,
 }

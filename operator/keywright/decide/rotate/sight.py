@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .journal import Half, Journal, Step
+from .journal import Ask, Half, Journal, Step
 
 
 class Place(enum.StrEnum):
@@ -35,9 +35,11 @@ class Place(enum.StrEnum):
     """Whether it accepts what somebody else has written to the store."""
 
 
+#: How often the time after which a key should be listed has to pass until it surely is, or was not made.
+SURE = 60.0
 #: What is looked at, at each step; see ``looks``.
 LOOKS: Mapping[Step, frozenset[Place]] = {
-    Step.IDLE: frozenset({Place.STORE, Place.USERS, Place.TARGETS}),
+    Step.IDLE: frozenset({Place.KEYS, Place.STORE, Place.USERS, Place.TARGETS}),
     Step.ISSUING: frozenset({Place.KEYS, Place.STORE, Place.USERS, Place.TARGETS}),
     Step.HELD: frozenset({Place.NEW}),
     Step.TESTED: frozenset({Place.STORE, Place.NEW}),
@@ -70,11 +72,13 @@ class Keys:
         ours: of those that this rotation had made: they bear its name; or, where keys have no names, they were not
             there before, and were made when it asked for one, and neither sooner nor later.
         used_at: Unix time at which the old key was last used, where the issuer tells.
+        asks: of ours, what each was probably made for, where an answer was lost.
     """
 
     handles: frozenset[str]
     ours: frozenset[str] = frozenset()
     used_at: float | None = None
+    asks: Mapping[str, Ask] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -184,6 +188,7 @@ class Rules:
         overlap: from adoption to the end of the old key.
         observe: from switching the old key off to revoking it.
         die_within: after which a revoked key that is still accepted is a debt.
+        anew: whether a wait that has begun is as long as is declared by now; else as it was when it began.
         needs_users: whether somebody must be seen to use the new key before the old one ends.
     """
 
@@ -209,7 +214,13 @@ class Rules:
     overlap: float = 86400.0
     observe: float = 300.0
     die_within: float = 3600.0
+    anew: bool = True
     needs_users: bool = True
+
+    @property
+    def sure(self) -> float:
+        """Seconds after which a key that was asked for, and is still not in the list, was surely not made."""
+        return SURE * self.settle
 
     def ends(self, half: Half | None) -> bool:
         """Whether we can end a key; else a person has to."""
@@ -225,6 +236,8 @@ def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
     if journal.step in (Step.IDLE, Step.ISSUING) and not journal.debts:
         # Who has or uses it matters only to what is owed for it.
         places -= {Place.USERS, Place.TARGETS}
+    if journal.step is Step.IDLE and not journal.unanswered:
+        places -= {Place.KEYS}
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
     return places

@@ -13,7 +13,8 @@ from typing import Any
 from ... import errors, pacing
 from ...errors import Reason
 from .. import report
-from .journal import AnyWhy, Cause, Journal, Step, Why
+from . import makers
+from .journal import AnyWhy, Cause, Debt, Journal, Owed, Step, Why
 
 #: The condition of an object that tells of its rotations.
 ROTATING = "Rotating"
@@ -217,11 +218,16 @@ def _condition(status_: str, reason: Reason, message: str) -> dict[str, Any]:
 
 
 def _debts(journal: Journal) -> list[dict[str, Any]] | None:
-    rows = [
-        {"owed": str(each.owed), "handle": each.handle, "since": _time(each.since), "tries": each.tries}
-        for each in journal.debts[:20]
-    ]
-    return rows or None
+    return [_there(debt(each)) for each in journal.debts[:20]] or None
+
+
+def debt(owed: Debt) -> dict[str, Any]:
+    """Return what is told of something that is owed; where a key is to be found, also where, and when it was made."""
+    facts = {"owed": str(owed.owed), "handle": owed.handle, "since": _time(owed.since), "tries": owed.tries}
+    if owed.owed is not Owed.FIND:
+        return facts
+    made = {"madeFrom": _time(owed.made_from), "madeUntil": _time(owed.made_until)}
+    return facts | {"issuer": makers.people(owed.issuer) or None} | made
 
 
 def _time(unix: float | None) -> str | None:

@@ -17,7 +17,7 @@ import pydantic
 
 from ... import canonical, errors
 from ...errors import Reason
-from .journal import Debt, Half, Journal, Step, Why, apart
+from .journal import LASTS, Ask, Debt, Half, Journal, Step, Why, apart
 
 #: The newest form that is understood. What is written says the oldest one whose readers do what is right with it; so
 #: a field that may be left alone, and has its default elsewhere, asks for no newer one.
@@ -25,8 +25,11 @@ VERSION = 1
 
 _JOURNAL = pydantic.TypeAdapter(Journal)
 _LATER = "later"
-#: What only minted keys have: left out elsewhere, so that the version before can go on with other rotations.
-_MINTED = ("lives_from", "lives_until", "spent")
+#: What only minted keys have, those that are switched off, and those that are to be found: left out elsewhere, so that
+#: the version before can go on with other rotations.
+_MINTED, _OFF, _FIND = ("lives_from", "lives_until", "spent"), ("off_from",), ("made_from", "made_until")
+#: The same of a journal; to the version before, a field of a later one that outlasts a rotation.
+_LOST = "unanswered"
 _HALVES = ("old", "new", "left")
 #: Where nothing but what is told follows from why it turned back.
 _OVER = {Step.IDLE, Step.ROLLED_BACK}
@@ -35,13 +38,18 @@ _OVER = {Step.IDLE, Step.ROLLED_BACK}
 def text(journal: Journal) -> str:
     """Return a journal as JSON."""
     told = _JOURNAL.dump_python(journal, mode="json")
-    for half in filter(None, (told[name] for name in _HALVES)):
-        for name in _MINTED:
-            if half[name] is None:
-                del half[name]
+    for part in (*filter(None, (told[name] for name in _HALVES)), *told["debts"]):
+        for name in (*_MINTED, *_OFF, *_FIND):
+            if part.get(name, 0) is None:
+                del part[name]
     told |= {name: _whole(told[name]) for name in _HALVES if told[name]}
     told["debts"] = [_whole(each) for each in told["debts"]]
-    return canonical.text({"version": VERSION, **_whole(told)})
+    asks = [_whole(each) for each in told.pop(_LOST)]
+    whole = {"version": VERSION, **_whole(told)}
+    if asks:
+        lasts = whole.get(LASTS)
+        whole |= {_LOST: asks, LASTS: [*(lasts if isinstance(lasts, list) else ()), _LOST]}
+    return canonical.text(whole)
 
 
 def read(written: str | bytes, where: str) -> Journal:
@@ -86,7 +94,13 @@ def _whole(told: dict[str, Any]) -> dict[str, Any]:
 
 def _known(found: dict[str, Any]) -> dict[str, Any]:
     """Return what was read with the fields of a later version set apart."""
+    lasts = found.get(LASTS)
+    if isinstance(lasts, list) and _LOST in lasts:
+        others = [each for each in lasts if each != _LOST]
+        found = {name: value for name, value in found.items() if name != LASTS} | ({LASTS: others} if others else {})
     known = _apart(Journal, found)
+    if isinstance(asks := known.get(_LOST), list):
+        known[_LOST] = [_apart(Ask, each) if isinstance(each, dict) else each for each in asks]
     for name in _HALVES:
         if isinstance(known.get(name), dict):
             known[name] = _apart(Half, known[name])
@@ -95,7 +109,7 @@ def _known(found: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _apart(kind: type[Journal | Half | Debt], found: dict[str, Any]) -> dict[str, Any]:
+def _apart(kind: type[Journal | Half | Debt | Ask], found: dict[str, Any]) -> dict[str, Any]:
     names = {each.name for each in dataclasses.fields(kind)} - {_LATER}
     known, later = apart(found, names)
     return known | {_LATER: later}

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 
 from ... import cluster, errors
 from ...decide import rollout
-from ...decide.rotate import calls
+from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
-from ...decide.rotate.sight import Holds, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
 from ...decide.rotate.told import Behind
 from ...errors import Reason
+from ...issuing.base import Listed
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Fetched, Store
 from ..consumers import census, written
@@ -103,8 +104,12 @@ class Looking:
         self._holding, self._unheard = holding, unheard
         self.owner = f"keywright-{keys.key_id}"
 
-    async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish) -> Sight:
-        """Look at what matters at this step."""
+    async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish, *, alone: bool) -> Sight:
+        """Look at what matters at this step.
+
+        Args:
+            alone: whether nobody else of us has keys made at that place meanwhile.
+        """
         journal, sight = kept.journal, Sight()
         wanted = looks(aim.rules, journal)
         if Spot.STORE in wanted:
@@ -124,16 +129,25 @@ class Looking:
 
         new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
         if keys:
-            sight.handle = calls.handle(keys, old, by_looks=aim.issuer.issuing.by_looks)
+            sight.handle = calls.handle(keys, old, read=aim.issuer.issuing.reads_handle)
         sight.seen = dataclasses.replace(
             sight.seen,
-            keys=calls.keys(keys, self._others(kept.about.key, aim.issuer.issuing.name)) if keys is not None else None,
+            keys=self._told_apart(aim, kept, keys, alone=alone),
             new=new,
             old=old,
             theirs=theirs,
             wish=dataclasses.replace(wish, gone=aim.gone),
         )
         return sight
+
+    def _told_apart(self, aim: Aim, kept: Kept, listed: Sequence[Listed] | None, *, alone: bool) -> Keys | None:
+        """Return what a list says. Without names, what others of us make meanwhile would look like what was lost."""
+        if listed is None:
+            return None
+        keys = calls.keys(listed, kept.journal, self._others(kept.about.key, aim.issuer.issuing.name))
+        if alone or aim.rules.names or not lost.asked(kept.journal):
+            return keys
+        return dataclasses.replace(keys, ours=frozenset()) if kept.journal.step is Step.GRACE else None
 
     async def stored(self, aim: Aim) -> tuple[Fetched | None, SecretMap | None]:
         """Return what the store has now, and the credential in it; nothing where nothing is there.

@@ -54,7 +54,7 @@ def example(credential: CredentialSpec) -> SecretMap:
 def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> Rules:
     """Return what an issuer can do and its users have declared."""
     rotation, makes = credential.rotation or RotationSpec(), issuer.issuing
-    who = makers.name(makes.name, issuer.label, makes.address, makes.account)
+    who = makers.name(makes.name, makers.bound(issuer.label, issuer.binding), makes.address, makes.account)
     return rules_of(rotation, makes, who=who, settle=issuer.settle, tests=tests)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from ... import errors, metrics, pacing
 from ...decide import due
-from ...decide.rotate import machine, outcomes
+from ...decide.rotate import lost, machine, outcomes
 from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
 from ...decide.rotate.told import Tale
@@ -140,8 +140,8 @@ class Post:
             await self._turn_over(record)
         try:
             aim, wanted = await self._aiming.at(record, self.kept)
-        except Lost as lost:
-            return await self._give_up(lost.trouble, record)
+        except Lost as nowhere:
+            return await self._give_up(nowhere.trouble, record)
         except Over:
             if not self._others:
                 raise
@@ -177,18 +177,21 @@ class Post:
         self._minted = None if aim.gone else await minting.look(self._means.looking, aim, self.journal)
         if record and wanted and (await self._begun(aim, record, wanted) or await self._found(aim, record)):
             return 0.0
-        if self.kept and (aim.gone or self.kept.journal.debts or (self._minted and self._minted.renews)):
+        if self.kept and (aim.gone or lost.owes(self.kept.journal) or (self._minted and self._minted.renews)):
             return await self._go_on(aim, self.kept, record, wanted)
         return await self._rest(record, wanted)
 
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
-        if not policies.takes_turn(aim.rules.way, kept.journal.step):
-            self._turn.give()
-        elif not await self._turn.taken(aim.issuer):
+        asks = policies.takes_turn(aim.rules.way, kept.journal.step)
+        if not ((asks or lost.asked(kept.journal)) and await self._turn.taken(aim.issuer)) and asks:
             await self._tell(Tale(self.name, kept.journal, Why.QUEUED))
             return QUEUED
-        return await self._step(aim, kept, record, wanted)
+        try:
+            return await self._step(aim, kept, record, wanted)
+        finally:
+            if not asks:
+                self._turn.give()
 
     async def _moved(self, aim: Aim | None, kept: Kept, record: Record | None) -> bool:
         """Go on at another place, if the object names one by now and no rotation is under way.
@@ -294,7 +297,7 @@ class Post:
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
-        sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish)
+        sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish, alone=self._turn.has)
         journal = kept.journal.naming(sight.handle)
         awake = time.monotonic() - self._since
         at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
@@ -378,8 +381,6 @@ class Post:
             metrics.ROTATION_STEPS.labels(str(after.step)).inc()
         self._means.telling.step(record, Tale(self.name, after, tested=self._tests), before)
         self._means.acting.owed(self.kept.about, self.name, before.debts if before else (), after.debts)
-
-    # Telling.
 
     async def _tell(self, tale: Tale) -> None:
         record = self._record()

@@ -21,6 +21,11 @@ class Turn:
             self._of = issuer.turns
         return self._of is not None
 
+    @property
+    def has(self) -> bool:
+        """Whether there is one now."""
+        return self._of is not None
+
     def give(self) -> None:
         """Give it back, if there is one."""
         if self._of:
