@@ -293,7 +293,7 @@ class Post:
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
-        sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish)
+        sight = await self._claiming.look(aim, kept, self._trials, self.orders.wish)
         journal = kept.journal.naming(sight.handle)
         awake = time.monotonic() - self._since
         at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
