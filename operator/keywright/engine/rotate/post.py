@@ -238,10 +238,11 @@ class Post:
         first = self._next(record, wanted)
         # After that: what is due now is due.
         order, now = self.orders.wanted(self.journal), time.time()
+        if order is None and self.orders.needs_journal and self.kept is None:
+            # A pin holds what is due already.
+            self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
+            return True
         if order is None and (first is None or first.at > now):
-            if self.orders.needs_journal and self.kept is None:
-                self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
-                return True
             return False
         if policies.takes_turn(aim.rules.way, Step.ISSUING) and not await self._turn.taken(aim.issuer):
             return False
