@@ -254,7 +254,8 @@ class Stage:
     def _announced(self, subject: Subject) -> collections.Counter[str]:
         """Return how often something was announced, by the place at which it is done."""
         begun = self._trail.records("rotation.intent")
-        return collections.Counter(ANNOUNCED[each["code"]] for each in begun if each["object"]["name"] == subject.name)
+        codes = [str(each["code"]) for each in begun if each["object"]["name"] == subject.name]
+        return collections.Counter(ANNOUNCED.get(code, code) for code in codes)
 
     def journals(self, subject: Subject, *, over: bool = True) -> list[Json]:
         """Return what the journals of a key are about, and see that those of rotations that are over hold no values."""
