@@ -101,6 +101,11 @@ class Rotating:
         )
         return dict(found["data"]["data"])
 
+    def marks(self) -> Json:
+        """Return what is marked in the store's metadata."""
+        read = self.world.vault.secrets.kv.v2.read_secret_metadata
+        return dict(read("llm/openai", mount_point=self.world.mount)["data"]["custom_metadata"] or {})
+
     def knows_only(self, made: Made) -> None:
         """Let the issuer accept no other key."""
         known = self.vendor.mark(made.parts)

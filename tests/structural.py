@@ -1,6 +1,7 @@
 """Objects that a structural schema admits, made by hypothesis from the schema itself.
 
-Rules (CEL) are not understood, but for "exactly one of": what is made may still be refused by them.
+Rules (CEL) are not understood, but for "exactly one of" and "at least one entry in": what is made may still be refused
+by others.
 """
 
 from __future__ import annotations
@@ -79,11 +80,15 @@ def _objects(schema: Json) -> st.SearchStrategy[Json]:
     required = set(schema.get("required", ()))
     fields = {name: each for name, each in schema.get("properties", {}).items() if "type" in each}
     made = {name: admitted(each) for name, each in fields.items()}
-    groups = [arms for rule in schema.get("x-kubernetes-validations", ()) if (arms := _arms(rule["rule"]))]
+    rules = [each["rule"] for each in schema.get("x-kubernetes-validations", ())]
+    groups = [arms for rule in rules if (arms := _arms(rule))]
     common = {name: each for name, each in made.items() if not any(name in arms for arms in groups)}
+    lists = [name for rule in rules for name in _lists(rule)]
+    groups += [lists] if lists else []
+    filled = made | {name: admitted(fields[name] | {"minItems": 1, "minProperties": 1}) for name in lists}
     return st.one_of(
         [
-            _fields(common | {arm: made[arm] for arm in chosen}, required | set(chosen))
+            _fields(common | {arm: filled[arm] for arm in chosen}, required | set(chosen))
             for some in itertools.product(*groups)
             for chosen in [[arm for arm in some if arm]]
         ]
@@ -95,6 +100,13 @@ def _arms(rule: str) -> list[str]:
     if not rule.endswith(("size() == 1", "size() <= 1")):
         return []
     return re.findall(r"has\(self\.(\w+)\)", rule) + ([""] if rule.endswith("<= 1") else [])
+
+
+def _lists(rule: str) -> list[str]:
+    """Return the fields of which a rule wants that one is there at least, and not empty; else none."""
+    one = r"\(has\(self\.(\w+)\) && self\.\1\.size\(\) > 0\)"
+    found = [re.fullmatch(one, each) for each in rule.split(" || ")]
+    return [each[1] for each in found if each] if all(found) else []
 
 
 def _fields(made: Made, required: set[str]) -> st.SearchStrategy[Json]:

@@ -198,6 +198,12 @@ def test_what_is_not_wanted_any_more_leaves_nothing_behind(world: World, minting
         world.has_gone()
         minting.wants()
     assert len(minting.tokens()) == 2
+    trail = Kept(world)
+    trail.has("rotation.outcome", code="EmptyShelf")
+    begun = [each["id"] for each in trail.records("rotation.intent", code="EmptyShelf")]
+    world.until(lambda: not trail.verdict().open, "all has its outcome")
+    assert begun == [each["id"] for each in trail.records("rotation.outcome", code="EmptyShelf")]
+    assert len(begun) == 2
 
 
 def test_what_cannot_be_minted_is_told_by_name(world: World, minting: Minting) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from audit.trails import Kept
+from build import key_store
+from controlplane import Answer, FaultProxy
 from keywright.decide.rotate import written
 from keywright.decide.rotate.journal import Journal, Step
 from keywright.engine.journals import LABEL, TYPE, About, name_of
@@ -143,11 +145,18 @@ def test_what_cannot_be_revoked_is_owed_until_it_is(world: World, rotating: Rota
     trail.has("cleanup.done", code="Revoke")
 
 
-def test_a_test_writes_nothing_and_a_pin_holds_what_is_due(world: World, rotating: Rotating) -> None:
-    first = rotating.begins(every="10s")
-    rotating.asks("Pin", "pin")
+def test_a_test_writes_nothing_and_a_pin_holds_what_is_due(
+    world: World, rotating: Rotating, bao_proxy: FaultProxy
+) -> None:
+    first = rotating.begins(every="1h")
+    world.apply(key_store("vault", bao_proxy.url, world.mount, access="ReadWrite"))
     rotating.starts()
-    world.ends("pin", "Succeeded")
+    world.is_ready()
+    with bao_proxy.fault(Answer(502), path="/data/llm/openai"):
+        rotating.wants(every="10s")
+        world.until(lambda: rotating.told().get("waits"), lambda: f"it is due, and cannot begin: {rotating.told()}")
+        rotating.asks("Pin", "pin")
+        world.ends("pin", "Succeeded")
     world.until(lambda: rotating.told().get("pinned") is True, "it is told")
 
     rotating.asks("Rotate", "try", testOnly=True)

@@ -22,7 +22,7 @@ def test_a_rotation_asks_for_no_more_than_it_has_to(world: World, rotating: Rota
 
     wrote, requests = world.writes(operator, api), world.requests(operator, api)
     # What is told may be told together.
-    assert wrote.pop("patch apikeysecrets/status") <= 4
+    assert wrote.pop("patch apikeysecrets/status") <= 6
     # A journal is written before each effect and after it, and for each pass of the test.
     assert wrote == {
         "create secrets": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from build import api_key_secret, entry
+from controlplane import FaultProxy, Hold
 from world import World
 
 
@@ -158,3 +159,23 @@ def test_a_suspended_object_is_left_alone_until_it_goes_on(world: World) -> None
 
     world.is_ready()
     assert world.condition(type_="Suspended") == {}
+
+
+def test_what_was_written_as_its_object_was_suspended_is_told(world: World, api_proxy: FaultProxy) -> None:
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
+    world.has_store()
+    key = entry("OPENAI_API_KEY", "llm/openai", "api_key")
+    for value in ("sk-one", "sk-two"):
+        world.put("llm/openai", api_key=value)
+        with api_proxy.fault(Hold(), method="PATCH", path="/apikeysecrets/llm/status", times=1) as held:
+            world.apply(api_key_secret("llm", key))
+            held.wait()
+            made = world.apply(api_key_secret("llm", key, suspend=True))["metadata"]["generation"]
+        world.until(lambda made=made: world.object()["status"].get("observedGeneration") == made, "it is seen")  # type: ignore[misc]
+
+        status, secret = world.object()["status"], world.secret_object()
+        assert secret
+        assert world.secret() == {"OPENAI_API_KEY": value}
+        told = (status["target"]["uid"], status["target"]["resourceVersion"])
+        assert told == (secret["metadata"]["uid"], secret["metadata"]["resourceVersion"])
+        assert (status["keys"], len(status["versions"])) == ("1/1", 1)

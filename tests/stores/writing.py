@@ -214,18 +214,21 @@ class WriteContract(abc.ABC):
         assert isinstance(refused(backend.store(), entries(a="b"), None), errors.LoginExpired)
 
     def test_the_first_owner_of_a_mark_keeps_it_until_he_lets_go(self, backend: WriteBackend, store: Store) -> None:
-        assert (store.claim is None) == (store.release is None)
-        if not store.claim or not store.release:
+        assert (store.claim is None) == (store.release is None) == (store.owner is None)
+        if not store.claim or not store.release or not store.owner:
             return
         assert failure(lambda: store.claim(HERE, "one")).reason is Reason.NOT_FOUND  # type: ignore[misc]
+        assert failure(lambda: store.owner(HERE)).reason is Reason.NOT_FOUND  # type: ignore[misc]
         backend.put("llm/openai", {"api_key": CANARY})
         version = store.fetch(HERE).version
 
+        assert store.owner(HERE) == ""
         assert (store.claim(HERE, "cluster-1/a"), store.claim(HERE, "cluster-2/b")) == ("cluster-1/a", "cluster-1/a")
         store.release(HERE, "cluster-2/b")
-        assert store.claim(HERE, "cluster-2/b") == "cluster-1/a"
+        assert store.claim(HERE, "cluster-2/b") == store.owner(HERE) == "cluster-1/a"
         store.release(HERE, "cluster-1/a")
         store.release(HERE, "cluster-1/a")
+        assert store.owner(HERE) == ""
         assert store.claim(HERE, "cluster-2/b") == "cluster-2/b"
 
         # A mark is no version, and no write takes it away.

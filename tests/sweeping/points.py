@@ -63,6 +63,8 @@ PLACES: dict[str, Place] = {
     "IAM": Place("issuer", ("POST",), r"^/(\?|$)"),
     "read": Place("store", ("GET",), "/data/llm/{name}", effect=False),
 }
+#: At which place is done what the trail announces.
+ANNOUNCED = {"Issue": "issue", "Revoke": "revoke", "Mark": "mark", "StoreNew": "store", "StoreOld": "store"}
 #: What an operator asks for all the time, whether anything rotates or not; it tells of cluster objects of tests beside
 #: this one too.
 ALWAYS = re.compile("/leases/|/auth/|/selfsubject|/subjectaccessreviews|/clusterkey(issuer|store)s/[^/]+/status")

@@ -6,6 +6,7 @@ Does not belong here: which faults (``plan``), what must never be seen (``watchi
 from __future__ import annotations
 
 import base64
+import collections
 import contextlib
 import dataclasses
 import json
@@ -31,7 +32,7 @@ from controlplane.rules import Rule
 from keywright.engine.journals import name_of
 from running import Operator
 from sweeping.issuer import Issuer, TouchyServer
-from sweeping.points import FAULTS, PLACES, TIMES, Names, Point, Recording, recording
+from sweeping.points import ANNOUNCED, FAULTS, PLACES, TIMES, Names, Point, Recording, recording
 from sweeping.shelves import Shelf, Vault
 from sweeping.watching import Watcher
 from world import Json, World
@@ -238,13 +239,23 @@ class Stage:
         if back:
             self.spreads(subject)
         marks = {name: len(proxy.requests) for name, proxy in self.proxies.items()}
+        before = self._announced(subject)
         (self.turns_back if back else self.runs)(subject)
         asked = {name: list(proxy.requests)[marks[name] :] for name, proxy in self.proxies.items()}
         (journal,) = self.journals(subject)
         self._location = journal["key"].removesuffix(f" {subject.path}")
         found, unknown = recording(asked, self.names(subject))
         assert not unknown, f"something is done outside that nobody sweeps: {unknown}"
+        told = self._announced(subject) - before
+        unsaid = [place for place in ANNOUNCED.values() if told[place] < found.count(place)]
+        assert not unsaid, f"something is done outside that was not recorded before: {unsaid}"
         return found
+
+    def _announced(self, subject: Subject) -> collections.Counter[str]:
+        """Return how often something was announced, by the place at which it is done."""
+        begun = self._trail.records("rotation.intent")
+        codes = [str(each["code"]) for each in begun if each["object"]["name"] == subject.name]
+        return collections.Counter(ANNOUNCED.get(code, code) for code in codes)
 
     def journals(self, subject: Subject, *, over: bool = True) -> list[Json]:
         """Return what the journals of a key are about, and see that those of rotations that are over hold no values."""

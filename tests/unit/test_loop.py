@@ -87,7 +87,7 @@ class Going(Idle):
 
     def __init__(self) -> None:
         super().__init__()
-        self.again: Callable[[], None] | None = None
+        self.again: Callable[[], object] | None = None
 
     async def reconcile(
         self, record: Record, waiting: Callable[[], AbstractAsyncContextManager[None]]
@@ -119,6 +119,25 @@ async def test_what_a_watch_tells_late_does_not_undo_what_was_read_meanwhile() -
 
         assert loop.records[KEY].generation == 3
         assert b"path-3" in loop.records[KEY].spec
+
+
+async def test_what_a_watch_tells_late_of_an_object_that_is_gone_is_not_said_of_the_next_one() -> None:
+    anew, idle = item(version=12), Idle()
+    anew["metadata"]["uid"] = "uid-anew"
+    async with looping(idle) as loop:
+        loop.observe(item(version=10))
+        former = loop.records[KEY]
+        loop.observe(anew)
+        assert former.leaving
+
+        # Kopf tells of each UID by itself, in whatever order.
+        loop.observe(item(version=11))
+        loop.forget(KEY, "uid-llm")
+        await asyncio.sleep(0.05)
+
+        assert loop.records[KEY].uid == "uid-anew"
+        assert (loop.observe(item(version=11)), loop.forget(KEY, "uid-llm")) == (False, False)
+        assert (loop.observe(anew), loop.forget(KEY, "uid-anew"), loop.forget(KEY)) == (True, True, True)
 
 
 async def test_a_slot_that_was_missed_survives_a_look_at_the_target() -> None:

@@ -70,6 +70,20 @@ def test_an_outcome_without_its_intent_is_told_with_what_is_known() -> None:
     assert (act.state, act.code, act.begun, act.ended) == ("failed", "StoreUnreachable", None, stamp(NOW - DAY))
 
 
+def test_a_step_of_a_rotation_that_says_again_what_was_done_went_well() -> None:
+    steps = [("Issue", "Issue"), ("Mark", "RotationOwnedElsewhere"), ("Revoke", "Unknown")]
+    told = [
+        (recorded(Type.ROTATION_INTENT, 2, do, name="llm", id=do), recorded(Type.ROTATION_OUTCOME, 1, came, id=do))
+        for do, came in steps
+    ]
+
+    made = folded(*rows(*trail(*(each for pair in told for each in pair))))
+
+    states = {each.code: each.state for each in made.acts("rotations")}
+    assert states == {"Issue": "done", "RotationOwnedElsewhere": "failed", "Unknown": "failed"}
+    assert (made.counts["rotations"], made.counts["rotations_failed"]) == (3, 2)
+
+
 def test_debts_without_an_id_are_told_apart_by_what_they_are_about() -> None:
     owed = [recorded(Type.CLEANUP_OWED, 3, name=each) for each in ("one", "two")]
 

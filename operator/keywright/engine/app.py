@@ -242,8 +242,7 @@ class App:
         if kind == "ApiKeySecret":
             if event == "DELETED":
                 self._forget(Key(meta["namespace"], meta["name"]), meta["uid"])
-            else:
-                self._loop.observe(item)
+            elif self._loop.observe(item):
                 self._rollouts.observe(item)
                 self._rotator.observe(item)
         elif kind == "KeyAction":
@@ -257,7 +256,8 @@ class App:
 
     def _forget(self, key: Key, uid: str) -> None:
         assert self._loop  # noqa: S101 - ready
-        self._loop.forget(key, uid)
+        if not self._loop.forget(key, uid):
+            return
         self._rollouts.forget(key)
         self._rotator.gone(key)
         self._leftovers.gone(key, self._names_of(key))

@@ -196,10 +196,7 @@ class Catalog:
             record = self._default(namespace) if name == DEFAULT_STORE else self._records.get(name)
         except errors.Stalled:
             return False
-        spec = record.spec if record else None
-        if isinstance(spec, kinds.ClusterKeyStoreSpec):
-            return self._settings.cluster_stores and spec.namespace_selector.matches(self._labels(namespace))
-        return spec is not None
+        return record is not None and self._is_for(record, namespace)
 
     def reads_all(self, name: str) -> bool:
         """Whether one read of the store of this identifier gives all of its keys."""
@@ -249,15 +246,13 @@ class Catalog:
         """
         record = self._resolve(namespace, ref)
         spec = record.spec
-        prefix = ""
-        if isinstance(spec, kinds.ClusterKeyStoreSpec):
-            if not spec.namespace_selector.matches(self._labels(namespace)):
-                raise errors.Stalled(
-                    Reason.NAMESPACE_NOT_SELECTED,
-                    f"{record.title} does not serve namespace {namespace}",
-                    "Label the namespace as the store's namespaceSelector wants, or widen the selector",
-                )
-            prefix = spec.path_prefix or ""
+        if not self._is_for(record, namespace):
+            raise errors.Stalled(
+                Reason.NAMESPACE_NOT_SELECTED,
+                f"{record.title} does not serve namespace {namespace}",
+                "Label the namespace as the store's namespaceSelector wants, or widen the selector",
+            )
+        prefix = (spec.path_prefix or "") if isinstance(spec, kinds.ClusterKeyStoreSpec) else ""
         effective = render.effective_path(path, prefix, namespace)
         return Use(record, self.open(record), self._identity(record, namespace), Ref(effective, version))
 
@@ -277,6 +272,13 @@ class Catalog:
         identity = kind.identity(config, namespace)
         known = self._namespace(namespace)
         return f"{identity}@{known.uid if known else ''}" if identity else ""
+
+    def _is_for(self, record: StoreRecord, namespace: str) -> bool:
+        """Whether a store serves a namespace: one of its own, or one of the cluster's that selects it."""
+        spec = record.spec
+        if not isinstance(spec, kinds.ClusterKeyStoreSpec):
+            return True
+        return self._settings.cluster_stores and spec.namespace_selector.matches(self._labels(namespace))
 
     def _labels(self, namespace: str) -> Mapping[str, str]:
         known = self._namespace(namespace)
@@ -298,14 +300,7 @@ class Catalog:
 
     def _default(self, namespace: str) -> StoreRecord:
         """Return the one default store that serves a namespace; stores that do not serve it do not count."""
-        labels = self._labels(namespace)
-        chosen = [
-            each
-            for each in self._records.values()
-            if isinstance(each.spec, kinds.ClusterKeyStoreSpec)
-            and _is_default(each)
-            and each.spec.namespace_selector.matches(labels)
-        ]
+        chosen = [each for each in self._records.values() if _is_default(each) and self._is_for(each, namespace)]
         if len(chosen) == 1:
             return chosen[0]
         names = " and ".join(sorted(each.title for each in chosen))

@@ -76,32 +76,31 @@ class Loop:
 
     # Triggers.
 
-    def observe(self, item: cluster.Json) -> None:
-        """Take note of an ApiKeySecret as the API server has it, and look at it if it says something new."""
+    def observe(self, item: cluster.Json) -> bool:
+        """Take note of an ApiKeySecret as the API server has it, and look at it if it says something new.
+
+        Returns whether it is the newest that is known under its name.
+        """
         new = records.read(item)
         old = self.records.get(new.key)
         if item["metadata"].get("deletionTimestamp"):
             if old and old.uid == new.uid:
                 self._leave(old)
-            return
+            return not old or old.uid == new.uid
+        if old and new.is_older(old):
+            return False
         if old and old.uid == new.uid:
-            if new.is_older(old):
-                return
-            status_only = old.generation == new.generation and old.refresh == new.refresh
-            old.resource_version, old.status, old.ready = new.resource_version, new.status, new.ready
-            if status_only:
-                return
-            if old.refresh != new.refresh:
-                # A person has seen to it: a quarrel begins anew.
-                old.repairs, old.contested = (), 0.0
-            old.spec, old.generation, old.refresh = new.spec, new.generation, new.refresh
-            old.uses, old.reads, old.refreshed = new.uses, new.reads, new.refreshed
-            self._enqueue(old, Priority.CHANGE)
-            return
+            if old.took(new):
+                self._enqueue(old, Priority.CHANGE)
+            return True
+        if old:
+            # The watch may tell of the end of one object later than of the next one under its name.
+            self.forget(new.key)
         self.records[new.key] = new
         if not self._settled(new):
             self._enqueue(new, Priority.NEW)
         new.read_status = None
+        return True
 
     def _leave(self, record: Record) -> None:
         """Leave alone what belongs to an object that is being deleted: its Secret's fate is decided by then."""
@@ -116,11 +115,11 @@ class Loop:
         self.wishes.gone(key)
         self._calm.queued(self.queue.urgent)
 
-    def forget(self, key: Key, uid: str | None = None) -> None:
-        """Forget an ApiKeySecret that is gone."""
+    def forget(self, key: Key, uid: str | None = None) -> bool:
+        """Forget an ApiKeySecret that is gone; False if there is another one under its name."""
         record = self.records.get(key)
         if record is None or (uid and record.uid != uid):
-            return
+            return record is None
         del self.records[key]
         record.leaving = True
         self._discard(key)
@@ -128,6 +127,7 @@ class Loop:
             waiting.discard(key)
         if target := record.told_target:
             self._reporter.gone(record, str(target.get("name")))
+        return True
 
     def target_gone(self, target: Key) -> None:
         """Let those go on who waited for another object's Secret to go."""

@@ -145,7 +145,7 @@ class OpenedStore:
         """Have the store written, as ``fetch`` reads.
 
         Args:
-            ask: calls the store's ``write``, ``claim`` or ``release``.
+            ask: calls the store's ``write``, or what marks are for.
             fence: asked right before that; raises once this process must not do anything any more.
         """
 

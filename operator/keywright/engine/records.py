@@ -62,6 +62,7 @@ class Record:
         wished: a KeyAction waits for its refresh.
         rechecked: its credentials, of which there is something to say then.
         created: Unix time at which it was made.
+        untold: what its status is yet to say of what was written last, by field.
     """
 
     key: Key
@@ -96,6 +97,7 @@ class Record:
     rechecked: tuple[checks.Checked, ...] = ()
     wished: bool = False
     created: float = 0.0
+    untold: dict[str, Any] | None = None
 
     @property
     def regarding(self) -> events.Regarding:
@@ -132,9 +134,22 @@ class Record:
         """The target as the status tells of it; empty before there was one."""
         return self.status_json().get("target") or {}
 
+    def took(self, new: Record) -> bool:
+        """Take over a newer form of the same object; whether it says anything new but its status."""
+        status_only = self.generation == new.generation and self.refresh == new.refresh
+        self.resource_version, self.status, self.ready = new.resource_version, new.status, new.ready
+        if status_only:
+            return False
+        if self.refresh != new.refresh:
+            # A person has seen to it: a quarrel begins anew.
+            self.repairs, self.contested = (), 0.0
+        self.spec, self.generation, self.refresh = new.spec, new.generation, new.refresh
+        self.uses, self.reads, self.refreshed = new.uses, new.reads, new.refreshed
+        return True
+
     def took_status(self, status: dict[str, Any], resource_version: str) -> None:
         """Remember the status that the API server has now."""
-        self.status, self.resource_version = compact(status), resource_version
+        self.status, self.resource_version, self.untold = compact(status), resource_version, None
         self.ready = report.is_ready(status.get("conditions") or [])
 
 

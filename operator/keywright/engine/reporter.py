@@ -26,6 +26,8 @@ from .records import API_KEY_SECRETS, Record
 #: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
 SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})
 
+#: What a status says of what was written.
+WRITTEN = ("target", "versions", "keys", "store", "lastChanged")
 _ALL_KEPT = "Secrets keep what they hold."
 
 
@@ -123,13 +125,14 @@ class Reporter:
         news = old.get("status") != "False" or old.get("reason") != str(error.reason) or _given_up(conditions, error)
         # Also what was removed just before a crash is told.
         removed = isinstance(error, Emptied) and (error.removed or bool(before.get("target")))
+        base = self._base(record, before)
         # Another wish that is refused for the same reason is no news to people, but is recorded.
         tell = removed or ((news or before.get("observedGeneration") != record.working) and not quiet)
         history = await self._chronicle.refused(record, error, before, removed=removed) if tell else {}
         after = (
             before_it
-            | self._base(record, before)
-            | statuses.expected(record, before_it)
+            | base
+            | statuses.expected(record, before_it | base)
             | {"conditions": report.merged(conditions, state, record.working, now), **fields(endings), **history}
         )
         # Said when it is written: what was decided on an old version is decided, and said, once more.
@@ -237,6 +240,8 @@ class Reporter:
     def _base(record: Record, before: dict[str, Any]) -> dict[str, Any]:
         """Return what every report says."""
         base: dict[str, Any] = {"observedGeneration": record.working}
+        if record.applied and record.untold:
+            base |= record.untold
         # Of rotations others tell.
         base |= {name: before[name] for name in ("rotations", "nextRotation") if name in before}
         if record.working_refresh:
@@ -292,8 +297,11 @@ class Reporter:
         """Patch the status at the version it was decided on; False if it is another by now and does not say this."""
         patch = report.needs_write(before, after)
         if not patch:
+            record.untold = None
             return True
         namespace, name = record.key
+        # What was written is told all the same where the object turns out to be suspended by now.
+        record.untold = {each: told for each, told in after.items() if each in WRITTEN and told != before.get(each)}
         try:
             version = await standing.patch(
                 self._api, API_KEY_SECRETS, namespace, name, version=record.resource_version, status=patch

@@ -84,16 +84,20 @@ class Place:
 
     def claim(self, owner: str) -> str:
         """Put a tag where there is none; return whose is there."""
-        found = self._look().mark
+        found = self.owner()
         if not found:
             self._told("tag_resource", Tags=[{"Key": MARK, "Value": owner}])
             # What is read at once may not have it yet.
-            found = self._look().mark or owner
+            found = self.owner() or owner
         return found
+
+    def owner(self) -> str:
+        """Return whose tag is there; empty where none is."""
+        return self._look().mark
 
     def release(self, owner: str) -> None:
         """Take the tag away, if it is the owner's."""
-        if self._look().mark == owner:
+        if self.owner() == owner:
             self._told("untag_resource", TagKeys=[MARK])
 
     def _created(self, value: SecretValue, token: str) -> bool:

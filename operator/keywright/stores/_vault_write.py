@@ -57,16 +57,28 @@ class Place:
 
     def claim(self, owner: str) -> str:
         """Put a mark where there is none; return whose is there."""
-        found = self._mark()
+        found = self.owner()
         if not found:
             self._patch({MARK: owner})
             # A standby may not have it yet.
-            found = self._mark() or owner
+            found = self.owner() or owner
         return found
+
+    def owner(self) -> str:
+        """Return whose mark is there; empty where none is."""
+        from hvac.api.secrets_engines import KvV2
+
+        reply: Reply = KvV2(self.adapter).read_secret_metadata(self.path, self.mount)
+        if reply.status == 200:
+            custom = reply.part("data").get("custom_metadata")
+            return str(custom.get(MARK, "")) if isinstance(custom, dict) else ""
+        if reply.status == 404 and reply.refused:
+            raise reply.trouble(Reason.NOT_FOUND, "Write the key first: a mark is put beside it")
+        raise self._denied(reply, "metadata", "read") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
 
     def release(self, owner: str) -> None:
         """Take a mark away, if it is the owner's."""
-        if self._mark() == owner:
+        if self.owner() == owner:
             self._patch({MARK: None})
 
     def _written_before(self, content: Content, before: int) -> str:
@@ -87,17 +99,6 @@ class Place:
         wanted = f"version {before}" if before else "nothing"
         said = f"is not written at {self.path}: {wanted} was to be there, and it is {now}"
         raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
-
-    def _mark(self) -> str:
-        from hvac.api.secrets_engines import KvV2
-
-        reply: Reply = KvV2(self.adapter).read_secret_metadata(self.path, self.mount)
-        if reply.status == 200:
-            custom = reply.part("data").get("custom_metadata")
-            return str(custom.get(MARK, "")) if isinstance(custom, dict) else ""
-        if reply.status == 404 and reply.refused:
-            raise reply.trouble(Reason.NOT_FOUND, "Write the key first: a mark is put beside it")
-        raise self._denied(reply, "metadata", "read") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
 
     def _patch(self, custom: dict[str, str | None]) -> None:
         """Change entries of the custom metadata, and leave all others as they are."""

@@ -142,6 +142,10 @@ class SecretsManager(Store, name="aws"):
         """Mark a secret by a tag; see ``Store.claim``."""
         return self._place(ref).claim(owner)
 
+    def owner(self, ref: Ref) -> str:
+        """Return whose mark a secret has; see ``Store.owner``."""
+        return self._place(ref).owner()
+
     def release(self, ref: Ref, owner: str) -> None:
         """Take the tag away; see ``Store.release``."""
         self._place(ref).release(owner)

@@ -157,6 +157,8 @@ class Store(abc.ABC):
     #: mark is there now. Stores have no compare-and-swap for marks: of two at the same moment the later may win, so
     #: what keeps values right is ``expected``, not the mark. Raises what ``write`` raises.
     claim: Callable[[Ref, str], str] | None = None
+    #: Returns whose mark a path has; empty where it has none. There where ``claim`` is, and raises the same.
+    owner: Callable[[Ref], str] | None = None
     #: Takes an owner's mark away; another's stays. There where ``claim`` is.
     release: Callable[[Ref, str], None] | None = None
     #: Generation of the newest file that was read, by the file's id; an older one is refused. Given before the first

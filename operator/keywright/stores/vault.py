@@ -137,6 +137,10 @@ class Vault(Store, name="vault"):
         """Mark a path in its custom metadata; see ``Store.claim``."""
         return self._place(ref).claim(owner)
 
+    def owner(self, ref: Ref) -> str:
+        """Return whose mark a path has; see ``Store.owner``."""
+        return self._place(ref).owner()
+
     def release(self, ref: Ref, owner: str) -> None:
         """Take a mark away; see ``Store.release``."""
         self._place(ref).release(owner)

@@ -23,7 +23,7 @@ from .shape import LIMIT, Act, Change, Debt, KeyVersions, Told
 VERSIONS = 20
 #: So many times as many rows as a list may have are told apart beyond them; with more, those left off are "at least".
 MORE = 10
-#: How an outcome says that all went well.
+#: How an outcome says that all went well; that of a rotation's step repeats what was done.
 DONE = "Done"
 #: What is told once for many: the list of the report it is in, and whether each entry that it names counts.
 _TOLD: Mapping[Type, tuple[str, bool]] = {
@@ -219,7 +219,7 @@ class Trail:
             return
         name = _ACTS[ended.type]
         self.counts[name] += 1
-        self.counts[f"{name}_failed"] += ended.code != DONE
+        self.counts[f"{name}_failed"] += not _went_well(begun, ended)
         self._list(name, _act_of(begun, ended))
 
     def _list(self, name: str, act: Act) -> None:
@@ -303,6 +303,11 @@ def _told(record: Record, change: KeyChange | None) -> Told:
     )
 
 
+def _went_well(begun: Record | None, ended: Record) -> bool:
+    """Whether an outcome says so; without the intent, that of a step is not known to."""
+    return ended.code == DONE or (begun is not None and ended.code == begun.code)
+
+
 def _act_of(begun: Record | None, ended: Record | None) -> Act:
     """Make an act out of what is recorded of it, of which there is at least one."""
     told = begun or ended
@@ -310,7 +315,7 @@ def _act_of(begun: Record | None, ended: Record | None) -> Act:
     action = told.action or (ended.action if ended else None)
     code = ended.code if ended else told.code
     return Act(
-        "open" if ended is None else "done" if code == DONE else "failed",
+        "open" if ended is None else "done" if _went_well(begun, ended) else "failed",
         code,
         told.who.name,
         told.who.verified,

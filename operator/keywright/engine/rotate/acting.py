@@ -6,6 +6,7 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``j
 from __future__ import annotations
 
 import dataclasses
+import enum
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
@@ -25,11 +26,22 @@ from ...stores.base import Store
 from .. import record_keeping, shelf
 from ..journals import About, Kept
 from .aim import Aim
-from .looking import Looking, Sight
+from .looking import NOTHING, Looking, Sight
 from .place import Place
 
 #: By it the writes of a rotation are named.
 _NAMES = uuid.UUID("6f7c3ae2-64ff-4b3e-9d0a-0c3b7f6b5a11")
+
+
+class Aside(enum.StrEnum):
+    """What a rotation changes outside beside the effects that the machine decides, as records call it."""
+
+    MARK = "Mark"
+    """Put our mark on the store's key."""
+    UNMARK = "Unmark"
+    """Take it away."""
+    EMPTY_SHELF = "EmptyShelf"
+    """Take a minted key off the shelf."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,21 +71,28 @@ class Acting:
         Raises:
             errors.Retry: ``AuditUnavailable``: it must not be done.
         """
-        token = f"{kept.journal.id[:44]}-{uuid.uuid4().hex[:12]}"
-        entry = _entry(self._trail, kept.about, aim.recipe.credential.name, do.effect.code, token)
+        return await self._intent(kept.about, aim.recipe, kept.journal.id, do.effect.code)
+
+    async def _intent(self, about: About, recipe: Recipe, rotation: str, code: str) -> Entry:
+        # What a person has pinned before any rotation has no id.
+        token = f"{rotation[:44]}-{uuid.uuid4().hex[:12]}".lstrip("-")
+        entry = _entry(self._trail, about, recipe.credential.name, code, token)
         await self._trail.intent(entry)
         return entry
 
     def give_up(self, entry: Entry, error: errors.Error) -> None:
-        """Record that it was not done, as the journal could not be written."""
-        self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": str(error.reason)}))
+        """Record why it was not done, or is not known to be."""
+        self._ended(entry, str(error.reason))
+
+    def _ended(self, entry: Entry, code: str) -> None:
+        self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": code}))
 
     async def do(self, entry: Entry, aim: Aim, kept: Kept, sight: Sight, do: Do) -> Result:
         """Do one thing, which the trail and the journal know of already."""
         result = await self._done(aim, kept, sight, do)
         code = str(result.error.reason) if result.error else entry.code
         metrics.ROTATION_EFFECTS.labels(str(do.effect), str(result.came)).inc()
-        self._trail.note(entry.model_copy(update={"type": Type.ROTATION_OUTCOME, "code": code}))
+        self._ended(entry, code)
         return result
 
     def owed(self, about: About, credential: str, before: Sequence[Debt], after: Sequence[Debt]) -> None:
@@ -145,25 +164,65 @@ class Acting:
 
         await aim.place.write(write)
 
-    async def release(self, place: Place, recipe: Recipe) -> None:
+    async def mark(self, about: About, place: Place, recipe: Recipe, rotation: str) -> str:
+        """Put our mark on the store's key, which has none; return whose mark it has then.
+
+        Args:
+            rotation: id of the one that is to begin; empty where none is.
+
+        Raises:
+            errors.Error: the store does not let us, or does not answer; ``AuditUnavailable``: nothing was done.
+        """
+        ref, ours = place.use.ref, self._looking.owner
+
+        def claim(store: Store) -> str:
+            assert store.claim  # noqa: S101 - who tells of marks takes them
+            return store.claim(ref, ours)
+
+        entry = await self._intent(about, recipe, rotation, Aside.MARK)
+        try:
+            owner = await place.write(claim)
+        except errors.Error as error:
+            self.give_up(entry, error)
+            raise
+        self._ended(entry, entry.code if owner == ours else str(Reason.ROTATION_OWNED_ELSEWHERE))
+        return owner
+
+    async def release(self, kept: Kept, place: Place, recipe: Recipe) -> None:
         """Take our mark off the store's key; what is minted goes itself.
 
         Raises:
-            errors.Error: what is minted is still there. A mark that stays hurts nobody.
+            errors.Error: what is minted is still there; a mark that its store keeps hurts nobody.
+                ``AuditUnavailable``: nothing was done.
         """
         use, owner = place.use, self._looking.owner
-        if use.opened.kind.release is None:
+        if use.opened.kind.release is None or not await self._is_there(place, recipe):
             return
 
         def release(store: Store) -> None:
             assert store.release  # noqa: S101 - asked of the kind above
             store.release(use.ref, owner)
 
+        code = Aside.EMPTY_SHELF if recipe.minted else Aside.UNMARK
+        entry = await self._intent(kept.about, recipe, kept.journal.id, code)
         try:
             await place.write(release)
-        except errors.Error:
+        except errors.Error as error:
+            self.give_up(entry, error)
             if recipe.minted:
                 raise
+        else:
+            self._ended(entry, entry.code)
+
+    async def _is_there(self, place: Place, recipe: Recipe) -> bool:
+        """Whether there is something to take away: what is minted, or our mark."""
+        try:
+            if recipe.minted:
+                await place.write(lambda store: store.fetch(place.use.ref))
+                return True
+            return await self._looking.mark(place) == self._looking.owner
+        except errors.Error as error:
+            return recipe.minted and error.reason not in NOTHING
 
 
 async def settle(trail: Trail) -> None:

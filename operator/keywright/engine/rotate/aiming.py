@@ -93,7 +93,7 @@ class Aiming:
         try:
             return self._aimed(former, place, kept, gone=True)
         except errors.Stalled:
-            await self._means.acting.release(place, former)
+            await self._means.acting.release(kept, place, former)
             raise
 
     def elsewhere(self, record: Record) -> Aim | None:

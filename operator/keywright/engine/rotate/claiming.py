@@ -13,6 +13,7 @@ from ... import errors
 from ...decide.rotate import outcomes
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Journal
+from ...decide.rotate.sight import Wish
 from ...errors import Reason
 from ...issuing import ISSUING
 from ...issuing.base import Way
@@ -22,8 +23,9 @@ from ..queue import Key
 from ..records import Record
 from .aim import Aim
 from .aiming import rotated_at
-from .looking import NOTHING
+from .looking import NOTHING, Sight
 from .means import Means
+from .trials import Trials
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +59,11 @@ class Claiming:
 
         Raises:
             Elsewhere: somebody else rotates it.
-            errors.Error: the store does not let us mark it.
+            errors.Error: the store does not let us mark it, or that cannot be recorded.
         """
         owner = ours = self._means.looking.owner
         try:
-            owner = await self._means.looking.owner_of(aim)
+            owner = await self._means.looking.mark(aim.place) or await self._mark(self.about(aim, record), aim, journal)
         except errors.Stalled as error:
             if error.reason not in NOTHING:
                 raise
@@ -70,6 +72,30 @@ class Claiming:
             raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one cluster rotate it; all others read it")
         kept = Kept(self.about(aim, record), journal, values, {})
         return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key))
+
+    async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish, *, alone: bool) -> Sight:
+        """Look; where a rotation begins and its key has no mark, ours is put there.
+
+        Args:
+            alone: as ``Looking.look`` has it.
+
+        Raises:
+            errors.Retry: ``AuditUnavailable``: it has none as long as that cannot be recorded.
+        """
+        sight = await self._means.looking.look(aim, kept, trials, wish, alone=alone)
+        if sight.unmarked:
+            try:
+                owner = await self._mark(kept.about, aim, kept.journal)
+            except errors.Error as error:
+                if error.reason is Reason.AUDIT_UNAVAILABLE:
+                    raise
+                sight.trouble = error
+            else:
+                sight.seen = dataclasses.replace(sight.seen, ours=owner == self._means.looking.owner)
+        return sight
+
+    async def _mark(self, about: About, aim: Aim, journal: Journal) -> str:
+        return await self._means.acting.mark(about, aim.place, aim.recipe, journal.id)
 
     async def known_again(self, aim: Aim, record: Record, kept: Kept) -> Kept:
         """Have a journal say what its object says by now."""
@@ -114,7 +140,7 @@ class Claiming:
             aim: at the place where it is; None where that is not there any more.
         """
         if aim:
-            await self._means.acting.release(aim.place, aim.recipe)
+            await self._means.acting.release(kept, aim.place, aim.recipe)
         await self._means.journals.forget(kept)
 
     async def lost(self, kept: Kept, trouble: errors.Error) -> Kept:

@@ -1,6 +1,6 @@
 """What a rotation looks at before each step: the issuer, the store, the Secrets, who uses them, and tests of the keys.
 
-Whatever does not answer was not seen, and the error is kept for people. Nothing is changed here but the owner's mark.
+Whatever does not answer was not seen, and the error is kept for people. Nothing is changed here.
 
 Does not belong here: which of these are looked at, and what follows (``decide/rotate``).
 """
@@ -31,7 +31,7 @@ from ..fetch import Fetcher, Question
 from ..journals import Kept
 from .aim import Aim
 from .holding import Held, Holding
-from .place import Reader
+from .place import Place, Reader
 from .trials import Trials
 
 T = TypeVar("T")
@@ -53,6 +53,7 @@ class Sight:
         trouble: why something was not seen.
         pods: what the status tells of those who use the Secrets; None where that was not looked at.
         held: what those have who read the key, as far as is known who that is.
+        unmarked: a rotation begins, and the store's key has nobody's mark.
     """
 
     seen: Seen = dataclasses.field(default_factory=Seen)
@@ -62,6 +63,7 @@ class Sight:
     trouble: errors.Error | None = None
     pods: Mapping[str, Any] | None = None
     held: Sequence[Held] = ()
+    unmarked: bool = False
 
     def lags(self, step: Step) -> bool:
         """Whether a Secret has another key than the one that it should have at a step."""
@@ -191,8 +193,9 @@ class Looking:
         held = self.half(kept.about.key, sight.values) if sight.values else None
         known, which = _known(kept, held, sight.values)
         ours = True
-        if kept.journal.step is Step.ISSUING and sight.store and (owner := await self._try(sight, self.owner_of(aim))):
-            ours = owner == self.owner
+        if kept.journal.step is Step.ISSUING and sight.store:
+            owner = await self._try(sight, self.mark(aim.place))
+            sight.unmarked, ours = owner == "", owner in (None, "", self.owner)
         sight.seen = dataclasses.replace(
             sight.seen,
             store=which or (Holds.OTHER if held or self._torn(aim, sight) else Holds.NOTHING),
@@ -205,22 +208,22 @@ class Looking:
         """Whether the store has some parts of the credential, and not all of them."""
         return sight.store is not None and sight.values is None and recipes.has_some(aim.recipe, sight.store)
 
-    async def owner_of(self, aim: Aim) -> str:
-        """Put our mark on the store's key where there is none; return whose mark it has.
+    async def mark(self, place: Place) -> str:
+        """Return whose mark the store's key has, empty where it has none; ours where it has no room for any.
 
         Raises:
             errors.Error: the store does not let us, or does not answer.
         """
-        use = aim.place.use
-        if use.opened.kind.claim is None:
+        use = place.use
+        if use.opened.kind.owner is None:
             return self.owner
 
-        def claim(store: Store) -> str:
-            assert store.claim  # noqa: S101 - asked of the kind above
-            return store.claim(use.ref, self.owner)
+        def owner(store: Store) -> str:
+            assert store.owner  # noqa: S101 - asked of the kind above
+            return store.owner(use.ref)
 
-        owner: str = await aim.place.write(claim)
-        return owner
+        # Who may not write is not to find out only when it marks.
+        return await place.write(owner)
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
         listed = await aim.issuer.keys(calls.order(kept.journal, kept.old))

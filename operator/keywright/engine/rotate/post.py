@@ -16,7 +16,7 @@ import random
 import time
 from collections.abc import Sequence
 
-from ... import errors, metrics, pacing
+from ... import errors, pacing
 from ...decide import due
 from ...decide.rotate import lost, machine, outcomes
 from ...decide.rotate.journal import Cause, Journal, Step, Why
@@ -33,6 +33,7 @@ from .aim import Aim
 from .aiming import Aiming, Lost, Over
 from .asked import Begin, Orders
 from .claiming import Claiming
+from .herald import Herald
 from .looking import Sight
 from .means import Means
 from .trials import Trials
@@ -42,8 +43,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at a credential of which nothing is due, and until one that waits for its turn tries again.
 RESTING, QUEUED = 900.0, 5.0
-#: Seconds until readers whose Secrets lag are called again.
-CALLED = 60.0
 
 
 class Post:
@@ -64,11 +63,9 @@ class Post:
         self.wake = asyncio.Event()
         self._since, self._failures, self._tests = time.monotonic(), 0, True
         self._turn = Turn()
-        self._told: Tale | None = None
-        #: How often in a row the status could not be written.
-        self._untold = 0
-        #: When the readers were called last, and since when it is known that it cannot go on (monotonic clock).
-        self._called, self._lost = -CALLED, math.inf
+        self._herald = Herald(means, key, name)
+        #: Since when it is known that it cannot go on (monotonic clock).
+        self._lost = math.inf
         #: What is known of the life of a minted key, as of this turn.
         self._minted: due.Minted | None = None
 
@@ -118,7 +115,7 @@ class Post:
             return pacing.backoff(self._failures, random.random())  # noqa: S311
         self._failures = 0
         # What could not be told is told soon, also where nothing else is to be done.
-        return min(pause, pacing.backoff(self._untold, random.random())) if self._untold else pause  # noqa: S311
+        return self._herald.again(pause)
 
     def _record(self) -> Record | None:
         record = self._means.records.get(self.key)
@@ -242,10 +239,11 @@ class Post:
         first = self._next(record, wanted)
         # After that: what is due now is due.
         order, now = self.orders.wanted(self.journal), time.time()
+        if order is None and self.orders.needs_journal and self.kept is None:
+            # A pin holds what is due already.
+            self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
+            return True
         if order is None and (first is None or first.at > now):
-            if self.orders.needs_journal and self.kept is None:
-                self.kept = await self._claiming.made(aim, record, Journal("", Step.IDLE, now), {})
-                return True
             return False
         if policies.takes_turn(aim.rules.way, Step.ISSUING) and not await self._turn.taken(aim.issuer):
             return False
@@ -255,7 +253,7 @@ class Post:
         values, old = await minting.held(self._means.looking, aim, self.journal)
         if dead and old and not await self._trials.refused(wanted, values, old.fingerprint):
             # It was said of the key before, which somebody has replaced.
-            self._call_late_readers(aim)
+            self._herald.call(aim, late=True)
             return False
         before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
         journal = machine.begin(before, begin.id, begin.cause, old, now, issuer=aim.rules.issuer, **how)
@@ -297,7 +295,7 @@ class Post:
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
-        sight = await self._means.looking.look(aim, kept, self._trials, self.orders.wish, alone=self._turn.has)
+        sight = await self._claiming.look(aim, kept, self._trials, self.orders.wish, alone=self._turn.has)
         journal = kept.journal.naming(sight.handle)
         awake = time.monotonic() - self._since
         at = Situation(aim.rules, journal, sight.seen, time.time(), awake)
@@ -306,7 +304,7 @@ class Post:
             case Go(after):
                 await self._go(kept, after, sight)
                 if after.step in (Step.STORED, Step.ROLLED_BACK) and journal.step is not after.step:
-                    self._call_readers(aim)
+                    self._herald.call(aim)
             case Do():
                 return await self._act(aim, kept, sight, at, move)
             case End():
@@ -318,7 +316,7 @@ class Post:
                     # Others need not wait for a person to see to it.
                     self._turn.give()
                 if sight.lags(kept.journal.step):
-                    self._call_late_readers(aim)
+                    self._herald.call(aim, late=True)
                 if journal != kept.journal:
                     await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
@@ -355,46 +353,14 @@ class Post:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
             self._reached(kept.journal, self._record())
         if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD, Effect.RENEW):
-            self._call_readers(aim)
+            self._herald.call(aim)
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
             await self._tell(Tale(self.name, after, after.why, error=result.error))
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
-    def _call_late_readers(self, aim: Aim) -> None:
-        """Call them once more: who was called may have read the old key again, or has died since."""
-        if time.monotonic() - self._called >= CALLED:
-            self._call_readers(aim)
-
-    def _call_readers(self, aim: Aim) -> None:
-        """Have everybody who reads the key read it anew: it is another one."""
-        self._called = time.monotonic()
-        for reader in self._means.places.readers(aim.place.where):
-            self._means.again(reader.record.key)
-
     def _reached(self, before: Journal | None, record: Record | None) -> None:
-        """Say that a step was reached, and record what is owed since, or no longer."""
-        after = self.kept.journal if self.kept else None
-        if after is None or self.kept is None:
-            return
-        if before is None or before.step is not after.step:
-            metrics.ROTATION_STEPS.labels(str(after.step)).inc()
-        self._means.telling.step(record, Tale(self.name, after, tested=self._tests), before)
-        self._means.acting.owed(self.kept.about, self.name, before.debts if before else (), after.debts)
+        self._herald.reached(self.kept, before, record, tested=self._tests)
 
     async def _tell(self, tale: Tale) -> None:
-        record = self._record()
-        if record is None:
-            if tale.asks and self._told != tale:
-                log.warning("%s is gone, and a rotation of it waits: %s", self.key, tale.sentence())
-                self._told = tale
-            return
-        asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
-        try:
-            await self._means.telling.tell(record, tale)
-        except errors.Error:
-            self._untold += 1
-            return
-        if tale.asks and not asked:
-            self._means.telling.asks(record, tale)
-        self._told, self._untold = tale, 0
+        await self._herald.tell(self._record(), tale)
