@@ -56,7 +56,7 @@ def test_a_key_does_not_end_before_every_reader_was_heard_of_after_a_restart(sta
     world.until(lambda: stage.told(subject).get("step") == "Stored", lambda: f"it is {stage.told(subject)}")
 
     def unheard() -> bool:
-        return bool({"heard", "listed"} & set(str(stage.told(subject).get("waits", "")).split()))
+        return bool({"heard", "listed", "listed:"} & set(str(stage.told(subject).get("waits", "")).split()))
 
     with stage.proxies["api"].fault(Answer(503), method="GET", path=f"/namespaces/{far.namespace}/apikeysecrets"):
         world.operators[-1].stop()
