@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from keywright.decide.rotate import calls, lost, machine, outcomes, written
 from keywright.decide.rotate.journal import Ask, Cause, Debt, Half, Journal, Owed, Step
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation, Wait
-from keywright.decide.rotate.sight import Keys, Rules, Wish
+from keywright.decide.rotate.sight import Keys, Rules, Seen, Wish
 from keywright.issuing.base import SKEW, Listed
 
-from .cases import BACK, BEFORE, DAY, NAMELESS, NEW, NOW, OLD, WELL, at
+from .cases import BACK, BEFORE, DAY, NAMELESS, NEW, NOW, OLD, THEIRS, WELL, at, short
 from .model import Key, World, begun, ends
 
 RULES = {
@@ -35,6 +35,9 @@ def rests(world: World, turns: int = 400) -> None:
         if world.journal is None or not world.journal.unanswered:
             return
         move = world.turn()
+        if isinstance(move, Wait) and move.asks and world.journal and world.journal.step is not Step.IDLE:
+            # It is remembered, and looked for once a person has seen to the rotation.
+            return
         if isinstance(move, Wait):
             world.now = max(world.now + 1.0, move.until)
     raise AssertionError("it never becomes sure")
@@ -74,7 +77,8 @@ def nothing_lost(world: World) -> None:
     waits = [half for half in (world.journal.old, world.journal.new) if half] if world.journal else []
     told = {each.handle for each in debts} | {half.handle for half in waits}
     ours = {name for name, key in world.keys.items() if not key.value.startswith("theirs")}
-    if not any(each.owed is Owed.FIND for each in debts):
+    remembered = world.journal and world.journal.unanswered
+    if not remembered and not any(each.owed is Owed.FIND for each in debts):
         assert ours - told <= {world.handle(world.store)}, f"{ours} are alive, {told} are told"
     assert {"early", "hidden"} <= world.keys.keys(), "somebody else's was ended"
 
@@ -232,3 +236,49 @@ def test_the_key_that_is_in_use_is_never_taken_for_one_that_was_lost() -> None:
         asks = asked_twice().unanswered
         journal = at(step, new=nameless, left=nameless, old=OLD, until=NOW + DAY, unanswered=asks)
         assert isinstance(move_of(journal, "kx"), Wait)
+
+
+def lost_key(step: Step, whole: Seen, journal: Journal | None = None, **keys: frozenset[str]) -> str:
+    """Return what is done where a key is listed that bears the name of the rotation, and is none that is known."""
+    listed = Keys(frozenset({"kx", *keys.get("also", ())}), frozenset({"kx"}))
+    seen = dataclasses.replace(whole, keys=listed)
+    return short(machine.decide(Situation(Rules(), journal or at(step), seen, NOW)))
+
+
+@pytest.mark.parametrize("step", [Step.GRACE, Step.ROLLING_BACK])
+def test_where_a_list_calls_keys_otherwise_than_their_issuer_did_the_one_in_use_is_not_taken_for_a_lost_one(
+    step: Step,
+) -> None:
+    whole = WELL if step is Step.GRACE else BACK
+    journal = at(step, until=NOW + DAY)
+
+    assert lost_key(step, whole, journal, also=frozenset({"k0", "k1"})) == "revoke kx"
+    assert lost_key(step, whole, journal, also=frozenset({"k0"})) != "revoke kx"
+
+
+@pytest.mark.parametrize("asked_at", [NOW - 61, NOW - DAY])
+def test_a_key_that_a_journal_from_a_backup_does_not_know_and_the_store_may_have_is_left_to_a_person(
+    asked_at: float,
+) -> None:
+    journal = at(Step.ROLLING_BACK, new=None, reached=Step.ISSUING, asked_at=asked_at)
+
+    assert lost_key(Step.ROLLING_BACK, BACK, journal) == "revoke kx"
+    assert lost_key(Step.ROLLING_BACK, dataclasses.replace(BACK, store=None, held=None), journal) != "revoke kx"
+    listed = dataclasses.replace(THEIRS, keys=Keys(frozenset({"kx"}), frozenset({"kx"})))
+    told = machine.decide(Situation(Rules(), journal, listed, NOW))
+    assert isinstance(told, Go)
+    assert [each.owed for each in told.journal.debts] == [Owed.FIND]
+    over = machine.decide(Situation(Rules(), told.journal, listed, NOW))
+    assert isinstance(over, Go)
+    assert (over.journal.step, over.journal.unanswered) == (Step.ROLLED_BACK, ())
+
+
+def test_the_end_of_a_key_without_a_value_waits_as_long_as_the_store_may_have_that_one() -> None:
+    owed = Debt(Owed.REVOKE, "kx", "", NOW)
+    resting = Journal("r1", Step.IDLE, NOW, left=NEW, debts=(owed,))
+
+    def move(held: Half) -> str:
+        return short(machine.decide(Situation(Rules(), resting, dataclasses.replace(WELL, held=held), NOW)))
+
+    assert move(NEW) == move(Half("another", "k7")) == "revoke kx"
+    assert move(Half("unknown")) != "revoke kx"

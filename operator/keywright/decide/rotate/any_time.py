@@ -44,8 +44,12 @@ def _may_be_held(at: Situation, debt: Debt) -> bool:
     if at.seen.store is None or held is None:
         return True
     same = held.fingerprint == debt.fingerprint or (held.handle is not None and held.handle == debt.handle)
-    # Fingerprints of two keys of the install cannot be compared.
-    return same or (bool(debt.fingerprint) and _key_id(held.fingerprint) != _key_id(debt.fingerprint))
+    if debt.fingerprint:
+        # Fingerprints of two keys of the install cannot be compared.
+        return same or _key_id(held.fingerprint) != _key_id(debt.fingerprint)
+    # Of a key whose value nobody has seen, only what the rotation has left in the store is known to be another one.
+    left = at.journal.left if at.journal.step is Step.IDLE else at.journal.old
+    return same or (held.handle is None and not (left and left.fingerprint == held.fingerprint))
 
 
 def _key_id(fingerprint: str) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Collection
 
 from ...issuing.base import SKEW, Way
 from . import makers
-from .journal import Ask, Debt, Half, Journal, Owed, Step
+from .any_time import LATER
+from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
-from .sight import Rules
+from .sight import Holds, Rules
 
 
 def asked(journal: Journal) -> tuple[Ask, ...]:
@@ -62,9 +63,10 @@ def _candidates(at: Situation) -> list[str]:
     journal, keys = at.journal, at.seen.keys
     if keys is None or at.rules.way is not Way.ISSUE:
         return []
-    used = {Step.GRACE: journal.new, Step.IDLE: journal.left}.get(journal.step)
-    if used and used.handle is None:
-        # Each may be the one that is in use.
+    used = {Step.GRACE: journal.new, Step.ROLLING_BACK: journal.new, Step.IDLE: journal.left}.get(journal.step)
+    nameless = used and used.handle is None and journal.step is not Step.ROLLING_BACK
+    if nameless or (used and used.handle and used.handle not in keys.handles and not used.revoked):
+        # Each may be the one that is in use, by another name perhaps.
         return []
     known = {half.handle for half in (journal.old, journal.new, journal.left) if half}
     known |= {each.handle for each in journal.debts}
@@ -87,9 +89,20 @@ def orphans(at: Situation) -> list[str]:
 
 
 def orphan(at: Situation) -> Move | None:
-    """Revoke a key that was made for us and whose value nobody has: its answer was lost."""
+    """Revoke a key that was made for us and whose value nobody has: its answer was lost.
+
+    Where the store has a key of which nothing is known, it may be that one, as it is for a journal from a backup: then
+    a person has to look.
+    """
     lost = orphans(at)
-    return Do(Effect.REVOKE, lost[0]) if lost else None
+    if not lost:
+        return None
+    if at.journal.new or at.seen.store in (Holds.OLD, Holds.NOTHING):
+        return Do(Effect.REVOKE, lost[0])
+    if at.seen.store is None:
+        return at.wait(LATER, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
+    asks = asked(at.journal)
+    return Go(finding(at.journal, asks, at.now).but(asked_at=None)) if asks else None
 
 
 def not_looked_for(at: Situation) -> Move | None:

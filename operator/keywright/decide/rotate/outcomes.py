@@ -98,8 +98,9 @@ def _revoked(after: _After) -> Journal:
         return journal.at(Step.GRACE, after.now, old=after.old(revoked=True))
     if journal.step is Step.ROLLING_BACK and after.is_new and journal.new:
         return journal.but(new=dataclasses.replace(journal.new, revoked=True))
-    journal = found(journal, after.ask)
-    return journal.but(debts=tuple(each for each in journal.debts if each.handle != after.handle))
+    left = tuple(each for each in journal.debts if each.handle != after.handle)
+    # What was owed was found before.
+    return found(journal, after.ask) if left == journal.debts else journal.but(debts=left)
 
 
 def _not_revoked(after: _After) -> Journal:
