@@ -214,7 +214,7 @@ class World:
 
     def look(self, journal: Journal) -> Seen:
         """Look at what the step wants to see; now and then something does not answer."""
-        wanted = sight.looks(self.rules, journal) - self.unseen
+        wanted = sight.looks(self.rules, journal, self.now) - self.unseen
         places = [each for each in wanted if not self.chosen(self.faults)]
         found: dict[str, object] = {}
         for place in places:
@@ -368,6 +368,9 @@ def ends(world: World, turns: int = 400) -> Move | None:
                 # A person does.
                 world.keys.pop(world.handle(world.journal.old.fingerprint) or "", None)
             world.now = max(world.now + 1.0, move.until)
+        if isinstance(move, Wait) and move.why is None and world.journal and world.journal.step is Step.GRACE:
+            # Nothing happens meanwhile.
+            world.now = max(world.now, min(world.journal.until, world.now + 900.0))
     assert isinstance(move, Wait), "it neither ends nor waits"
     assert move.asks, "it waits for ever and asks nobody"
     return move

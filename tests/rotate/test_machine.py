@@ -8,12 +8,12 @@ import pytest
 
 from keywright.decide.rotate import calls, machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
-from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets
+from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation, Wait
+from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, looks
 from keywright.issuing.base import Issued
 from keywright.secret import SecretValue
 
-from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, RULES, WELL, at, short
+from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, REFUSED, RULES, WELL, at, short
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,20 @@ def test_a_wait_ends_by_what_is_wanted_now_and_the_journal_says_so() -> None:
     # What ends by itself before that is not waited for.
     assert until(ends, overlap=60.0) == -40.0
     assert until(ends, overlap=2 * 86400.0) == 5.0
+
+
+def test_while_the_old_key_can_be_put_back_the_new_one_is_watched_and_all_the_more_once_it_was_refused() -> None:
+    grace = at(Step.GRACE, until=NOW + 86400)
+
+    def pause(rules: Rules = RULES, **more: object) -> float:
+        move = machine.decide(Situation(rules, grace, dataclasses.replace(WELL, **more), NOW))  # type: ignore[arg-type]
+        assert isinstance(move, Wait)
+        return move.until - NOW
+
+    assert (pause(), pause(new=REFUSED), pause(dataclasses.replace(RULES, tests=False))) == (120.0, 30.0, 900.0)
+    # Often, so little: who has it and uses it is looked at before the old one ends.
+    assert looks(RULES, grace, NOW) == {Place.STORE, Place.NEW}
+    assert looks(RULES, grace, NOW + 86400) > {Place.STORE, Place.NEW, Place.TARGETS, Place.USERS}
 
 
 def test_whatever_is_done_outside_is_journaled_before_and_seldom_again() -> None:

@@ -73,7 +73,7 @@ def watched(rules: Rules = RULES, seed: int = 1, **more: object) -> Watched:
     return world
 
 
-def goes_on(world: Watched, until: Callable[[Move], bool], turns: int = 200) -> None:
+def goes_on(world: Watched, until: Callable[[Move], bool], turns: int = 2000) -> None:
     """Let time pass and the rotation go on, up to a move."""
     for _ in range(turns):
         move = world.turn()

@@ -76,7 +76,7 @@ class Looking:
             errors.Error: the file cannot be read.
         """
         task, journal, sight = self._task, kept.journal, Sight()
-        wanted = looks(task.rules, journal)
+        wanted = looks(task.rules, journal, time.time())
         sight.store, sight.values = self.stored()
         holds, held = self._holds(kept, sight.values)
         old = self._trial(sight, "the old key", journal.old, kept.old) if Place.OLD in wanted else None

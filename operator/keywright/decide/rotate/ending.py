@@ -30,6 +30,9 @@ from .lost import orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
+#: Seconds between two looks whether the new key still lives, while the old one could be put back.
+WATCHED = 120.0
+
 
 def begin_grace(at: Situation) -> Move | None:
     """Leave the old key alive for a while."""
@@ -86,7 +89,9 @@ def in_grace(at: Situation) -> Move | None:
     """Wait for the end of the grace."""
     # A clock that was wrong when it began must not make it longer.
     left = min(at.journal.until - at.now, max(at.rules.overlap, at.rules.observe))
-    return at.wait(min(left, NOW_AND_THEN)) if left > 0 else None
+    # What was refused once is looked at until it is known whether it is dead.
+    doubted = at.seen.new is not None and at.seen.new.last is Verdict.INVALID
+    return at.wait(min(left, LATER if doubted else WATCHED if at.rules.tests else NOW_AND_THEN)) if left > 0 else None
 
 
 def new_unconfirmed(at: Situation) -> Move | None:

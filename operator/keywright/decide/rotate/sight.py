@@ -227,10 +227,13 @@ class Rules:
         return bool(half and half.handle) and self.revokes
 
 
-def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
+def looks(rules: Rules, journal: Journal, now: float) -> frozenset[Place]:
     """Return what is looked at before the next move.
 
     The old key is tested only where something follows from that: a test is a use as well, and an issuer may tell so.
+
+    Args:
+        now: Unix time.
     """
     places, old = LOOKS[journal.step], journal.old
     if journal.step in (Step.IDLE, Step.ISSUING) and not journal.debts:
@@ -240,4 +243,7 @@ def looks(rules: Rules, journal: Journal) -> frozenset[Place]:
         places -= {Place.KEYS}
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
+    if journal.step is Step.GRACE and now < journal.until and not (old and old.revoked):
+        # Until then it matters only whether the new key lives, and is in the store: that can be looked at often.
+        places -= {Place.TARGETS, Place.USERS} | (set() if journal.unanswered else {Place.KEYS})
     return places

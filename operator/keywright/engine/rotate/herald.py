@@ -5,6 +5,7 @@ Does not belong here: what is said of all rotations in one way (``telling``), wh
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import random
 import time
@@ -55,6 +56,10 @@ class Herald:
                 log.warning("%s is gone, and a rotation of it waits: %s", self._key, tale.sentence())
                 self._told = tale
             return
+        told = self._told
+        if tale.pods is None and told and told.journal and tale.journal and told.journal.id == tale.journal.id:
+            # Who uses it is not counted at each look.
+            tale = dataclasses.replace(tale, pods=told.pods)
         asked = self._told and (self._told.asks, self._told.why) == (tale.asks, tale.why)
         try:
             await self._means.telling.tell(record, tale)

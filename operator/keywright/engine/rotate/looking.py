@@ -39,7 +39,7 @@ T = TypeVar("T")
 #: What says that nothing is there.
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.KEY_NOT_MINTED})
 #: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise.
-OFTEN, NOW_AND_THEN = 2.0, 240.0
+OFTEN, NOW_AND_THEN = 2.0, 110.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -113,7 +113,7 @@ class Looking:
             alone: whether nobody else of us has keys made at that place meanwhile.
         """
         journal, sight = kept.journal, Sight()
-        wanted = looks(aim.rules, journal)
+        wanted = looks(aim.rules, journal, time.time())
         if Spot.STORE in wanted:
             await self._store(aim, kept, sight)
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None

@@ -20,6 +20,8 @@ from ..queue import Key
 
 #: Seconds until a key of which that is not known yet is asked about again.
 AGAIN = 30.0
+#: The same of one that was refused.
+DOUBTED = 20.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -90,7 +92,8 @@ class Trials:
             return None
         scope = scope_of(issuer, credential, address, self._settings)
         row = self._rows.setdefault(mark, Row())
-        anew = time.monotonic() - row.at >= every
+        # What was refused is not known to be dead before it was refused again and again.
+        anew = time.monotonic() - row.at >= (min(every, DOUBTED) if row.last is Verdict.INVALID else every)
         probe = Probe(issuer, values, scope, credential.check.every_seconds)
         history, _ = await self._prober.ask(probe, self._asker, anew=anew)
         if history:
