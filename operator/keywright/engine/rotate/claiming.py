@@ -50,10 +50,14 @@ class Claiming:
 
         Raises:
             Elsewhere: somebody else rotates it.
+            errors.Stalled: ``RotationUnsupported``: there is none, and nobody has let this namespace make one.
         """
         about = self.about(aim, record)
         await self._marking.see_that_it_is_free(aim, about, record)
-        return await self._means.journals.owned(about, rotated_at(self._means, record, aim.place.key))
+        found = await self._means.journals.owned(about, rotated_at(self._means, record, aim.place.key))
+        if found is None:
+            self._means.places.see_that_it_may_begin(aim.place, self._key.namespace)
+        return found
 
     async def made(
         self, aim: Aim, record: Record, journal: Journal, values: SecretMap, *, take_over: bool = False
@@ -83,7 +87,8 @@ class Claiming:
         return await self._means.journals.write(changed)
 
     async def _marked(self, aim: Aim, kept: Kept, record: Record, *, take_over: bool) -> None:
-        """Have the store's key bear our mark, where there is a key."""
+        """Have the store's key bear our mark, where there is a key, and we may."""
+        self._means.places.see_that_it_may_begin(aim.place, self._key.namespace)
         try:
             await self._marking.put(aim, kept, record, take_over=take_over)
         except errors.Stalled as error:

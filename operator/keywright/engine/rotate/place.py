@@ -127,6 +127,18 @@ class Places:
         formers = tuple(f"{each} {use.ref.path}" for each in spelled)
         return Place(where, where.key, formers, use, credentials, self._fence)
 
+    def see_that_it_may_begin(self, place: Place, namespace: str) -> None:
+        """See that a namespace may have a key replaced which others read there: who made their store says so.
+
+        Raises:
+            errors.Stalled: ``RotationUnsupported``: it may not.
+        """
+        store = place.use.record
+        if _is_shared(place.use) and not self._catalog.lets_rotate(store, namespace):
+            said = f"{store.title} has keys of many namespaces, and does not say that this one may rotate them"
+            hint = "Name the namespace in its rotators, or give the store a pathPrefix or a login for each {namespace}"
+            raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
+
     def entries(self, record: Record, where: Location) -> Callable[[str], bool]:
         """Return which entries of an object's Secret are made of a key, as far as its spec tells: whether one is, by
         its name.
