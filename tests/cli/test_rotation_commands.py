@@ -111,6 +111,7 @@ ASKED: dict[str, Json] = {
         "testOnly": True,
         "reason": "Test",
     },
+    "rotate llm --take-over --reason maintenance": {"action": "Rotate", "takeOver": True, "reason": "Maintenance"},
     "rotate llm --reissue --reason compromised --reference SEC-1": {
         "action": "Reissue",
         "reason": "Compromised",
@@ -204,6 +205,7 @@ def test_what_is_not_there_is_not_asked_for_and_not_repeated(desk: Desk) -> None
         "rotate llm",
         "rotate llm --reason because",
         "rotate llm --reason test --test-only --reissue",
+        "rotate llm --reason test --test-only --take-over",
         "rotate llm --reason test --credential OPENAI",
         "rollback --reason test",
         "revoke llm",

@@ -73,6 +73,7 @@ ACCEPTED = {
     "all namespaces": cluster_store(namespaceSelector={}),
     "a prefix": cluster_store(pathPrefix="teams/{namespace}/"),
     "a prefix without a slash at its end": cluster_store(pathPrefix="teams/x-{namespace}"),
+    "who may rotate": cluster_store(access="ReadWrite", rotators={}),
     "restarts": with_spec(rollout={"restart": "Auto", "batch": 100, "pause": "0", "timeout": "1s"}),
     "restarts of few": with_spec(rollout={"restart": "Listed", "workloads": [{"kind": "DaemonSet", "name": "a.b"}]}),
     "an encrypted file in a ConfigMap": file_store(),
@@ -277,6 +278,7 @@ REFUSED = {
         file_store(configMapRef=None, path="team-a/keys.kw"),
         "encryptedFile.path is for a ClusterKeyStore",
     ),
+    "rotators of what is only read": (cluster_store(rotators={}), "rotators need access: ReadWrite"),
     "a mounted file outside": (file_store("ClusterKeyStore", configMapRef=None, path="../a"), "encryptedFile.path"),
     "a mounted file from the root": (file_store("ClusterKeyStore", configMapRef=None, path="/a"), "encryptedFile.path"),
     "an encrypted file nowhere": (

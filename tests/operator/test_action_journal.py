@@ -140,6 +140,7 @@ NEVER = errors.Stalled(Reason.ROTATION_OWNED_ELSEWHERE, "another object rotates 
     [
         ({"action": "Rotate"}, {}),
         ({"action": "Rotate", "testOnly": True, "credential": "openai"}, {"test_only": True, "credential": "openai"}),
+        ({"action": "Reissue", "takeOver": True}, {"take_over": True}),
         ({"action": "ForgetDebt", "debt": "key_1"}, {"debt": "key_1"}),
         ({"action": "ForgetDebt", "debt": "-"}, {"debt": ""}),
     ],

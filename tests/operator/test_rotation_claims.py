@@ -172,8 +172,9 @@ def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_it
     first = rotating.begins(**LONG)
     path, name = f"{world.namespace}/llm/openai" if apart else "llm/openai", f"{world.namespace}-shared"
     world.put(path, api_key=first.parts["apiKey"])
-    prefix = {"pathPrefix": "{namespace}/"} if apart else {}
-    world.apply(cluster_key_store(name, world.bao.url, world.mount, access="ReadWrite", **prefix))
+    # That who made the store lets it rotate gives its own issuer no right.
+    said: Json = {"pathPrefix": "{namespace}/"} if apart else {"rotators": {}}
+    world.apply(cluster_key_store(name, world.bao.url, world.mount, access="ReadWrite", **said))
     ref = {"storeRef": {"kind": "ClusterKeyStore", "name": name}, "credentials": [one(rotating, "openai")]}
     world.apply(api_key_secret("llm", entry("OPENAI_API_KEY", "llm/openai", "api_key"), refreshInterval="1h", **ref))
     rotating.starts()
@@ -184,6 +185,37 @@ def test_a_namespace_makes_keys_for_a_shared_store_only_where_it_has_paths_of_it
     told = world.ends("please", "Succeeded" if apart else "Failed")
     assert apart or told["reason"] == "RotationUnsupported"
     assert (rotating.key() == first.parts["apiKey"]) is not apart
+
+
+def test_who_reads_a_shared_key_does_not_replace_it_unless_its_store_says_so(world: World, rotating: Rotating) -> None:
+    name = f"{world.namespace}-shared"
+    world.put("llm/openai", api_key="first")
+    world.apply(cluster_key_issuer(name, {"generated": {"random": {"length": 40, "part": "token"}}}))
+    issuer = {"issuer": "custom", "custom": {"parts": [{"name": "token"}]}, "check": {"liveness": "Off"}}
+    ref = {"issuerRef": {"kind": "ClusterKeyIssuer", "name": name}, "rotation": LONG}
+    own = {"name": "own", "parts": {"token": "KEY"}, **issuer, **ref}
+    there = {"storeRef": {"kind": "ClusterKeyStore", "name": name}, "credentials": [own], "refreshInterval": "1h"}
+    world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key"), **there))
+
+    def lets(**rotators: Any) -> None:
+        world.apply(cluster_key_store(name, world.bao.url, world.mount, access="ReadWrite", **rotators))
+
+    said: list[Json] = [{}, {"rotators": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}}]
+    for number, rotators in enumerate(said):
+        lets(**rotators)
+        if not number:
+            rotating.starts()
+            world.is_ready()
+        rotating.asks("Rotate", f"not-{number}")
+        told = world.ends(f"not-{number}", "Failed")
+        assert (told["reason"], "rotators" in told["message"]) == ("RotationUnsupported", True)
+        assert not rotating.journals()
+        assert rotating.stored()["api_key"] == "first"
+    world.until(lambda: world.condition(type_="Rotating").get("reason") == "RotationUnsupported", "it is told")
+    lets(rotators={"matchLabels": {"kubernetes.io/metadata.name": world.namespace}})
+    rotating.asks("Rotate", "now")
+    world.ends("now", "Succeeded")
+    assert rotating.stored()["api_key"] != "first"
 
 
 def test_what_a_namespaces_own_issuer_calls_a_key_means_nothing_at_the_clusters(

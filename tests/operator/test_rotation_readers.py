@@ -65,7 +65,9 @@ def test_a_reader_in_trouble_keeps_its_key_alive_until_it_is_mended(world: World
     assert rotating.alive() == {rotating.key()}
 
 
-def test_a_journal_keeps_the_name_that_an_earlier_version_gave_it(world: World, rotating: Rotating) -> None:
+def test_a_journal_keeps_the_name_that_an_earlier_version_gave_it_and_there_is_no_other(
+    world: World, rotating: Rotating
+) -> None:
     rotating.begins()
     operator = rotating.starts()
     world.is_ready()
@@ -81,6 +83,15 @@ def test_a_journal_keeps_the_name_that_an_earlier_version_gave_it(world: World, 
     world.ends("pin", "Succeeded")
 
     world.until(lambda: rotating.told().get("pinned") is True, "it is told")
+    # Nor does the store tell whose it is.
+    world.vault.secrets.kv.v2.update_metadata("llm/openai", custom_metadata={}, mount_point=world.mount)
+    world.apply(key_store("plain", world.bao.url, world.mount, access="ReadWrite"))
+    spec = world.object()["spec"] | {"storeRef": {"name": "plain"}}
+    world.apply({**api_key_secret("other"), "spec": {**spec, "target": {"name": "other"}}})
+    world.is_ready("other")
+    rotating.asks("Rotate", "second", apiKeySecret="other")
+    told = world.ends("second", "Failed")
+    assert (told["reason"], "ApiKeySecret llm" in told["message"]) == ("RotationOwnedElsewhere", True)
     assert [each["metadata"]["name"] for each in rotating.journals()] == [name]
 
 

@@ -17,7 +17,7 @@ from keywright.engine.credentials import ClusterCredentials
 from keywright.engine.shelf import Shelf
 from keywright.errors import Reason
 from keywright.secret import SecretValue
-from keywright.stores.base import Fetched, Ref
+from keywright.stores.base import Fetched, Mark, Ref
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ def test_what_is_put_there_is_read_with_its_times_until_it_is_taken_off(desk: De
     assert meta["labels"] == shelf.LABEL
     assert meta["annotations"] == {shelf.OF: "team-a/llm/github"}
     for _ in range(2):
-        desk.ask(lambda own: own.release(REF, "anybody"))
+        desk.ask(lambda own: own.release(REF, Mark("anybody")))
         assert desk.refused(desk.read) is Reason.KEY_NOT_MINTED
 
 
@@ -125,4 +125,4 @@ def test_what_is_no_minted_key_is_refused(desk: Desk) -> None:
         body = {"metadata": {"name": NAME}, "type": kind, "data": {"token": base64.b64encode(text).decode()}}
         assert desk.plane.request("POST", path, body)[0] == 201
         assert desk.refused(desk.read) is Reason.STORE_ANSWER_INVALID
-        desk.ask(lambda own: own.release(REF, "anybody"))
+        desk.ask(lambda own: own.release(REF, Mark("anybody")))

@@ -147,8 +147,22 @@ def test_one_key_is_one_place_however_its_store_is_spelled() -> None:
         fleet.store("vault", server)
         fleet.reads(entry("KEY", "llm/openai", "api_key"), held={"KEY": ("old", "3")})
         assert fleet.has() == [("reader", Holds.OLD)], server
-    fleet.store("vault", "https://vault.example.com:8201")
+
+
+def test_whoever_has_the_key_of_the_path_counts_by_whatever_name_its_server_goes() -> None:
+    fleet = Fleet()
+    fleet.store("vault", "https://vault.internal:8200")
+    whole = entry("KEY", "llm/openai", "api_key")
+    for value, which in (("old", Holds.OLD), ("new", Holds.NEW)):
+        fleet.reads(whole, held={"KEY": (value, "3")})
+        assert fleet.holding.readers(WHERE, KEPT) == {Key("b", "reader")}
+        assert fleet.has() == [("its", which)]
+    # It may be another server, which has another key there.
+    fleet.reads(whole, held={"KEY": ("something else", "3")})
     assert fleet.has() == []
+    fleet.reads(entry("KEY", "llm/other/openai", "api_key"), held={"KEY": ("old", "3")})
+    assert fleet.has() == []
+    assert fleet.holding.readers(WHERE, KEPT) == fleet.holding.readers(WHERE, None) == set()
 
 
 def test_an_object_that_never_had_a_secret_and_sleeps_holds_up_nobody() -> None:

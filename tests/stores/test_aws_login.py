@@ -261,4 +261,11 @@ def test_one_secret_is_one_place_whoever_asks_and_two_accounts_are_two_where_the
     assert all(each.may_be(unknown) and unknown.may_be(each) for each in known)
     assert not any(each.may_be(place(account=two)) for each in known)
     assert not unknown.may_be(place("llm/openai2"))
+    # The end of an ARN may be of the name, where AWS's own six characters were left out.
+    partial = place(arn.replace("openai-AbCdEf", "prod-llmkey"))
+    for name in ("llm/prod", "llm/prod-llmkey"):
+        assert partial.may_be(place(name))
+        assert place(name).may_be(partial)
+    assert not partial.may_be(place("llm/prod-llmkey", account=two))
+    assert not partial.may_be(place("llm/prod-llm"))
     assert not unknown.may_be(place(region="us-east-1"))

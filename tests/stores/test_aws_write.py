@@ -14,10 +14,10 @@ from keywright import errors
 from keywright.errors import Reason
 from keywright.secret import SecretValue
 from keywright.stores.aws import SecretsManager
-from keywright.stores.base import Ref
+from keywright.stores.base import Mark, Ref
 from stores.accounts import logged_in, with_key
 from stores.contract import CANARY, assert_clean, failure
-from stores.writing import HERE, WriteBackend, WriteContract, entries, held, refused, token, write
+from stores.writing import HERE, OURS, WriteBackend, WriteContract, entries, held, refused, token, write
 from vendors.base import ALNUM, word
 
 
@@ -100,7 +100,7 @@ def test_what_a_killed_write_of_ours_left_pending_holds_up_no_later_one(aws: Ama
     # Without our mark it may be anybody's.
     assert refused(store, entries(api_key="two"), first).reason is Reason.PENDING_HELD_ELSEWHERE
 
-    store.claim(HERE, "keywright-a")
+    store.claim(HERE, Mark("keywright-a"), Mark())
     second = write(store, entries(api_key="two"), first)
 
     assert held(store) == {"api_key": "two"}
@@ -137,7 +137,7 @@ def test_a_secret_that_is_scheduled_for_deletion_is_neither_written_nor_marked(a
 
     for expected in (first, None):
         assert refused(store, entries(api_key="two"), expected).reason is Reason.VERSION_DELETED
-    assert failure(lambda: store.claim(HERE, "a")).reason is Reason.VERSION_DELETED
+    assert failure(lambda: store.claim(HERE, Mark("a"), Mark())).reason is Reason.VERSION_DELETED
 
 
 def test_a_secret_that_somebody_makes_at_the_same_moment_is_theirs(aws: Amazon) -> None:
@@ -205,11 +205,11 @@ def test_a_mark_is_a_tag_and_others_stay(aws: Amazon) -> None:
     aws.client.create_secret(Name="llm/openai", SecretString="one", Tags=[{"Key": "owner", "Value": "team-a"}])
     store = logged_in(aws)
 
-    store.claim(HERE, "cluster-1/a")
+    store.claim(HERE, OURS, Mark())
     marked = tags(aws)
-    store.release(HERE, "cluster-1/a")
+    store.release(HERE, OURS)
 
-    assert marked == {"owner": "team-a", "keywright.dev/rotated-by": "cluster-1/a"}
+    assert marked == {"owner": "team-a", **OURS.entries()}
     assert tags(aws) == {"owner": "team-a"}
 
 
@@ -223,7 +223,7 @@ def test_who_may_not_look_or_mark_is_told_which_right_is_missing(aws: Amazon) ->
 
     for denied, reason in (("DescribeSecret", Reason.ACCESS_DENIED), ("TagResource", Reason.STORE_READ_ONLY)):
         store = logged_in(aws, aws.user(denied))
-        error = failure(lambda store=store: store.claim(HERE, "a"))  # type: ignore[misc]
+        error = failure(lambda store=store: store.claim(HERE, Mark("a"), Mark()))  # type: ignore[misc]
         assert (error.reason, f"secretsmanager:{denied}" in error.hint) == (reason, True)
 
 

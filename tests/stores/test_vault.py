@@ -362,8 +362,18 @@ def test_one_place_is_one_however_it_is_spelled_and_keeps_the_name_that_journals
         "https://vault.example:443",
     ):
         assert key(server) == key(server, namespace="root") == plain, server
+    apart = Vault.Config(server="https://Vault.Example/", mount="kv", namespace="teams/a/", auth=auth)
+    assert {Vault.location(each, "team-a") for each in Vault.spellings(apart)} == {
+        'vault {"server":"https://vault.example","mount":"kv","namespace":"teams/a"}',
+        'vault {"server":"https://Vault.Example/","mount":"kv","namespace":"teams/a/"}',
+    }
     there = key("https://vault.example", namespace="teams/a")
     assert there == key("https://vault.example/", namespace="teams/a/") != plain
+    assert (
+        there
+        == key("https://vault.example", mount="teams/a/kv")
+        == key("https://vault.example", namespace="teams", mount="a/kv")
+    )
     assert (
         len({plain, key("http://vault.example"), key("https://vault.example:8200"), key("https://vault.example/b")})
         == 4

@@ -14,10 +14,11 @@ from controlplane.faults import LoseAnswer
 from keywright import errors
 from keywright.errors import Reason
 from keywright.secret import SecretValue
+from keywright.stores.base import Mark
 from keywright.stores.vault import Vault
 from stores.contract import CANARY, assert_clean, failure
 from stores.engines import Engine
-from stores.writing import HERE, WriteBackend, WriteContract, entries, held, refused, token, write
+from stores.writing import HERE, OURS, WriteBackend, WriteContract, entries, held, refused, token, write
 
 RULES = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
@@ -111,8 +112,8 @@ def test_version_1_is_not_written_because_nobody_would_see_who_lost(kv1: Engine)
 
     for error in (
         refused(store, entries(api_key=CANARY), None),
-        failure(lambda: store.claim(HERE, "a")),
-        failure(lambda: store.release(HERE, "a")),
+        failure(lambda: store.claim(HERE, Mark("a"), Mark())),
+        failure(lambda: store.release(HERE, Mark("a"))),
     ):
         assert (type(error), error.reason) == (errors.Stalled, Reason.UNSUPPORTED)
         assert "version 1" in error.message
@@ -135,11 +136,11 @@ def test_a_mark_leaves_the_metadata_of_others_alone(kv: Engine) -> None:
     )
     store = kv.logged_in(rotator(kv))
 
-    store.claim(HERE, "cluster-1/a")
+    store.claim(HERE, OURS, Mark())
     marked = metadata(kv)
-    store.release(HERE, "cluster-1/a")
+    store.release(HERE, OURS)
 
-    assert marked["custom_metadata"] == {"owner": "team-a", "keywright.dev/rotated-by": "cluster-1/a"}
+    assert marked["custom_metadata"] == {"owner": "team-a", **OURS.entries()}
     assert (metadata(kv)["custom_metadata"], metadata(kv)["max_versions"]) == ({"owner": "team-a"}, 7)
 
 
@@ -153,7 +154,7 @@ def test_who_may_not_mark_is_told_which_right_is_missing(kv: Engine) -> None:
     kv.root.sys.create_or_update_policy(name, f'path "{kv.mount}/metadata/*" {{ capabilities = ["read"] }}')
     store = kv.logged_in(kv.token(name, kv.policy, "default"))
 
-    error = failure(lambda: store.claim(HERE, "a"))
+    error = failure(lambda: store.claim(HERE, Mark("a"), Mark()))
 
     assert (type(error), error.reason) == (errors.LoginExpired, Reason.STORE_READ_ONLY)
     assert f"may patch {kv.mount}/metadata/llm/openai" in error.hint

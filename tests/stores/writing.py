@@ -18,10 +18,11 @@ import pytest
 from keywright import errors
 from keywright.errors import Reason
 from keywright.secret import SecretValue
-from keywright.stores.base import Content, Ref, Store
+from keywright.stores.base import Content, Mark, Ref, Store
 from stores.contract import CANARY, Backend, assert_clean, failure
 
 HERE = Ref("llm/openai")
+OURS = Mark("cluster-1", "journal", "2026-11-30T16:00:00Z")
 
 
 class WriteBackend(Backend):
@@ -214,24 +215,29 @@ class WriteContract(abc.ABC):
         assert isinstance(refused(backend.store(), entries(a="b"), None), errors.LoginExpired)
 
     def test_the_first_owner_of_a_mark_keeps_it_until_he_lets_go(self, backend: WriteBackend, store: Store) -> None:
-        assert (store.claim is None) == (store.release is None) == (store.owner is None)
-        if not store.claim or not store.release or not store.owner:
+        assert (store.claim is None) == (store.release is None) == (store.mark is None)
+        if not store.claim or not store.release or not store.mark:
             return
-        assert failure(lambda: store.claim(HERE, "one")).reason is Reason.NOT_FOUND  # type: ignore[misc]
-        assert failure(lambda: store.owner(HERE)).reason is Reason.NOT_FOUND  # type: ignore[misc]
+        assert failure(lambda: store.claim(HERE, OURS, Mark())).reason is Reason.NOT_FOUND  # type: ignore[misc]
+        assert failure(lambda: store.mark(HERE)).reason is Reason.NOT_FOUND  # type: ignore[misc]
         backend.put("llm/openai", {"api_key": CANARY})
         version = store.fetch(HERE).version
+        other, elsewhere = Mark("cluster-1", "other", OURS.since), Mark("cluster-2", OURS.journal, OURS.since)
 
-        assert store.owner(HERE) == ""
-        assert (store.claim(HERE, "cluster-1/a"), store.claim(HERE, "cluster-2/b")) == ("cluster-1/a", "cluster-1/a")
-        store.release(HERE, "cluster-2/b")
-        assert store.claim(HERE, "cluster-2/b") == store.owner(HERE) == "cluster-1/a"
-        store.release(HERE, "cluster-1/a")
-        store.release(HERE, "cluster-1/a")
-        assert store.owner(HERE) == ""
-        assert store.claim(HERE, "cluster-2/b") == "cluster-2/b"
+        assert store.mark(HERE) == Mark()
+        assert (store.claim(HERE, OURS, Mark()), store.claim(HERE, elsewhere, Mark())) == (OURS, OURS)
+        for theirs in (elsewhere, other):
+            store.release(HERE, theirs)
+            assert store.claim(HERE, theirs, Mark()) == store.mark(HERE) == OURS
+        # It is taken over only by somebody who knows whose it is.
+        assert store.claim(HERE, other, OURS) == store.mark(HERE) == other
+        assert store.claim(HERE, elsewhere, OURS) == other
+        store.release(HERE, other)
+        store.release(HERE, other)
+        assert store.mark(HERE) == Mark()
+        assert store.claim(HERE, elsewhere, Mark()) == elsewhere
 
         # A mark is no version, and no write takes it away.
         assert store.fetch(HERE).version == version
         write(store, entries(api_key="new"), version)
-        assert store.claim(HERE, "cluster-1/a") == "cluster-2/b"
+        assert store.mark(HERE) == elsewhere

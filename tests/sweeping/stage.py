@@ -124,7 +124,8 @@ class Stage:
     def begins_for_all(self) -> None:
         """Let there be a store and an issuer for all namespaces, and an operator that may serve any."""
         name, space = self.world.namespace, {"namespace": self.world.system}
-        store = cluster_key_store(name, self.proxies["store"].url, self.world.mount, access="ReadWrite")
+        said = {"access": "ReadWrite", "rotators": {}}
+        store = cluster_key_store(name, self.proxies["store"].url, self.world.mount, **said)
         self.world.apply(store)
         self.world.secret_is("openai-admin", {"key": self.vendor.admin}, **space)
         binding = {"openai": openai_admin(self.proxies["issuer"].url)}

@@ -41,6 +41,7 @@ class Act:
     reference: str | None = None
     credential: str | None = None
     test_only: bool | None = None
+    take_over: bool | None = None
     debt: str | None = None
 
     def spec(self, target: str, who: str) -> Json:
@@ -55,6 +56,7 @@ class Act:
             "apiKeySecret": target,
             "credential": self.credential,
             "testOnly": self.test_only,
+            "takeOver": self.take_over,
             "debt": self.debt,
             "reason": self.reason,
             "reference": self.reference,

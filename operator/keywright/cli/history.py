@@ -24,7 +24,7 @@ SECTION = Section.ROTATION
 
 #: KeyActions that are shown to people; programs are told all.
 _SHOWN = 20
-_ASKED = ("action", "credential", "testOnly", "debt", "requestedBy", "reason", "reference")
+_ASKED = ("action", "credential", "testOnly", "takeOver", "debt", "requestedBy", "reason", "reference")
 
 
 @click.command("history")
@@ -112,7 +112,7 @@ def _show_actions(page: _output.Page, actions: Sequence[Row] | None) -> None:
         ["ASKED FOR", "CREDENTIAL", "BY", "WHY", "PHASE", "OUTCOME", "AGE"],
         [
             [
-                f"{each['action']} (test only)" if each["testOnly"] else str(each["action"]),
+                _asked(each),
                 each["credential"] or "-",
                 _by(each),
                 " ".join(filter(None, (each["reason"], each["reference"]))),
@@ -125,6 +125,11 @@ def _show_actions(page: _output.Page, actions: Sequence[Row] | None) -> None:
     )
     if len(actions) > _SHOWN:
         page.line(f"and {len(actions) - _SHOWN} older ones: -o json tells them.")
+
+
+def _asked(row: Row) -> str:
+    more = "test only" if row["testOnly"] else "taken over" if row["takeOver"] else ""
+    return f"{row['action']} ({more})" if more else str(row["action"])
 
 
 def _by(row: Row) -> str:

@@ -27,6 +27,7 @@ SECTION = Section.ROTATION
 @click.option(
     "--reissue", is_flag=True, help="Wait for nobody, and revoke the old key as soon as the new one is written."
 )
+@click.option("--take-over", is_flag=True, help="Also if another install, which is gone for good, has rotated it.")
 @_asking.asks("10m", needed=False)
 @running.given
 @_connection.connects
@@ -37,6 +38,7 @@ def command(
     local: Callable[[], Exit] | None,
     test_only: bool,
     reissue: bool,
+    take_over: bool,
     wait: bool,
     timeout: float,
     **what: Any,
@@ -46,6 +48,7 @@ def command(
     A new key is made and tested, then written; who uses it takes it up, and only then the old key is revoked. With
     --reissue, for a key that others may know, the old one is revoked at once, whoever still uses it.
 
+    With --take-over, a key that bears the mark of another install, which is gone for good, is ours from now on.
     You need the right to create keyactions, and to the verb `rotate`, or `reissue`, on the ApiKeySecret.
 
     With --local, a key of the encrypted file is replaced from here, without a cluster; what is under way is remembered
@@ -56,15 +59,14 @@ def command(
     was in vain; 3 if --local waits for a person or a time, or leaves something owed.
     """
     if local:
-        if name or reissue or what["reason"] or what["credential"] or what["reference"]:
+        if any((name, reissue, take_over, *what.values())):
             raise click.UsageError("--local asks no cluster: it goes neither with NAME nor with what is asked of one.")
         logs.configure(place.log_level)
         click.get_current_context().exit(local())
     if not name or not what["reason"]:
-        raise click.UsageError(
-            "Name an ApiKeySecret and say why with --reason; or a key of the encrypted file: --local."
-        )
-    if test_only and reissue:
-        raise click.UsageError("--test-only writes and revokes nothing: it does not go with --reissue.")
-    act = _asking.Act("Reissue" if reissue else "Rotate", test_only=test_only or None, **what)
+        raise click.UsageError("Name an ApiKeySecret and say why with --reason; or an encrypted file's key: --local.")
+    if test_only and (reissue or take_over):
+        raise click.UsageError("--test-only writes and revokes nothing: neither --reissue nor --take-over fit it.")
+    what |= {"test_only": test_only or None, "take_over": take_over or None}
+    act = _asking.Act("Reissue" if reissue else "Rotate", **what)
     _asking.run(place, name, act, wait=wait, timeout=timeout)

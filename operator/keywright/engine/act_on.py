@@ -22,6 +22,7 @@ class Asked:
             ``RetryDebts`` or ``ForgetDebt``.
         credential: name in ``spec.credentials``; empty: the only one that rotates.
         test_only: of ``Rotate``: make a key, test it, destroy it, and write nothing.
+        take_over: of ``Rotate`` and ``Reissue``: also if the store says that another install rotates the key.
         debt: of ``ForgetDebt``: handle of the debt, as the status tells it; empty: of one whose handle is not known.
         at: Unix time at which it was asked.
     """
@@ -32,6 +33,7 @@ class Asked:
     test_only: bool = False
     debt: str = ""
     at: float = 0.0
+    take_over: bool = False
 
 
 class Rotating(Protocol):

@@ -198,6 +198,12 @@ class Catalog:
             return False
         return record is not None and self._is_for(record, namespace)
 
+    def lets_rotate(self, record: StoreRecord, namespace: str) -> bool:
+        """Whether whoever made a store for many namespaces says that this one may rotate keys of all."""
+        spec = record.spec
+        chosen = spec.rotators if isinstance(spec, kinds.ClusterKeyStoreSpec) else None
+        return chosen is not None and chosen.matches(self._labels(namespace))
+
     def reads_all(self, name: str) -> bool:
         """Whether one read of the store of this identifier gives all of its keys."""
         record = self._records.get(name)

@@ -119,8 +119,12 @@ class Journals:
 
     def __init__(self, api: cluster.Cluster, namespace: str) -> None:
         self._api, self._namespace = api, namespace
-        #: As each was last read or written, by the names of their Secrets.
-        self._seen: dict[str, Journal] = {}
+        #: As each was last read or written, by the names of their Secrets, and what it is about.
+        self._seen: dict[str, tuple[Journal, About]] = {}
+
+    def abouts(self) -> list[About]:
+        """Return what all journals are about, as far as this process has seen."""
+        return [about for _, about in self._seen.values()]
 
     def handles(self, key: str, issuing: str) -> frozenset[str]:
         """Return the issuers' names of all keys that the journals of other keys know, as far as this process has seen.
@@ -130,7 +134,7 @@ class Journals:
             issuing: name of the way to have keys made, of which they are.
         """
         found, own = set[str](), name_of(key)
-        for name, each in self._seen.items():
+        for name, (each, _) in self._seen.items():
             if name != own:
                 found |= each.handles(issuing)
         return frozenset(found)
@@ -167,18 +171,22 @@ class Journals:
             Elsewhere: it is somebody else's.
         """
         found = await self.find(ours.key)
-        if found and not _is_of(found, ours, others):
-            raise _elsewhere(found.about, ours)
+        if found and not is_of(found, ours, others):
+            raise elsewhere(found.about, ours)
         return found
 
     async def find(self, key: str) -> Kept | None:
         """Return the journal of a key, None if there is none."""
+        return await self.named(name_of(key))
+
+    async def named(self, name: str) -> Kept | None:
+        """Return the journal that a Secret of a name is, None if there is none."""
         try:
-            return self._read(await self._call("GET", name_of(key)))
+            return self._read(await self._call("GET", name))
         except cluster.Refused as refused:
             if refused.status != 404:
                 raise
-        self._seen.pop(name_of(key), None)
+        self._seen.pop(name, None)
         return None
 
     async def all(self) -> AsyncIterator[Kept | errors.Stalled]:
@@ -277,13 +285,13 @@ class Journals:
         journal = makers.known(written.read(found, where), about.maker)
         if name_of(about.key) != secret["metadata"]["name"]:
             raise errors.Stalled(Reason.JOURNAL_UNREADABLE, f"{where} is the journal of another key", "Delete the copy")
-        self._seen[secret["metadata"]["name"]] = journal
+        self._seen[secret["metadata"]["name"]] = journal, about
         old, new = (_values(data, prefix) for prefix in (_OLD, _NEW))
         later = {name: SecretValue(data[name]) for name in data if not _OURS.match(name)}
         return Kept(about, journal, old, new, secret["metadata"]["resourceVersion"], later)
 
 
-def _is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
+def is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
     """Whether a journal is one's own, or may be by now."""
     theirs = found.about
     if (theirs.namespace, theirs.name) != (ours.namespace, ours.name):
@@ -292,7 +300,7 @@ def _is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
     return theirs.credential == ours.credential or renamed
 
 
-def _elsewhere(theirs: About, ours: About) -> Elsewhere:
+def elsewhere(theirs: About, ours: About) -> Elsewhere:
     """Return why a key cannot be rotated; nobody is told what there is in other namespaces."""
     if (theirs.namespace, theirs.name) == (ours.namespace, ours.name):
         said = f"the key is rotated as credential {theirs.credential} of the same object"
@@ -300,6 +308,8 @@ def _elsewhere(theirs: About, ours: About) -> Elsewhere:
         return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
     who = f"ApiKeySecret {theirs.name}" if theirs.namespace == ours.namespace else "an object of another namespace"
     hint = "Let one object rotate it; all others read it"
+    if theirs.key != ours.key:
+        hint += ". It is one key, although its store is called otherwise there"
     if ours.key.startswith("aws "):
         hint += ". Where these are two accounts, name the key by its ARN: by access keys no account is known"
     return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, f"the key is rotated by {who}", hint)

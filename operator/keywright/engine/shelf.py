@@ -18,7 +18,7 @@ from .. import canonical, cluster, errors, pacing
 from ..errors import Reason
 from ..schema import Spec
 from ..secret import SecretValue
-from ..stores.base import Content, Credentials, Fetched, Ref, Store
+from ..stores.base import Content, Credentials, Fetched, Mark, Ref, Store
 from .credentials import DEADLINE, ClusterCredentials
 
 #: Marks the Secrets that are on the shelf.
@@ -115,7 +115,7 @@ class Shelf(Store, name="shelf"):
             return str(found["metadata"]["resourceVersion"])
         raise errors.Retry(Reason.STORE_CHANGED, f"have another key for {ref.path} than was to be replaced")
 
-    def release(self, ref: Ref, owner: str) -> None:
+    def release(self, ref: Ref, mark: Mark) -> None:
         """Take a credential off the shelf: nobody wants it any more."""
         self._ask("DELETE", ref)
 

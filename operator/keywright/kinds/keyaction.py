@@ -24,6 +24,10 @@ class KeyActionSpec(Spec):
         Cel("self == oldSelf", "a KeyAction is not changed once it is made: make another one"),
         Cel("!has(self.credential) || self.action != 'Refresh'", "a Refresh is of the whole object: credential is not"),
         Cel("!has(self.testOnly) || self.action == 'Rotate'", "testOnly goes with action: Rotate"),
+        Cel(
+            "!has(self.takeOver) || self.action in ['Rotate', 'Reissue'] && !has(self.testOnly)",
+            "takeOver goes with action: Rotate or Reissue, and without testOnly",
+        ),
         Cel("has(self.debt) == (self.action == 'ForgetDebt')", "debt goes with action: ForgetDebt, and only so"),
     )
 
@@ -40,6 +44,9 @@ class KeyActionSpec(Spec):
     """Which of its credentials, by the name in `spec.credentials`. Omitted, the only one that rotates."""
     test_only: bool = False
     """Whether a `Rotate` ends after the test: a new key is made, tested and destroyed, and nothing is written."""
+    take_over: bool = False
+    """Whether the key is rotated although the store's mark says that another install does. Who asks vouches that it is
+    gone for good, as after a cluster was made anew. The mark is ours from then on."""
     debt: Annotated[Visible, pydantic.StringConstraints(max_length=512)] | None = None
     """Which clean-up a `ForgetDebt` is about: the issuer's name for the key, as `keywright debts list` shows it; `-`
     where it is not known."""

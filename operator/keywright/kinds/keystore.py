@@ -88,7 +88,13 @@ class KeyStoreSpec(Spec):
 class ClusterKeyStoreSpec(KeyStoreSpec):
     """How to reach a store, and which namespaces may: one field for each store, of which exactly one is set."""
 
-    cel = (OneOf(tuple(_FIELDS)),)
+    cel = (
+        OneOf(tuple(_FIELDS)),
+        Cel(
+            "!has(self.rotators) || has(self.access) && self.access == 'ReadWrite'",
+            "rotators need access: ReadWrite",
+        ),
+    )
     renamed = (*KeyStoreSpec.renamed, Renamed("conditions", "namespaceSelector"))
 
     default: bool = False
@@ -99,6 +105,10 @@ class ClusterKeyStoreSpec(KeyStoreSpec):
         str, pydantic.StringConstraints(max_length=512, pattern=rf"^({_SEGMENT}(/{_SEGMENT})*/?)?$")
     ] = ""
     """Put in front of every path, so that namespaces stay among themselves, for example `teams/{namespace}/`."""
+    rotators: LabelSelector | None = None
+    """Which of these namespaces may rotate keys that others read at the same path, by their labels; `{}` = all.
+    Omitted, none may, unless `pathPrefix` or the login gives each `{namespace}` keys of its own, or the store is for
+    one namespace."""
 
 
 class ReadFile(Spec):

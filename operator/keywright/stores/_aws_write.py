@@ -19,13 +19,11 @@ from ..errors import Reason
 from ..secret import SecretValue
 from . import _content
 from ._aws_said import refused
-from .base import Content, Fetched
+from .base import MARKS, Content, Fetched, Mark
 
 if TYPE_CHECKING:
     from ..botocore_adapter import Reply
 
-#: Tag that says who rotates a secret.
-MARK = "keywright.dev/rotated-by"
 #: Bytes of a value.
 LARGEST = 65_536
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
@@ -40,7 +38,7 @@ class _Seen:
 
     current: str | None
     pending: str | None
-    mark: str
+    mark: Mark
     rotated: bool
 
 
@@ -82,23 +80,25 @@ class Place:
             self._promote(expected, token)
         return token
 
-    def claim(self, owner: str) -> str:
-        """Put a tag where there is none; return whose is there."""
-        found = self.owner()
-        if not found:
-            self._told("tag_resource", Tags=[{"Key": MARK, "Value": owner}])
+    def claim(self, mark: Mark, over: Mark) -> Mark:
+        """Put tags where others are known to be, or none; return which are there."""
+        found = self.mark()
+        if found == over:
+            tags = [{"Key": name, "Value": value} for name, value in mark.entries().items()]
+            self._told("tag_resource", Tags=tags)
             # What is read at once may not have it yet.
-            found = self.owner() or owner
+            found = self.mark()
+            found = mark if found in (over, Mark()) else found
         return found
 
-    def owner(self) -> str:
-        """Return whose tag is there; empty where none is."""
+    def mark(self) -> Mark:
+        """Return the mark that is there; nobody's where none is."""
         return self._look().mark
 
-    def release(self, owner: str) -> None:
-        """Take the tag away, if it is the owner's."""
-        if self.owner() == owner:
-            self._told("untag_resource", TagKeys=[MARK])
+    def release(self, mark: Mark) -> None:
+        """Take the tags away, if they are these."""
+        if self.mark().is_of(mark):
+            self._told("untag_resource", TagKeys=list(MARKS))
 
     def _created(self, value: SecretValue, token: str) -> bool:
         """Make the secret; False if there is one."""
@@ -142,9 +142,9 @@ class Place:
             raise errors.Stalled(Reason.VERSION_DELETED, said, "Restore it in AWS")
         stages: Mapping[str, Any] = found.get("VersionIdsToStages") or {}
         by_stage = {stage: version for version, held in stages.items() for stage in held}
-        marks = [each.get("Value") for each in found.get("Tags") or () if each.get("Key") == MARK]
+        mark = Mark.read({str(each.get("Key")): each.get("Value") for each in found.get("Tags") or ()})
         rotated = bool(found.get("RotationEnabled") or found.get("OwningService"))
-        return _Seen(by_stage.get(_CURRENT), by_stage.get(_PENDING), str(marks[0] if marks else ""), rotated)
+        return _Seen(by_stage.get(_CURRENT), by_stage.get(_PENDING), mark, rotated)
 
     def _see_that_it_is_free(self, seen: _Seen, token: str) -> None:
         """Refuse to come between AWS, or somebody else, and a secret that is being rotated."""

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from .. import errors
 from ..errors import Reason
 from . import _content
-from .base import Content, Fetched
+from .base import MARKS, Content, Fetched, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..hvac_adapter import Adapter, Reply
 
-#: Entry of the custom metadata that says who rotates a key.
-MARK = "keywright.dev/rotated-by"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -55,31 +53,32 @@ class Place:
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the properties over several keys")
         raise self._denied(reply, "data", "create and update") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
 
-    def claim(self, owner: str) -> str:
-        """Put a mark where there is none; return whose is there."""
-        found = self.owner()
-        if not found:
-            self._patch({MARK: owner})
+    def claim(self, mark: Mark, over: Mark) -> Mark:
+        """Put a mark where another one is known to be, or none; return which is there."""
+        found = self.mark()
+        if found == over:
+            self._patch(mark.entries())
             # A standby may not have it yet.
-            found = self.owner() or owner
+            found = self.mark()
+            found = mark if found in (over, Mark()) else found
         return found
 
-    def owner(self) -> str:
-        """Return whose mark is there; empty where none is."""
+    def mark(self) -> Mark:
+        """Return the mark that is there; nobody's where none is."""
         from hvac.api.secrets_engines import KvV2
 
         reply: Reply = KvV2(self.adapter).read_secret_metadata(self.path, self.mount)
         if reply.status == 200:
             custom = reply.part("data").get("custom_metadata")
-            return str(custom.get(MARK, "")) if isinstance(custom, dict) else ""
+            return Mark.read(custom) if isinstance(custom, dict) else Mark()
         if reply.status == 404 and reply.refused:
             raise reply.trouble(Reason.NOT_FOUND, "Write the key first: a mark is put beside it")
         raise self._denied(reply, "metadata", "read") or reply.trouble(Reason.UNSUPPORTED, _CHECK)
 
-    def release(self, owner: str) -> None:
-        """Take a mark away, if it is the owner's."""
-        if self.owner() == owner:
-            self._patch({MARK: None})
+    def release(self, mark: Mark) -> None:
+        """Take a mark away, if it is this one."""
+        if self.mark().is_of(mark):
+            self._patch(dict.fromkeys(MARKS))
 
     def _written_before(self, content: Content, before: int) -> str:
         """Return the version that an earlier attempt has made, whose answer was lost.
@@ -100,7 +99,7 @@ class Place:
         said = f"is not written at {self.path}: {wanted} was to be there, and it is {now}"
         raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
 
-    def _patch(self, custom: dict[str, str | None]) -> None:
+    def _patch(self, custom: Mapping[str, str | None]) -> None:
         """Change entries of the custom metadata, and leave all others as they are."""
         from hvac import utils
 

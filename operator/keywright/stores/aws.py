@@ -25,7 +25,7 @@ from ..secret import SecretValue
 from ._aws_login import AwsAuth, ExternalId, RoleArn, Sts
 from ._aws_said import BAD_KEYS, bad_keys, refused, trouble
 from ._aws_write import Place, see_that_it_fits
-from .base import Content, Credentials, Fetched, Location, Ref, Store
+from .base import Content, Credentials, Fetched, Location, Mark, Ref, Store
 
 if TYPE_CHECKING:
     from ..botocore_adapter import Keys, Reply, Service
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 Region = Annotated[str, pydantic.StringConstraints(max_length=32, pattern="^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
 
 _NAME = re.compile(r"[-/_+=.@!a-zA-Z0-9]{1,512}|arn:aws[-a-z]*:secretsmanager:[-a-z0-9]+:\d{12}:secret:[-/_+=.@!\w]+")
-#: An ARN of a secret: region, account, and name, without the six characters that AWS puts behind it.
-_ARN = re.compile(r"arn:[^:]+:secretsmanager:([^:]+):(\d{12}):secret:(.+?)(?:-[a-zA-Z0-9]{6})?")
+#: An ARN of a secret: region, account, name, and what may be the six characters that AWS puts behind it.
+_ARN = re.compile(r"arn:[^:]+:secretsmanager:([^:]+):(\d{12}):secret:(.+?)(-[a-zA-Z0-9]{6})?")
 #: Versions are called by what made them: a UUID, or another token of 32 characters and more. Stages are shorter.
 _VERSION = re.compile("[-a-zA-Z0-9]{32,64}")
 _STAGE = re.compile("[-/_+=.@a-zA-Z0-9]{1,256}")
@@ -77,11 +77,12 @@ class SecretsManager(Store, name="aws"):
     def locate(cls, config: Config, path: str, namespace: str, home: str) -> Location:
         """Say where a secret lies: in an account, as its ARN or that of a role tells it; whoever asks, and where."""
         role = config.role or (config.auth.web_identity and config.auth.web_identity.role) or ""
-        region, account, name = config.region, role.split(":")[4] if role else "", path
+        region, account, name, more = config.region, role.split(":")[4] if role else "", path, None
         if named := _ARN.fullmatch(path):
-            region, account, name = named.groups()
-        plain = config.model_copy(update={"region": region, "role": None, "endpoint": None})
-        return Location(f"{cls.location(plain, namespace)} {name}", account)
+            region, account, name, more = named.groups()
+        place = cls.location(config.model_copy(update={"region": region, "role": None, "endpoint": None}), namespace)
+        # AWS takes an ARN without them as well, of which the end may look like them.
+        return Location(f"{place} {name}", account, f"{place} {name}{more}" if more else "")
 
     @classmethod
     def previous(cls, version: str) -> str | None:
@@ -138,17 +139,17 @@ class SecretsManager(Store, name="aws"):
         see_that_it_fits(content, ref.path)
         return self._place(ref).write(content, expected, token)
 
-    def claim(self, ref: Ref, owner: str) -> str:
-        """Mark a secret by a tag; see ``Store.claim``."""
-        return self._place(ref).claim(owner)
+    def claim(self, ref: Ref, mark: Mark, over: Mark) -> Mark:
+        """Mark a secret by tags; see ``Store.claim``."""
+        return self._place(ref).claim(mark, over)
 
-    def owner(self, ref: Ref) -> str:
-        """Return whose mark a secret has; see ``Store.owner``."""
-        return self._place(ref).owner()
+    def mark(self, ref: Ref) -> Mark:
+        """Return the mark that a secret has; see ``Store.mark``."""
+        return self._place(ref).mark()
 
-    def release(self, ref: Ref, owner: str) -> None:
-        """Take the tag away; see ``Store.release``."""
-        self._place(ref).release(owner)
+    def release(self, ref: Ref, mark: Mark) -> None:
+        """Take a mark away; see ``Store.release``."""
+        self._place(ref).release(mark)
 
     def _place(self, ref: Ref) -> Place:
         held, name = self._login_for(ref), _named(ref)

@@ -54,19 +54,72 @@ class Location:
     Attributes:
         where: the store's place, a space, and the path.
         account: whose it is there, if names mean something within accounts only; empty where that is not known.
+        other: where it lies by another reading of its name, where there are two; else empty.
     """
 
     where: str
     account: str = ""
+    other: str = ""
 
     @property
     def key(self) -> str:
         """Names it, as far as it is known."""
         return f"{self.where} {self.account}".rstrip()
 
+    @property
+    def _readings(self) -> set[str]:
+        return {self.where, self.other} - {""}
+
     def may_be(self, other: Location) -> bool:
         """Whether two may be one: of an account that is not known, it may be any."""
-        return self.where == other.where and (self.account == other.account or not (self.account and other.account))
+        if self.where != other.where and not self._readings & other._readings:
+            return False
+        return self.account == other.account or not (self.account and other.account)
+
+    def is_like(self, other: Location) -> bool:
+        """Whether two have the same path in stores of one kind: a server may have two names."""
+        return _apart(self.where) == _apart(other.where)
+
+
+def _apart(where: str) -> tuple[str, str]:
+    """Return the kind of a store, and the path in it."""
+    return where.partition(" ")[0], where.rpartition("} ")[2]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """Who rotates a key, as the metadata of its store say it.
+
+    Attributes:
+        owner: the install; empty: nobody.
+        journal: name of the journal of its rotations; empty where an earlier version has put the mark.
+        since: when it was put there (RFC 3339); empty likewise.
+    """
+
+    owner: str = ""
+    journal: str = ""
+    since: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.owner)
+
+    def is_of(self, other: Mark) -> bool:
+        """Whether it is of the same owner, and the same journal as far as it says one."""
+        return self.owner == other.owner and self.journal in ("", other.journal)
+
+    @classmethod
+    def read(cls, entries: Mapping[str, Any]) -> Mark:
+        """Read it out of all metadata; what is beside it without an owner was left there by an earlier version."""
+        found = [str(entries.get(name) or "") for name in MARKS]
+        return cls(*found) if found[0] else cls()
+
+    def entries(self) -> dict[str, str]:
+        """Return it as metadata."""
+        return dict(zip(MARKS, (self.owner, self.journal, self.since), strict=True))
+
+
+#: Names of a mark's metadata. The first one is all that earlier versions know, which leave the others alone.
+MARKS = ("keywright.dev/rotated-by", "keywright.dev/rotation-journal", "keywright.dev/rotated-since")
 
 
 #: Fields of stores that say how they are reached, and not where.
@@ -153,14 +206,14 @@ class Store(abc.ABC):
     #: hold such content; ``Unsupported``: not this store, though others of its kind; ``PendingHeldElsewhere`` and
     #: ``RotationOwnedElsewhere``: somebody else is about to write.
     write: Write | None = None
-    #: Marks a path that is there as rotated by an owner, or None where the store has no room for marks. Returns whose
-    #: mark is there now. Stores have no compare-and-swap for marks: of two at the same moment the later may win, so
-    #: what keeps values right is ``expected``, not the mark. Raises what ``write`` raises.
-    claim: Callable[[Ref, str], str] | None = None
-    #: Returns whose mark a path has; empty where it has none. There where ``claim`` is, and raises the same.
-    owner: Callable[[Ref], str] | None = None
-    #: Takes an owner's mark away; another's stays. There where ``claim`` is.
-    release: Callable[[Ref, str], None] | None = None
+    #: Puts a mark on a path that is there, in place of the one that is known to be there; returns which is there now.
+    #: None where the store has no room for marks. Stores have no compare-and-swap for marks: of two at the same moment
+    #: the later may win, so what keeps values right is ``expected``, not the mark. Raises what ``write`` raises.
+    claim: Callable[[Ref, Mark, Mark], Mark] | None = None
+    #: Returns the mark that a path has; one of nobody where it has none. There where ``claim`` is, and raises the same.
+    mark: Callable[[Ref], Mark] | None = None
+    #: Takes a mark away; one of another owner or journal stays. There where ``claim`` is.
+    release: Callable[[Ref, Mark], None] | None = None
     #: Generation of the newest file that was read, by the file's id; an older one is refused. Given before the first
     #: login as it is remembered, and replaced as a whole by a store that reads files.
     files: Mapping[str, int] = MappingProxyType({})
@@ -194,8 +247,13 @@ class Store(abc.ABC):
         return config
 
     @classmethod
+    def spellings(cls, config: Any) -> tuple[Any, ...]:
+        """Return the configurations by which earlier versions named the place. By default they named it as it is."""
+        return (config,)
+
+    @classmethod
     def location(cls, config: Any, namespace: str) -> str:
-        """Name where the keys lie, as it is spelled: journals of rotations were named by it.
+        """Name where the keys lie, as it is spelled.
 
         Args:
             namespace: of the object that reads; fills ``{namespace}``.

@@ -22,7 +22,7 @@ from ..secret import SecretValue
 from ._vault_login import Mount
 from ._vault_session import Login, VaultServer, log_in
 from ._vault_write import Place, refuse_version_1
-from .base import Content, Credentials, Fetched, Ref, Store
+from .base import Content, Credentials, Fetched, Mark, Ref, Store
 
 if TYPE_CHECKING:
     from ..hvac_adapter import Adapter, Reply
@@ -56,7 +56,19 @@ class Vault(Store, name="vault"):
 
     @classmethod
     def plain(cls, config: Config) -> Config:
-        """Return it with the server's address in one form; ``root`` is the namespace that all have."""
+        """Return it with the server's address in one form, and the namespace as what it is: the mount's beginning."""
+        apart = cls._apart(config)
+        mount = f"{apart.namespace}/{config.mount.strip('/')}".strip("/")
+        return apart.model_copy(update={"namespace": "", "mount": mount})
+
+    @classmethod
+    def spellings(cls, config: Config) -> tuple[Config, ...]:
+        """Return what was named before: a namespace that stands apart, and the address as it is."""
+        return cls._apart(config), config
+
+    @staticmethod
+    def _apart(config: Config) -> Config:
+        """Return it with one address; ``root`` is the namespace that all have."""
         space = config.namespace.strip("/")
         there = {"server": schema.canonical_url(config.server), "namespace": "" if space == "root" else space}
         return config.model_copy(update=there)
@@ -133,17 +145,17 @@ class Vault(Store, name="vault"):
         """
         return self._place(ref).write(content, expected)
 
-    def claim(self, ref: Ref, owner: str) -> str:
+    def claim(self, ref: Ref, mark: Mark, over: Mark) -> Mark:
         """Mark a path in its custom metadata; see ``Store.claim``."""
-        return self._place(ref).claim(owner)
+        return self._place(ref).claim(mark, over)
 
-    def owner(self, ref: Ref) -> str:
-        """Return whose mark a path has; see ``Store.owner``."""
-        return self._place(ref).owner()
+    def mark(self, ref: Ref) -> Mark:
+        """Return the mark that a path has; see ``Store.mark``."""
+        return self._place(ref).mark()
 
-    def release(self, ref: Ref, owner: str) -> None:
+    def release(self, ref: Ref, mark: Mark) -> None:
         """Take a mark away; see ``Store.release``."""
-        self._place(ref).release(owner)
+        self._place(ref).release(mark)
 
     def _place(self, ref: Ref) -> Place:
         held = self._held

@@ -22,9 +22,9 @@ from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
 from ...issuing.base import Issued
 from ...secret import SecretMap
-from ...stores.base import Store
+from ...stores.base import Mark, Store
 from .. import record_keeping, shelf
-from ..journals import About, Kept
+from ..journals import About, Kept, name_of
 from .aim import Aim
 from .looking import NOTHING, Looking, Sight
 from .place import Place
@@ -38,6 +38,8 @@ class Aside(enum.StrEnum):
 
     MARK = "Mark"
     """Put our mark on the store's key."""
+    TAKE_OVER = "TakeOver"
+    """Put it there in place of another install's."""
     UNMARK = "Unmark"
     """Take it away."""
     EMPTY_SHELF = "EmptyShelf"
@@ -164,29 +166,30 @@ class Acting:
 
         await aim.place.write(write)
 
-    async def mark(self, about: About, place: Place, recipe: Recipe, rotation: str) -> str:
-        """Put our mark on the store's key, which has none; return whose mark it has then.
+    async def mark(self, about: About, aim: Aim, rotation: str, mark: Mark, over: Mark) -> Mark:
+        """Put our mark on the store's key; return the one that it has then.
 
         Args:
             rotation: id of the one that is to begin; empty where none is.
+            over: what it has now.
 
         Raises:
             errors.Error: the store does not let us, or does not answer; ``AuditUnavailable``: nothing was done.
         """
-        ref, ours = place.use.ref, self._looking.owner
 
-        def claim(store: Store) -> str:
+        def claim(store: Store) -> Mark:
             assert store.claim  # noqa: S101 - who tells of marks takes them
-            return store.claim(ref, ours)
+            return store.claim(aim.place.use.ref, mark, over)
 
-        entry = await self._intent(about, recipe, rotation, Aside.MARK)
+        code = Aside.MARK if over.owner in ("", mark.owner) else Aside.TAKE_OVER
+        entry = await self._intent(about, aim.recipe, rotation, code)
         try:
-            owner = await place.write(claim)
+            found = await aim.place.write(claim)
         except errors.Error as error:
             self.give_up(entry, error)
             raise
-        self._ended(entry, entry.code if owner == ours else str(Reason.ROTATION_OWNED_ELSEWHERE))
-        return owner
+        self._ended(entry, entry.code if found.is_of(mark) else str(Reason.ROTATION_OWNED_ELSEWHERE))
+        return found
 
     async def release(self, kept: Kept, place: Place, recipe: Recipe) -> None:
         """Take our mark off the store's key; what is minted goes itself.
@@ -195,13 +198,13 @@ class Acting:
             errors.Error: what is minted is still there; a mark that its store keeps hurts nobody.
                 ``AuditUnavailable``: nothing was done.
         """
-        use, owner = place.use, self._looking.owner
-        if use.opened.kind.release is None or not await self._is_there(place, recipe):
+        use, mark = place.use, Mark(self._looking.owner, name_of(kept.about.key))
+        if use.opened.kind.release is None or not await self._is_there(place, recipe, mark):
             return
 
         def release(store: Store) -> None:
             assert store.release  # noqa: S101 - asked of the kind above
-            store.release(use.ref, owner)
+            store.release(use.ref, mark)
 
         code = Aside.EMPTY_SHELF if recipe.minted else Aside.UNMARK
         entry = await self._intent(kept.about, recipe, kept.journal.id, code)
@@ -214,13 +217,14 @@ class Acting:
         else:
             self._ended(entry, entry.code)
 
-    async def _is_there(self, place: Place, recipe: Recipe) -> bool:
+    async def _is_there(self, place: Place, recipe: Recipe, mark: Mark) -> bool:
         """Whether there is something to take away: what is minted, or our mark."""
         try:
             if recipe.minted:
                 await place.write(lambda store: store.fetch(place.use.ref))
                 return True
-            return await self._looking.mark(place) == self._looking.owner
+            found = await self._looking.mark(place)
+            return found is not None and found.is_of(mark)
         except errors.Error as error:
             return recipe.minted and error.reason not in NOTHING
 

@@ -33,12 +33,14 @@ class Begin:
 
     Attributes:
         id: of it, the same whoever leads.
+        take_over: whether the mark of another install is taken over.
     """
 
     id: str
     urgent: bool
     test_only: bool
     cause: Cause = Cause.ASKED
+    take_over: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -83,7 +85,8 @@ class Orders:
         """Return the rotation that is asked for and was not begun yet."""
         for each in self._orders.values():
             if each.asked.action in BEGINS and (journal is None or journal.id != _id(each.asked)):
-                return Begin(_id(each.asked), each.asked.action == "Reissue", each.asked.test_only)
+                urgent, over = each.asked.action == "Reissue", each.asked.take_over
+                return Begin(_id(each.asked), urgent, each.asked.test_only, take_over=over)
         return None
 
     def journal(self, journal: Journal, now: float) -> Journal | None:

@@ -24,6 +24,7 @@ from ..records import Record
 from .aim import Aim
 from .aiming import rotated_at
 from .looking import NOTHING, Sight
+from .marking import Marking
 from .means import Means
 from .trials import Trials
 
@@ -38,7 +39,7 @@ class Claiming:
     """
 
     def __init__(self, means: Means, key: Key) -> None:
-        self._means, self._key = means, key
+        self._means, self._key, self._marking = means, key, Marking(means)
 
     def about(self, aim: Aim, record: Record) -> About:
         """Return what a journal says of its key and object."""
@@ -49,32 +50,53 @@ class Claiming:
 
         Raises:
             Elsewhere: somebody else rotates it.
+            errors.Stalled: ``RotationUnsupported``: there is none, and nobody has let this namespace make one.
         """
-        return await self._means.journals.owned(self.about(aim, record), rotated_at(self._means, record, aim.place.key))
+        about = self.about(aim, record)
+        await self._marking.see_that_it_is_free(aim, about, record)
+        found = await self._means.journals.owned(about, rotated_at(self._means, record, aim.place.key))
+        if found is None:
+            self._means.places.see_that_it_may_begin(aim.place, self._key.namespace)
+        return found
 
-    async def made(self, aim: Aim, record: Record, journal: Journal, values: SecretMap) -> Kept:
+    async def made(
+        self, aim: Aim, record: Record, journal: Journal, values: SecretMap, *, take_over: bool = False
+    ) -> Kept:
         """Claim the key with a journal that is made; one that is there already is taken up as it is.
 
         Only who may write the key may claim it: the mark in the store comes first, where there is a key.
+
+        Args:
+            take_over: as for ``Marking.put``.
 
         Raises:
             Elsewhere: somebody else rotates it.
             errors.Error: the store does not let us mark it, or that cannot be recorded.
         """
-        owner = ours = self._means.looking.owner
+        kept = Kept(self.about(aim, record), journal, values, {})
+        await self._marking.see_that_it_is_free(aim, kept.about, record)
+        await self._marked(aim, kept, record, take_over=take_over)
+        return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key))
+
+    async def begun(
+        self, aim: Aim, record: Record, kept: Kept, journal: Journal, values: SecretMap, *, take_over: bool
+    ) -> Kept:
+        """Have a journal that is there tell of a rotation that begins; as ``made``."""
+        changed = dataclasses.replace(kept, journal=journal, old=values, new={}, later={})
+        await self._marked(aim, changed, record, take_over=take_over)
+        return await self._means.journals.write(changed)
+
+    async def _marked(self, aim: Aim, kept: Kept, record: Record, *, take_over: bool) -> None:
+        """Have the store's key bear our mark, where there is a key, and we may."""
+        self._means.places.see_that_it_may_begin(aim.place, self._key.namespace)
         try:
-            owner = await self._means.looking.mark(aim.place) or await self._mark(self.about(aim, record), aim, journal)
+            await self._marking.put(aim, kept, record, take_over=take_over)
         except errors.Stalled as error:
             if error.reason not in NOTHING:
                 raise
-        if owner != ours:
-            said = "the store says that somebody else rotates this key"
-            raise Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, "Let one cluster rotate it; all others read it")
-        kept = Kept(self.about(aim, record), journal, values, {})
-        return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key))
 
     async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish, *, alone: bool) -> Sight:
-        """Look; where a rotation begins and its key has no mark, ours is put there.
+        """Look; where a rotation begins, its key has our mark or is told to be another's.
 
         Args:
             alone: as ``Looking.look`` has it.
@@ -83,19 +105,15 @@ class Claiming:
             errors.Retry: ``AuditUnavailable``: it has none as long as that cannot be recorded.
         """
         sight = await self._means.looking.look(aim, kept, trials, wish, alone=alone)
-        if sight.unmarked:
+        if sight.mark is not None:
             try:
-                owner = await self._mark(kept.about, aim, kept.journal)
+                await self._marking.put(aim, kept, self._means.records.get(self._key), found=sight.mark)
             except errors.Error as error:
                 if error.reason is Reason.AUDIT_UNAVAILABLE:
                     raise
                 sight.trouble = error
-            else:
-                sight.seen = dataclasses.replace(sight.seen, ours=owner == self._means.looking.owner)
+                sight.seen = dataclasses.replace(sight.seen, ours=not isinstance(error, Elsewhere))
         return sight
-
-    async def _mark(self, about: About, aim: Aim, journal: Journal) -> str:
-        return await self._means.acting.mark(about, aim.place, aim.recipe, journal.id)
 
     async def known_again(self, aim: Aim, record: Record, kept: Kept) -> Kept:
         """Have a journal say what its object says by now."""

@@ -85,14 +85,15 @@ class Herald:
         self._means.telling.step(record, Tale(self._name, after, tested=tested), before)
         self._means.acting.owed(kept.about, self._name, before.debts if before else (), after.debts)
 
-    def call(self, aim: Aim, *, late: bool = False) -> None:
+    def call(self, aim: Aim, kept: Kept | None, *, late: bool = False) -> None:
         """Have everybody who reads the key read it anew: it is another one.
 
         Args:
+            kept: the journal, whose keys tell who reads it by another name; None where there is none.
             late: whether they were called before, and may have read the old key again, or have died since.
         """
         if late and time.monotonic() - self._called < CALLED:
             return
         self._called = time.monotonic()
-        for reader in self._means.places.readers(aim.place.where):
-            self._means.again(reader.record.key)
+        for key in self._means.looking.readers(aim.place, kept):
+            self._means.again(key)

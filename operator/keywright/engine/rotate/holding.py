@@ -58,6 +58,12 @@ class Holding:
         #: By the place, and the reader.
         self._last: dict[Location, dict[Key, _Last]] = {}
 
+    def readers(self, where: Location, kept: Kept | None) -> set[Key]:
+        """Return who reads a key, and who else has it, now or when that was looked at last."""
+        sure, alike = self._places.reading(where)
+        have = [each for each in alike if kept and self._by_value(each.record, kept)]
+        return {each.record.key for each in (*sure, *have)} | self._last.get(where, {}).keys()
+
     async def of(self, where: Location, kept: Kept, store: Holds | None, version: str | None) -> list[Held]:
         """Return what all readers of a place have.
 
@@ -65,23 +71,29 @@ class Holding:
             store: which key the store has there, and in which version.
         """
         # Who sleeps and has no Secret gets none before it reads anew.
-        readers = [each for each in self._places.readers(where) if not (each.suspended and self._is_bare(each.record))]
+        sure, alike = self._places.reading(where)
+        readers = [each for each in sure if not (each.suspended and self._is_bare(each.record))]
         found = [Held(each, self._held(each.record, where, kept, store, version)) for each in readers]
         here = {each.record.key for each in readers}
-        for number, record in enumerate(self._places.astray(), 1):
+        unsure = {each.record.key: each.record for each in alike} | {each.key: each for each in self._places.astray()}
+        found += await self._unsure([each for key, each in unsure.items() if key not in here], where, kept)
+        self._last[where] = {
+            each.reader.record.key: _Last(_prints(_told(each.reader.record)), kept.journal.id, each.which)
+            for each in found
+        }
+        return found
+
+    async def _unsure(self, records: Sequence[Record], where: Location, kept: Kept) -> list[Held]:
+        """Return what those have of which it is not known whether they read it; who has neither key, does not count."""
+        found = []
+        for number, record in enumerate(records, 1):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            if record.key in here:
-                continue
             if which := self._astray(record, where, kept):
                 found.append(Held(Reader(record, str(record.told_target.get("name"))), which))
             else:
                 # There may be thousands.
                 record.read_status = None
-        self._last[where] = {
-            each.reader.record.key: _Last(_prints(_told(each.reader.record)), kept.journal.id, each.which)
-            for each in found
-        }
         return found
 
     def _held(self, record: Record, where: Location, kept: Kept, store: Holds | None, version: str | None) -> Holds:

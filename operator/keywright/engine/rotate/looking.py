@@ -25,10 +25,11 @@ from ...decide.rotate.told import Behind
 from ...errors import Reason
 from ...issuing.base import Listed
 from ...secret import FingerprintKey, SecretMap
-from ...stores.base import Fetched, Store
+from ...stores.base import Fetched, Mark, Store
 from ..consumers import census, written
 from ..fetch import Fetcher, Question
 from ..journals import Kept
+from ..queue import Key
 from .aim import Aim
 from .holding import Held, Holding
 from .place import Place, Reader
@@ -53,7 +54,7 @@ class Sight:
         trouble: why something was not seen.
         pods: what the status tells of those who use the Secrets; None where that was not looked at.
         held: what those have who read the key, as far as is known who that is.
-        unmarked: a rotation begins, and the store's key has nobody's mark.
+        mark: that of the store's key, where a rotation begins; None where it has room for none, or did not tell.
     """
 
     seen: Seen = dataclasses.field(default_factory=Seen)
@@ -63,7 +64,7 @@ class Sight:
     trouble: errors.Error | None = None
     pods: Mapping[str, Any] | None = None
     held: Sequence[Held] = ()
-    unmarked: bool = False
+    mark: Mark | None = None
 
     def lags(self, step: Step) -> bool:
         """Whether a Secret has another key than the one that it should have at a step."""
@@ -192,15 +193,12 @@ class Looking:
         sight.store, sight.values = found
         held = self.half(kept.about.key, sight.values) if sight.values else None
         known, which = _known(kept, held, sight.values)
-        ours = True
         if kept.journal.step is Step.ISSUING and sight.store:
-            owner = await self._try(sight, self.mark(aim.place))
-            sight.unmarked, ours = owner == "", owner in (None, "", self.owner)
+            sight.mark = await self._try(sight, self.mark(aim.place))
         sight.seen = dataclasses.replace(
             sight.seen,
             store=which or (Holds.OTHER if held or self._torn(aim, sight) else Holds.NOTHING),
             held=known or _named(kept.journal, held),
-            ours=ours,
         )
 
     @staticmethod
@@ -208,22 +206,26 @@ class Looking:
         """Whether the store has some parts of the credential, and not all of them."""
         return sight.store is not None and sight.values is None and recipes.has_some(aim.recipe, sight.store)
 
-    async def mark(self, place: Place) -> str:
-        """Return whose mark the store's key has, empty where it has none; ours where it has no room for any.
+    async def mark(self, place: Place) -> Mark | None:
+        """Return the mark that the store's key has, nobody's where it has none; None where there is no room for any.
 
         Raises:
             errors.Error: the store does not let us, or does not answer.
         """
         use = place.use
-        if use.opened.kind.owner is None:
-            return self.owner
+        if use.opened.kind.mark is None:
+            return None
 
-        def owner(store: Store) -> str:
-            assert store.owner  # noqa: S101 - asked of the kind above
-            return store.owner(use.ref)
+        def mark(store: Store) -> Mark:
+            assert store.mark  # noqa: S101 - asked of the kind above
+            return store.mark(use.ref)
 
         # Who may not write is not to find out only when it marks.
-        return await place.write(owner)
+        return await place.write(mark)
+
+    def readers(self, place: Place, kept: Kept | None) -> set[Key]:
+        """Return who reads a key, and who else has it, now or when that was looked at last."""
+        return self._holding.readers(place.where, kept)
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
         listed = await aim.issuer.keys(calls.order(kept.journal, kept.old))

@@ -32,21 +32,21 @@ class Place:
     Attributes:
         where: the same for everybody who reads it, whatever their store objects and logins.
         key: names it, and the journal of its rotations.
-        former: what earlier versions called it.
+        formers: what earlier versions called it.
         credentials: makes what the login needs.
         fence: raises once this process must not write any more.
     """
 
     where: Location
     key: str
-    former: str
+    formers: tuple[str, ...]
     use: Use
     credentials: Callable[[], Credentials]
     fence: Callable[[], object]
 
     def journaled(self, key: str) -> Place:
         """Return it as a journal names it, which keeps the name that an earlier version has given it."""
-        return dataclasses.replace(self, key=key) if key == self.former else self
+        return dataclasses.replace(self, key=key) if key in self.formers else self
 
     async def write(self, ask: Callable[[Store], T]) -> T:
         """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
@@ -121,14 +121,23 @@ class Places:
             said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"
             hint = "Name a ClusterKeyIssuer, or give the store a pathPrefix or a login for each {namespace}"
             raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
-        where = _where(use, namespace)
-        former = f"{use.opened.kind.location(use.opened.config, namespace)} {use.ref.path}"
+        where, kind = _where(use, namespace), use.opened.kind
+        spelled = (kind.location(each, namespace) for each in kind.spellings(use.opened.config))
         credentials = functools.partial(self._credentials, use.record, namespace)
-        return Place(where, where.key, former, use, credentials, self._fence)
+        formers = tuple(f"{each} {use.ref.path}" for each in spelled)
+        return Place(where, where.key, formers, use, credentials, self._fence)
 
-    def readers(self, where: Location) -> list[Reader]:
-        """Return every ApiKeySecret that reads a key, or may, however it names its store."""
-        return list(self._reading(where))
+    def see_that_it_may_begin(self, place: Place, namespace: str) -> None:
+        """See that a namespace may have a key replaced which others read there: who made their store says so.
+
+        Raises:
+            errors.Stalled: ``RotationUnsupported``: it may not.
+        """
+        store = place.use.record
+        if _is_shared(place.use) and not self._catalog.lets_rotate(store, namespace):
+            said = f"{store.title} has keys of many namespaces, and does not say that this one may rotate them"
+            hint = "Name the namespace in its rotators, or give the store a pathPrefix or a login for each {namespace}"
+            raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
 
     def entries(self, record: Record, where: Location) -> Callable[[str], bool]:
         """Return which entries of an object's Secret are made of a key, as far as its spec tells: whether one is, by
@@ -169,7 +178,12 @@ class Places:
         # What was never written holds nothing.
         return [each for each in unsure if not each.leaving and b'"fingerprint"' in each.status]
 
-    def _reading(self, where: Location) -> Iterator[Reader]:
+    def reading(self, where: Location) -> tuple[list[Reader], list[Reader]]:
+        """Return every ApiKeySecret that reads a key, or may; and all others that read its path in a store of its kind:
+        their server may be the same by another name.
+        """
+        sure: list[Reader] = []
+        alike: list[Reader] = []
         # Whatever prefix a store puts in front: who does not say this need not be parsed.
         said = where.where.rpartition("/")[2].rpartition(" ")[2]
         # By far the most read something else.
@@ -180,8 +194,12 @@ class Places:
                 spec = record.spec_model()
             except errors.Stalled:
                 continue
-            if any(each.may_be(where) for each in self._read_by(record, spec)):
-                yield Reader(record, spec.target_name(record.key.name))
+            places = list(self._read_by(record, spec))
+            if any(each.may_be(where) for each in places):
+                sure.append(Reader(record, spec.target_name(record.key.name)))
+            elif any(each.is_like(where) for each in places):
+                alike.append(Reader(record, spec.target_name(record.key.name)))
+        return sure, alike
 
     def _read_by(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Iterator[Location]:
         """Yield the keys that an object reads, as far as it can be told."""

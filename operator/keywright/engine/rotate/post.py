@@ -253,16 +253,15 @@ class Post:
         values, old = await minting.held(self._means.looking, aim, self.journal)
         if dead and old and not await self._trials.refused(wanted, values, old.fingerprint):
             # It was said of the key before, which somebody has replaced.
-            self._herald.call(aim, late=True)
+            self._herald.call(aim, self.kept, late=True)
             return False
         before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
         journal = machine.begin(before, begin.id, begin.cause, old, now, issuer=aim.rules.issuer, **how)
+        over = begin.take_over
         if self.kept:
-            self.kept = await self._means.journals.write(
-                dataclasses.replace(self.kept, journal=journal, old=values, new={}, later={})
-            )
+            self.kept = await self._claiming.begun(aim, record, self.kept, journal, values, take_over=over)
         else:
-            self.kept = await self._claiming.made(aim, record, journal, values)
+            self.kept = await self._claiming.made(aim, record, journal, values, take_over=over)
         self._since = time.monotonic()
         self._reached(before, record)
         return True
@@ -304,7 +303,7 @@ class Post:
             case Go(after):
                 await self._go(kept, after, sight)
                 if after.step in (Step.STORED, Step.ROLLED_BACK) and journal.step is not after.step:
-                    self._herald.call(aim)
+                    self._herald.call(aim, self.kept)
             case Do():
                 return await self._act(aim, kept, sight, at, move)
             case End():
@@ -316,7 +315,7 @@ class Post:
                     # Others need not wait for a person to see to it.
                     self._turn.give()
                 if sight.lags(kept.journal.step):
-                    self._herald.call(aim, late=True)
+                    self._herald.call(aim, kept, late=True)
                 if journal != kept.journal:
                     await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
@@ -353,7 +352,7 @@ class Post:
             self.kept = await self._means.journals.write(kept.but(after, new=values or None))
             self._reached(kept.journal, self._record())
         if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD, Effect.RENEW):
-            self._herald.call(aim)
+            self._herald.call(aim, self.kept)
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
             await self._tell(Tale(self.name, after, after.why, error=result.error))
