@@ -6,6 +6,7 @@ Does not belong here: what happens to it (``operator/test_rotation*.py``).
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from world import Json, World
 
 #: A test that takes as little time as one may.
 QUICK = {"passes": 2, "apart": "0", "within": "30s"}
+_NUMBERS = itertools.count()
 
 
 class Rotating:
@@ -77,6 +79,13 @@ class Rotating:
             lambda: self.told().get("step") == step, lambda: f"{step} is reached; it is {self.told()}", **more
         )
         return self.told()
+
+    def looks(self) -> None:
+        """Wait until the rotation has looked at everything once more."""
+        for _ in range(2):
+            # One is settled before the look of its turn, the next one after.
+            name = self.asks("RetryDebts", f"look-{next(_NUMBERS)}")
+            self.world.ends(name, "Succeeded")
 
     def key(self) -> str:
         """Return the key in the Secret."""

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 
 from build import api_key_secret, entry, key_store
 from keywright.engine.journals import name_of
 from rotating import Rotating
 from world import World
-
-_NUMBERS = itertools.count()
-
-
-def looks(rotating: Rotating) -> None:
-    """Wait until the rotation has looked at everything once more."""
-    for _ in range(2):
-        # One is settled before the look of its turn, the next one after.
-        name = rotating.asks("RetryDebts", f"look-{next(_NUMBERS)}")
-        rotating.world.ends(name, "Succeeded")
 
 
 def reads(world: World, name: str, *, store: str = "other", **spec: object) -> None:
@@ -56,7 +45,7 @@ def test_a_reader_in_trouble_keeps_its_key_alive_until_it_is_mended(world: World
     world.until(lambda: rotating.key() != second, "its own Secret is written")
     # One is known by its value, the other one by what it was before.
     for store in stores.values():
-        looks(rotating)
+        rotating.looks()
         assert rotating.told()["step"] == "Stored"
         assert second in rotating.alive()
         world.apply(key_store(store, f"{world.bao.url}/", world.mount))
@@ -126,7 +115,7 @@ def test_after_a_restart_a_reader_in_trouble_is_known_by_its_status_and_does_not
     rotating.asks("Rotate", "first")
     rotating.reaches("Stored")
     world.until(lambda: rotating.key() != old, "its own Secret is written")
-    looks(rotating)
+    rotating.looks()
     assert rotating.told()["step"] == "Stored"
     assert (world.secret("reader") or {})["KEY"] == old
     assert old in rotating.alive()

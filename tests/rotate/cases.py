@@ -11,7 +11,7 @@ from typing import Any
 
 from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Do, Go, Move, Wait
-from keywright.decide.rotate.sight import Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.decide.rotate.sight import Has, Holds, Keys, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
 from keywright.issuing.base import Way
 
@@ -30,11 +30,13 @@ MINTED = Rules(way=Way.MINTED, lists=False, revokes=False)
 LEASED = Rules(way=Way.MINTED, lists=False, renews=True)
 KEYS = Keys(frozenset({"k0"}))
 #: All is well: the new key is in the store and in every Secret, and everybody uses it.
-WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Holds.NEW, Users(3, 0), GOOD, GOOD)
+WELL = Seen(KEYS, Holds.NEW, NEW, Targets(new=2), Has.NEW, Users(3, 0), GOOD, GOOD)
 #: All is back: the same with the old key.
-BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2), own=Holds.OLD)
+BACK = dataclasses.replace(WELL, store=Holds.OLD, held=OLD, targets=Targets(old=2), own=Has.OLD)
 #: The same with a key that somebody else has written.
-THEIRS = dataclasses.replace(BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(other=2), theirs=GOOD)
+THEIRS = dataclasses.replace(
+    BACK, store=Holds.OTHER, held=Half("theirs"), targets=Targets(), own=Has.NOTHING, theirs=GOOD
+)
 UNTESTED = Rules(tests=False)
 DAY = 86400.0
 LONG = 10 * DAY
@@ -138,6 +140,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("it is refused after all", RULES, at(Step.TESTED), seen(store=Holds.OLD, new=REFUSED), "Held"),
     # Stored.
     ("a Secret has the old one", RULES, at(Step.STORED), seen(targets=Targets(old=1, new=1)), "wait"),
+    ("of a Secret it is not known", RULES, at(Step.STORED), seen(targets=Targets(new=1, unknown=1)), "wait"),
+    ("all that are known have neither", RULES, at(Step.STORED), seen(targets=Targets()), "wait"),
     ("a Secret is not written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
     ("no Secret is written for long", RULES, at(Step.STORED, since=3601), seen(targets=Targets(old=2)), "RollingBack TargetNotWritten"),
     ("all have it", RULES, at(Step.STORED), seen(), "Written"),
@@ -146,8 +150,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("another Secret is not waited for", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1)), "Written"),
     ("nor where somebody asks for that", RULES, at(Step.STORED), seen(targets=Targets(old=1, new=1), wish=Wish(now=True)), "Written"),
     ("nor one that nobody knows of", RULES, at(Step.STORED, urgent=True), seen(targets=None), "Written"),
-    ("its own is waited for", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Holds.OLD), "wait"),
-    ("and no other", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Holds.OTHER), "wait"),
+    ("its own is waited for", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Has.OLD), "wait"),
+    ("and no other", RULES, at(Step.STORED, urgent=True), seen(targets=Targets(old=1, new=1), own=Has.UNKNOWN), "wait"),
     ("a backup was restored", RULES, at(Step.STORED), seen(store=Holds.OLD), "Tested"),
     ("it died", RULES, at(Step.STORED), seen(new=BAD), "RollingBack NewKeyInvalid"),
     ("one refusal is none", RULES, at(Step.STORED), seen(new=REFUSED), "Written"),
@@ -187,6 +191,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("the same again and again", RULES, at(Step.GRACE, old=OFF, restored=2), seen(store=Holds.OLD), "enable k0"),
     ("off, and a person has put it back", MANUAL, at(Step.GRACE, old=OFF), seen(store=Holds.OLD), "enable k0"),
     ("not while the new one is not confirmed", RULES, at(Step.GRACE), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
+    ("not while a Secret may have it", RULES, at(Step.GRACE), seen(targets=Targets(new=1, unknown=1)), "wait TargetNotWritten!"),
+    ("nor while its own may, if urgent", RULES, at(Step.GRACE, urgent=True), seen(own=Has.UNKNOWN), "wait TargetNotWritten!"),
     ("not while a Secret has it", RULES, at(Step.GRACE), seen(targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
     ("not while the Secrets are not seen", RULES, at(Step.GRACE), seen(targets=None), "wait ReadersUnknown"),
     ("nor for long", RULES, at(Step.GRACE, since=3601), seen(targets=None), "wait ReadersUnknown!"),
@@ -194,7 +200,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("nobody knows that for long", RULES, at(Step.GRACE, since=3601), seen(users=None), "wait ReadersUnknown!"),
     ("who is urgent waits for no other Secret", RULES, at(Step.GRACE, urgent=True), seen(targets=Targets(old=1, new=1), users=None), "revoke k0"),
     ("nor for one that nobody knows of", RULES, at(Step.GRACE, urgent=True), seen(targets=None), "revoke k0"),
-    ("who is urgent waits for its own", RULES, at(Step.GRACE, urgent=True), seen(own=Holds.OLD), "wait TargetNotWritten!"),
+    ("who is urgent waits for its own", RULES, at(Step.GRACE, urgent=True), seen(own=Has.OLD), "wait TargetNotWritten!"),
     ("and for the test of the new one", RULES, at(Step.GRACE, urgent=True), seen(new=SILENT), "wait NewKeyUnconfirmed!"),
     ("and for the store", RULES, at(Step.GRACE, urgent=True), seen(store=None), "wait StoreSilent"),
     ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait StoreSilent"),
@@ -240,6 +246,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("not if both are dead", RULES, at(Step.ROLLING_BACK), seen(old=BAD, new=BAD), "wait OldKeyInvalid!"),
     ("the store is silent, back", RULES, at(Step.ROLLING_BACK), seen(store=None), "wait StoreSilent"),
     ("a Secret still has it", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten"),
+    ("a Secret may have it", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets(old=1, unknown=1)), "wait TargetNotWritten"),
+    ("no Secret has either", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=Targets()), "revoke k1"),
     ("a Secret has it for long", RULES, at(Step.ROLLING_BACK, since=3601), seen(BACK, targets=Targets(old=1, new=1)), "wait TargetNotWritten!"),
     ("nobody knows which Secrets do", RULES, at(Step.ROLLING_BACK), seen(BACK, targets=None), "wait ReadersUnknown"),
     ("nobody knows which do, for long", RULES, at(Step.ROLLING_BACK, since=3601), seen(BACK, targets=None), "wait ReadersUnknown!"),
@@ -334,7 +342,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("what may live on is for a person", RULES, at(Step.IDLE, debts=(Debt(Owed.DIE, "kd", "", 0.0),)), seen(), "wait !"),
     ("not if it is not known what the store has", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.OTHER, held=None), "wait !"),
     ("nothing is in the store", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None, targets=Targets()), "revoke kd"),
-    ("nothing is in the store, and a Secret may have it", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None, targets=Targets(other=1)), "wait !"),
+    ("nothing is in the store, and a Secret may have it", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(store=Holds.NOTHING, held=None, targets=Targets(unknown=1)), "wait !"),
     ("not of a gone object, whose users cannot be seen", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "dead", 0.0),)), seen(wish=Wish(gone=True)), "wait !"),
     ("of a gone object what nobody can use", RULES, at(Step.IDLE, debts=(Debt(Owed.REVOKE, "kd", "", 0.0),)), seen(wish=Wish(gone=True)), "revoke kd"),
     ("who fails again and again", RULES, at(Step.IDLE, failures=3, not_before=NOW + 10), seen(), "wait !"),

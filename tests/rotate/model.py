@@ -15,7 +15,7 @@ from keywright import dates
 from keywright.decide.rotate import calls, machine, outcomes, sight
 from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, End, Go, Move, Situation, Wait
-from keywright.decide.rotate.sight import Holds, Place, Rules, Seen, Targets, Trial, Users, Wish
+from keywright.decide.rotate.sight import Has, Holds, Place, Rules, Seen, Targets, Trial, Users, Wish
 from keywright.issuers.base import Verdict
 from keywright.issuing.base import Listed, Order, Way
 
@@ -59,6 +59,8 @@ class World:
     users: list[str | None] = dataclasses.field(default_factory=lambda: ["v0", "v0", "v0"])
     #: Secrets, by number, that nobody writes any more; what nobody can see any more.
     stuck: frozenset[int] = frozenset()
+    #: Secrets, by number, of which nobody knows what they have.
+    dark: frozenset[int] = frozenset()
     unseen: frozenset[Place] = frozenset()
     journal: Journal | None = None
     wish: Wish = dataclasses.field(default_factory=Wish)
@@ -242,9 +244,11 @@ class World:
     def _see_targets(self, journal: Journal) -> dict[str, object]:
         old = journal.old.fingerprint if journal.old else None
         new = journal.new.fingerprint if journal.new else None
-        kinds = ["new" if each == new else "old" if each == old else "other" for each in self.targets if each]
-        own = Holds(kinds[0]) if self.targets[0] else None
-        return {"targets": Targets(kinds.count("old"), kinds.count("new"), kinds.count("other")), "own": own}
+        known = {None: Has.NOTHING, old: Has.OLD, new: Has.NEW}
+        # A Secret that nobody can look into may have either.
+        has = [Has.UNKNOWN if n in self.dark else known.get(each, Has.NOTHING) for n, each in enumerate(self.targets)]
+        counts = (has.count(each) for each in (Has.OLD, Has.NEW, Has.UNKNOWN))
+        return {"targets": Targets(*counts), "own": has[0]}
 
     def _see_users(self, journal: Journal) -> dict[str, object]:
         held = set(self.targets)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import dataclasses
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +13,17 @@ from typing import Any
 import pytest
 
 from build import api_key_secret, cluster_key_store, entry, key_store
+from keywright import cluster, errors
+from keywright.decide import marks, sync
 from keywright.decide.rotate.journal import Step
-from keywright.decide.rotate.sight import Holds
-from keywright.engine import catalog, records
+from keywright.decide.rotate.sight import Has, Holds
+from keywright.engine import catalog, records, target
 from keywright.engine.journals import About, Kept
 from keywright.engine.queue import Key
 from keywright.engine.records import Record
 from keywright.engine.rotate.holding import Holding
 from keywright.engine.rotate.place import Places
+from keywright.engine.rotate.secrets import Secrets
 from keywright.secret import FingerprintKey, SecretValue
 from keywright.settings import Settings
 from keywright.stores.base import Location
@@ -27,117 +33,256 @@ from .cases import at
 KEYS = FingerprintKey("k1", SecretValue(b"x" * 32))
 URL = "https://vault.example.com:8200"
 WHERE = Location(f'vault {{"server":"{URL}","mount":"kv"}} llm/openai')
+RECIPE = json.dumps(
+    {
+        "credential": {"name": "it", "issuer": "openai", "parts": {"apiKey": "KEY"}},
+        "storeRef": None,
+        "path": "llm/openai",
+        "properties": {"apiKey": "api_key"},
+    }
+)
 KEPT = Kept(
-    About("key", "a", "llm", "u"),
+    About("key", "a", "llm", "u", RECIPE),
     at(Step.STORED),
     {"apiKey": SecretValue("old"), "region": SecretValue("eu")},
     {"apiKey": SecretValue("new"), "region": SecretValue("eu")},
 )
-OLD, NEW = '{"api_key":"old"}', '{"api_key":"new"}'
+OLD, NEW, THIRD = '{"api_key":"old"}', '{"api_key":"new"}', '{"api_key":"third"}'
+READER = Key("b", "reader")
+#: How an object reads the key as it is, and as something in which it stands.
+KEY, WHOLE = entry("KEY", "llm/openai", "api_key"), entry("WHOLE", "llm/openai")
 
 
 class Fleet:
-    """Objects and their stores, as an operator has heard of them."""
+    """Objects, their stores and their Secrets, as an operator has heard of them."""
 
     def __init__(self) -> None:
         self.catalog = catalog.Catalog(Settings(), lambda _: None)
         self.records: dict[Key, Record] = {}
         self.places = Places(self.catalog, self.records, lambda *_: pytest.fail("nobody logs in"), lambda: None)
-        self.bare = False
-        self.holding = Holding(KEYS, self.places, lambda _: True, lambda _: self.bare)
+        self.seen: dict[Key, sync.Seen] = {}
+        self.owned: dict[Key, set[str]] = {}
+        self.secrets: dict[Key, cluster.Json] = {}
+        self.looked: list[str] = []
+        self.silent, self.meanwhile = False, dict[Key, bytes]()
+        self.versions = map(str, itertools.count(1))
+        secrets = Secrets(self.get, KEYS, self.seen, self.owned, self.records)
+        self.holding = Holding(KEYS, self.places, secrets, self.as_written)
+
+    async def get(self, namespace: str, name: str) -> cluster.Json | None:
+        """Read a Secret."""
+        self.looked.append(name)
+        if self.silent:
+            raise errors.Retry(errors.Reason.KUBERNETES_UNAVAILABLE, "nobody answers")
+        for key, status in self.meanwhile.items():
+            self.records[key].status = status
+        return self.secrets.get(Key(namespace, name))
+
+    def as_written(self, record: Record) -> bool:
+        """Whether a Secret is as it was written."""
+        seen, known = self.seen.get(Key(record.key.namespace, "its")), record.applied
+        return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
 
     def store(self, name: str, server: str = URL, namespace: str = "b") -> None:
         """Let there be a store."""
         meta = {"name": name, "namespace": namespace, "uid": f"{name} {server}", "resourceVersion": "1"}
         self.catalog.put(catalog.read("KeyStore", key_store(name, server, "kv") | {"metadata": meta}))
 
-    def reads(self, *data: Any, held: Mapping[str, tuple[str, str]], **spec: Any) -> Record:
-        """Let ``b/reader`` have a Secret: values and the store's versions by entry."""
-        key = Key("b", "reader")
+    def reads(
+        self, *data: Any, held: Mapping[str, tuple[str, str]], told: Mapping[str, Any] = {}, **spec: Any
+    ) -> Record:
+        """Let ``b/reader`` have a Secret: values and the store's versions by entry.
+
+        Args:
+            told: what the status tells of each entry besides.
+        """
         item = api_key_secret("reader", *data, **spec)
-        item["metadata"] |= {"namespace": "b", "uid": "u", "resourceVersion": "1"}
-        told = [
-            {"key": name, "fingerprint": KEYS.fingerprint(f"{key}/{name}", SecretValue(value)), "version": version}
+        item["metadata"] |= {"namespace": "b", "uid": "u", "resourceVersion": "1", "generation": 1}
+        versions = [
+            {
+                "key": name,
+                "fingerprint": KEYS.fingerprint(f"{READER}/{name}", SecretValue(value)),
+                "version": version,
+                **told,
+            }
             for name, (value, version) in held.items()
         ]
-        item["status"] = {"versions": told, "target": {"name": "its"}}
-        record = self.records[key] = records.read(item)
+        written = self.has_secret({name: value for name, (value, _) in held.items()})
+        item["status"] = {"versions": versions, "target": written | {"generation": 1}} if held else {}
+        record = self.records[READER] = records.read(item)
         record.ask, record.ready = False, True
         return record
 
-    def has(self, kept: Kept = KEPT, version: str = "4") -> list[tuple[str, Holds]]:
+    def has_secret(self, held: Mapping[str, str], name: str = "its") -> cluster.Json:
+        """Let the reader's Secret hold something, or be gone; return what a status tells of it."""
+        version = next(self.versions)
+        secret, manager = Key("b", name), marks.field_manager(str(READER))
+        for each in (self.seen, self.secrets, self.owned):
+            each.clear()
+        if not held:
+            return {}
+        fields: cluster.Json = {"f:data": {f"f:{each}": {} for each in held}}
+        self.secrets[secret] = {
+            "metadata": {
+                "namespace": "b",
+                "uid": "s",
+                "resourceVersion": version,
+                "managedFields": [{"manager": manager, "operation": "Apply", "fieldsV1": fields}],
+            },
+            "data": {each: base64.b64encode(value.encode()).decode() for each, value in held.items()},
+        }
+        self.seen[secret] = sync.Seen("s", version, str(READER))
+        self.owned[READER] = {name}
+        entries = {each: SecretValue(value) for each, value in held.items()}
+        fingerprint = target.fingerprint(KEYS, str(READER), entries, None)
+        return {"name": name, "uid": "s", "resourceVersion": version, "fingerprint": fingerprint}
+
+    def has(self, kept: Kept = KEPT, version: str = "4", store: Holds = Holds.NEW) -> list[tuple[str, Has]]:
         """Return which Secrets count, where the store has the new key."""
-        found = asyncio.run(self.holding.of(WHERE, kept, Holds.NEW, version))
-        return [(each.reader.secret, each.which) for each in found]
+        found = asyncio.run(self.holding.of(WHERE, kept, store, version))
+        return [(each.secret, each.which) for each in found]
+
+    def is_one_that_has(self, which: Has, *, looks: int, **more: Any) -> None:
+        """See which key the one Secret has that counts, and whether it had to be looked into for that."""
+        self.looked.clear()
+        assert self.has(**more) == [("its", which)]
+        assert len(self.looked) == looks
 
 
-def test_only_what_reads_the_key_tells_by_its_version_which_one_it_has() -> None:
+@pytest.fixture
+def fleet() -> Fleet:
+    """One with a store."""
     fleet = Fleet()
     fleet.store("vault")
-    whole, other = entry("WHOLE", "llm/openai"), entry("OTHER", "llm/other")
-    extract = {"extract": {"path": "llm/openai"}}
-    cases = [
-        ((whole, other), {}, {"WHOLE": (OLD, "3"), "OTHER": ("unrelated", "4")}, Holds.OTHER),
-        ((whole, other), {}, {"WHOLE": (NEW, "4"), "OTHER": ("unrelated", "3")}, Holds.NEW),
-        ((whole, entry("SAME", "llm/openai")), {}, {"WHOLE": (OLD, "3"), "SAME": (NEW, "4")}, Holds.OTHER),
-        ((other,), {"dataFrom": [extract]}, {"some": (OLD, "3"), "OTHER": ("unrelated", "4")}, Holds.OTHER),
-        ((other,), {"dataFrom": [extract]}, {"some": (NEW, "4"), "OTHER": ("unrelated", "3")}, Holds.NEW),
-        ((whole, other), {}, {"WHOLE": ("old", "9"), "OTHER": ("unrelated", "4")}, Holds.OLD),
+    return fleet
+
+
+def test_only_what_reads_the_key_tells_by_its_version_which_one_it_has(fleet: Fleet) -> None:
+    other = entry("OTHER", "llm/other")
+    extract = {"dataFrom": [{"extract": {"path": "llm/openai"}}]}
+    cases: list[tuple[Any, Any, Any, Has, int]] = [
+        ((WHOLE, other), {}, {"WHOLE": (NEW, "4"), "OTHER": ("unrelated", "3")}, Has.NEW, 0),
+        ((other,), extract, {"some": (NEW, "4"), "OTHER": ("unrelated", "3")}, Has.NEW, 0),
+        ((WHOLE, other), {}, {"WHOLE": ("old", "9"), "OTHER": ("unrelated", "4")}, Has.OLD, 0),
+        # In another version: it is looked into.
+        ((WHOLE, other), {}, {"WHOLE": (OLD, "3"), "OTHER": ("unrelated", "4")}, Has.OLD, 1),
+        ((other,), extract, {"some": (OLD, "3"), "OTHER": ("unrelated", "4")}, Has.OLD, 1),
+        ((WHOLE, entry("SAME", "llm/openai")), {}, {"WHOLE": (OLD, "3"), "SAME": (NEW, "4")}, Has.UNKNOWN, 1),
     ]
-    for data, more, held, which in cases:
+    for data, more, held, which, looks in cases:
         fleet.reads(*data, held=held, **more)
-        assert fleet.has() == [("reader", which)], held
+        fleet.is_one_that_has(which, looks=looks)
+
+
+def test_what_a_status_does_not_tell_is_looked_for_in_the_secret_once_for_each_version_of_it(fleet: Fleet) -> None:
+    fleet.reads(KEY, held={"KEY": ("old", "3")})
+    # Somebody has touched it, or the operator died before it told what it had written.
+    for value, which in (("old", Has.OLD), ("new", Has.NEW), ("Bearer new", Has.NEW)):
+        fleet.has_secret({"KEY": value})
+        fleet.is_one_that_has(which, looks=1)
+        fleet.is_one_that_has(which, looks=0)
+    # At the next step it is looked into once more.
+    back = dataclasses.replace(KEPT, journal=KEPT.journal.at(Step.ROLLING_BACK, 0.0))
+    fleet.is_one_that_has(Has.NEW, looks=1, kept=back)
+    # Its status is told while it is read: what that told before is not what it has.
+    told = fleet.reads(KEY, held={"KEY": ("new", "4")}).status
+    fleet.meanwhile[READER], record = told, fleet.reads(KEY, held={"KEY": ("old", "3")})
+    fleet.has_secret({"KEY": "new"})
+    fleet.is_one_that_has(Has.NEW, looks=1)
+    assert record.status == told
+    fleet.meanwhile.clear()
+    # Nobody answers: it may have either.
+    fleet.has_secret({"KEY": "old"})
+    fleet.silent = True
+    fleet.is_one_that_has(Has.UNKNOWN, looks=1)
+
+
+def test_a_secret_that_was_touched_and_has_the_same_in_it_is_as_its_status_tells(fleet: Fleet) -> None:
+    template = {"target": {"template": {"stringData": {"url": "x"}}}}
+    fleet.reads(WHOLE, held={"WHOLE": ("made of the new one", "4")}, **template)
+    fleet.has_secret({"WHOLE": "made of the new one"})
+    fleet.is_one_that_has(Has.NEW, looks=1)
+    # What a template has made of it is not to be seen.
+    fleet.has_secret({"WHOLE": "made of another one"})
+    fleet.is_one_that_has(Has.UNKNOWN, looks=1)
+
+
+def test_who_reads_the_path_and_has_neither_key_holds_up_nobody(fleet: Fleet) -> None:
+    fleet.store("main", "https://main.example.com")
+    store = {"storeRef": {"name": "main"}}
+    source = {"sources": [{"storeRef": {"name": "vault"}, "remoteRef": {"path": "llm/openai"}}]}
+    first = entry("KEY", "llm/main", "api_key", **source)
+    pinned = entry("REGION", "llm/openai", "region", remote={"version": "1"})
+    # It reads it if another store is silent; a property that is no part of it; another key of another version.
+    for data, held, spec in (
+        (first, {"KEY": ("else", "9")}, store),
+        (pinned, {"REGION": ("eu", "1")}, {}),
+        (entry("KEY", "llm/openai", "api_key", remote={"version": "1"}), {"KEY": ("third", "1")}, {}),
+    ):
+        fleet.reads(data, held=held, **spec)
+        assert fleet.has() == [], data
+        assert fleet.looked == []
+    # One in which neither is to be seen, though it would be.
+    fleet.reads(WHOLE, held={"WHOLE": (THIRD, "2")})
+    assert fleet.has() == []
+    # Whoever has it from there in fact counts, by value or by version.
+    for value, version, which in (("old", "9", Has.OLD), (NEW, "4", Has.NEW)):
+        fleet.reads(first, held={"KEY": (value, version)}, told={"store": "KeyStore/vault"}, **store)
+        fleet.is_one_that_has(which, looks=0)
+    fleet.reads(pinned, held={"REGION": ("old", "1")})
+    fleet.is_one_that_has(Has.OLD, looks=0)
 
 
 def test_who_cannot_be_placed_counts_by_what_its_secret_has() -> None:
     fleet = Fleet()
-    data = entry("KEY", "llm/openai", "api_key")
     # Its store is gone; it names another path by now; what it names is no path; it sleeps, and names another.
     ways: list[tuple[Any, dict[str, Any]]] = [
-        (data, {}),
+        (KEY, {}),
         (entry("KEY", "llm/elsewhere", "api_key"), {}),
         (entry("KEY", "../x", "api_key"), {}),
-        (data, {"target": {"template": 5}}),
+        (KEY, {"target": {"template": 5}}),
     ]
     for entry_, more in ways:
-        for value, which in (("old", Holds.OLD), ("new", Holds.NEW)):
+        for value, which in (("old", Has.OLD), ("new", Has.NEW)):
             record = fleet.reads(entry_, held={"KEY": (value, "3")}, **more)
             record.failures = 1
             assert fleet.has() == [("its", which)], (entry_, more)
+            # Its status may be older.
+            fleet.has_secret({"KEY": "new" if value == "old" else "old"})
+            fleet.is_one_that_has(*({Has.OLD, Has.NEW} - {which}), looks=1)
         # What both have in common tells nothing.
         fleet.reads(entry_, held={"KEY": ("eu", "3")}, **more).failures = 1
         assert fleet.has() == []
+        fleet.has_secret({"KEY": "eu"})
+        assert fleet.has() == []
     fleet.reads(entry("KEY", "llm/elsewhere", "api_key"), held={"KEY": ("old", "3")}, suspend=True)
-    assert fleet.has() == [("its", Holds.OLD)]
+    assert fleet.has() == [("its", Has.OLD)]
     # Nobody has looked at it since its store has gone, or does not serve it any more.
-    fleet.reads(data, held={"KEY": ("old", "3")})
-    assert fleet.has() == [("its", Holds.OLD)]
+    fleet.reads(KEY, held={"KEY": ("old", "3")})
+    assert fleet.has() == [("its", Has.OLD)]
     meta = {"name": "all", "uid": "all", "resourceVersion": "1"}
     shared = cluster_key_store("all", URL, "kv", namespaceSelector={"matchLabels": {"key": "yes"}}, default=True)
     fleet.catalog.put(catalog.read("ClusterKeyStore", shared | {"metadata": meta}))
     for ref in ({"kind": "ClusterKeyStore", "name": "all"}, None):
-        fleet.reads(data, held={"KEY": ("old", "3")}, storeRef=ref)
-        assert fleet.has() == [("its", Holds.OLD)]
+        fleet.reads(KEY, held={"KEY": ("old", "3")}, storeRef=ref)
+        assert fleet.has() == [("its", Has.OLD)]
     # One that is in order elsewhere has what is there.
     fleet.store("vault")
     fleet.reads(entry("KEY", "llm/elsewhere", "api_key"), held={"KEY": ("old", "3")})
     assert fleet.has() == []
 
 
-def test_who_was_placed_before_counts_as_long_as_its_secret_is_the_same() -> None:
-    fleet = Fleet()
-    fleet.store("vault")
-    data = entry("WHOLE", "llm/openai")
-    fleet.reads(data, held={"WHOLE": (NEW, "4")})
-    assert fleet.has() == [("reader", Holds.NEW)]
+def test_who_was_placed_before_counts_as_long_as_its_secret_is_the_same(fleet: Fleet) -> None:
+    fleet.reads(WHOLE, held={"WHOLE": ("made of it", "4")})
+    assert fleet.has() == [("its", Has.NEW)]
 
     fleet.catalog.remove("KeyStore/b/vault")
-    fleet.records[Key("b", "reader")].failures = 1
-    assert [fleet.has() for _ in range(2)] == [[("its", Holds.NEW)]] * 2
+    fleet.records[READER].failures = 1
+    assert [fleet.has() for _ in range(2)] == [[("its", Has.NEW)]] * 2
     # To the next rotation it is one that it does not know.
     again = Kept(KEPT.about, KEPT.journal.but(id="r2"), KEPT.new, {"apiKey": SecretValue("newer")})
-    assert fleet.has(again) == [("its", Holds.OTHER)]
-    fleet.reads(data, held={"WHOLE": ("something else", "5")}).failures = 1
+    assert fleet.has(again) == [("its", Has.UNKNOWN)]
+    fleet.reads(WHOLE, held={"WHOLE": ("something else", "5")}).failures = 1
     assert fleet.has(again) == []
 
 
@@ -145,34 +290,69 @@ def test_one_key_is_one_place_however_its_store_is_spelled() -> None:
     fleet = Fleet()
     for server in (f"{URL}/", URL.replace("vault", "Vault"), "https://vault.example.com.:8200"):
         fleet.store("vault", server)
-        fleet.reads(entry("KEY", "llm/openai", "api_key"), held={"KEY": ("old", "3")})
-        assert fleet.has() == [("reader", Holds.OLD)], server
+        fleet.reads(KEY, held={"KEY": ("old", "3")})
+        assert fleet.has() == [("its", Has.OLD)], server
 
 
 def test_whoever_has_the_key_of_the_path_counts_by_whatever_name_its_server_goes() -> None:
     fleet = Fleet()
     fleet.store("vault", "https://vault.internal:8200")
-    whole = entry("KEY", "llm/openai", "api_key")
-    for value, which in (("old", Holds.OLD), ("new", Holds.NEW)):
-        fleet.reads(whole, held={"KEY": (value, "3")})
-        assert fleet.holding.readers(WHERE, KEPT) == {Key("b", "reader")}
+    for value, which in (("old", Has.OLD), ("new", Has.NEW)):
+        fleet.reads(KEY, held={"KEY": (value, "3")})
+        assert fleet.holding.readers(WHERE, KEPT) == {READER}
         assert fleet.has() == [("its", which)]
     # It may be another server, which has another key there.
-    fleet.reads(whole, held={"KEY": ("something else", "3")})
+    fleet = Fleet()
+    fleet.store("vault", "https://vault.internal:8200")
+    fleet.reads(KEY, held={"KEY": ("something else", "3")})
     assert fleet.has() == []
     fleet.reads(entry("KEY", "llm/other/openai", "api_key"), held={"KEY": ("old", "3")})
     assert fleet.has() == []
     assert fleet.holding.readers(WHERE, KEPT) == fleet.holding.readers(WHERE, None) == set()
 
 
-def test_an_object_that_never_had_a_secret_and_sleeps_holds_up_nobody() -> None:
-    fleet = Fleet()
-    fleet.store("vault")
-    record = fleet.reads(entry("KEY", "llm/openai", "api_key"), held={}, suspend=True)
-    # It may have been written just before, and its status be lost.
-    record.status = json.dumps({}).encode()
-    assert fleet.has() == [("reader", Holds.OTHER)]
-    fleet.bare = True
+def test_an_object_that_never_had_a_secret_holds_up_nobody(fleet: Fleet) -> None:
+    specs: tuple[dict[str, Any], ...] = ({}, {"suspend": True})
+    for spec in specs:
+        record = fleet.reads(KEY, held={}, **spec)
+        assert fleet.has() == []
+        # It was written just before, and its status was lost.
+        fleet.has_secret({"KEY": "old"}, name="reader")
+        assert fleet.has() == [("reader", Has.OLD)]
+        fleet.has_secret({})
+        # It is about to be.
+        record.parsed = record.spec_model()
+        assert fleet.has() == [("reader", Has.UNKNOWN)]
+        # One that had a Secret, which is gone: who uses it may have any. Who sleeps gets none before it reads anew.
+        fleet.reads(KEY, held={"KEY": ("old", "3")}, **spec)
+        fleet.has_secret({})
+        assert fleet.has() == ([] if spec else [("its", Has.NOTHING)])
+
+
+def test_a_secret_that_was_kept_when_its_object_went_counts_when_a_key_is_about_to_end(fleet: Fleet) -> None:
+    grace = dataclasses.replace(KEPT, journal=KEPT.journal.at(Step.GRACE, 0.0))
+    fleet.reads(KEY, held={"KEY": ("old", "3")})
+    del fleet.records[READER]
+
     assert fleet.has() == []
-    fleet.reads(entry("KEY", "llm/openai", "api_key"), held={})
-    assert fleet.has() == [("reader", Holds.OTHER)]
+    assert fleet.has(grace) == [("its", Has.OLD)]
+    # Where nobody is waited for, that does not count either.
+    assert fleet.has(dataclasses.replace(grace, journal=grace.journal.but(urgent=True))) == []
+    for value, counts in (("new", [("its", Has.NEW)]), ("third", [])):
+        fleet.has_secret({"KEY": value})
+        assert fleet.has(grace) == counts
+    # A copy that says to be its, and is not.
+    fleet.has_secret({"KEY": "old"})
+    fleet.secrets[Key("b", "its")]["metadata"]["managedFields"] = []
+    assert fleet.has(grace) == []
+    # Its object has another one by now.
+    fleet.reads(KEY, held={"KEY": ("new", "4")})
+    fleet.secrets[Key("b", "former")] = fleet.secrets[Key("b", "its")] | {
+        "data": {"KEY": base64.b64encode(b"old").decode()}
+    }
+    fleet.seen[Key("b", "former")] = sync.Seen("former", "1", str(READER))
+    fleet.owned[READER].add("former")
+    assert fleet.has(grace) == [("its", Has.NEW), ("former", Has.OLD)]
+    fleet.silent = True
+    fleet.seen[Key("b", "former")] = sync.Seen("former", "2", str(READER))
+    assert fleet.has(grace) == [("its", Has.NEW), ("former", Has.UNKNOWN)]

@@ -216,6 +216,34 @@ def test_whoever_never_gets_a_key_holds_up_its_end_and_a_person_is_asked(
         raise AssertionError(f"{error}\n{told(world)}") from None
 
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(back=True)], ids=["on", "back"])
+@given(seed=st.integers(0, 2**32), faults=st.sampled_from((0.0, 0.1)), stuck=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_no_key_ends_that_a_secret_may_have_and_what_has_neither_holds_up_nobody(
+    wish: Wish, seed: int, faults: float, stuck: bool
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test must be repeatable
+    world = begun(World(Rules(overlap=60.0), chance, faults, targets=["v0", "v0", "else", None]))
+    # The last two never get any key; nobody knows what the second one has, which may not get one either.
+    world.dark, world.stuck, when = frozenset({1}), frozenset({2, 3} | ({1} if stuck else set())), chance.randrange(20)
+    for turn in range(80):
+        world.wish = wish if turn >= when else Wish()
+        if world.journal is None or world.journal.step is Step.IDLE:
+            break
+        world.turn()
+        stored = "v1" in (*world.targets, world.store)
+        assert world.accepted("v0"), told(world)
+        assert world.accepted("v1") or not stored, told(world)
+        world.somebody()
+    move = ends(world, 1000)
+    if world.journal and world.journal.step is not Step.IDLE:
+        assert isinstance(move, Wait) and move.asks, told(world)
+        world.dark, world.stuck = frozenset(), frozenset({2, 3})
+        ends(world)
+
+    assert world.journal is None or world.journal.step is Step.IDLE or world.journal.restored >= RESTORED, told(world)
+
+
 @given(seed=st.integers(0, 2**32), faults=st.sampled_from((0.0, 0.1)), hidden=st.booleans())
 @settings(max_examples=80, deadline=None)
 def test_a_key_that_is_to_end_now_ends_whoever_has_it_but_not_under_its_own_object(

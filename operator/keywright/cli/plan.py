@@ -208,7 +208,7 @@ async def _forecast(api: Cluster, operator_namespace: str, record: Record) -> Pl
             keys,
             Vetting(gatherer, Checker(keys, _allowing(record), issuers.table(), None)),
             {},
-            owned=lambda _: frozenset(),
+            owned={},
             terminating=lambda _: "deletionTimestamp" in meta,
             own_namespace=operator_namespace,
         )

@@ -13,7 +13,6 @@ import pathlib
 import random
 import time
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .. import cluster, errors, events, issuers, lease, metrics, wire
@@ -154,7 +153,7 @@ class App:
             keys,
             Vetting(gatherer, Checker(keys, self._settings, self._table, self._prober)),
             self._seen,
-            owned=self._names_of,
+            owned=self._owned,
             terminating=self._terminating,
             own_namespace=self._settings.namespace,
         )
@@ -260,7 +259,7 @@ class App:
             return
         self._rollouts.forget(key)
         self._rotator.gone(key)
-        self._leftovers.gone(key, self._names_of(key))
+        self._leftovers.gone(key, self._owned.get(key, frozenset()))
 
     async def _list_stores(self) -> None:
         """Know all stores and issuers before the first object asks for one."""
@@ -329,9 +328,6 @@ class App:
     def _terminating(self, namespace: str) -> bool:
         known = self._namespace(namespace)
         return bool(known and known.terminating)
-
-    def _names_of(self, owner: Key) -> AbstractSet[str]:
-        return self._owned.get(owner, frozenset())
 
     def _namespace_changed(self, key: Key, old: catalog.Namespace | None, new: catalog.Namespace | None) -> None:
         if old and (new is None or new.uid != old.uid):

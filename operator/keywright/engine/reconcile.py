@@ -94,7 +94,7 @@ class Reconciler:
 
     Args:
         seen: the metadata of our Secrets.
-        owned: names of the Secrets that say to belong to an object.
+        owned: names of the Secrets that say to belong to an object, or to have entries of one.
         terminating: whether a namespace is being deleted.
     """
 
@@ -105,12 +105,12 @@ class Reconciler:
         vetting: Vetting,
         seen: Mapping[Key, sync.Seen],
         *,
-        owned: Callable[[Key], AbstractSet[str]],
+        owned: Mapping[Key, AbstractSet[str]],
         terminating: Callable[[str], bool],
         own_namespace: str,
     ) -> None:
         self._api, self._keys, self._vetting = api, keys, vetting
-        self._seen, self._owned, self._terminating = seen, owned, terminating
+        self.seen, self.owned, self._terminating = seen, owned, terminating
         self._forbidden = settings.SYSTEM_NAMESPACES | {own_namespace}
         self.calm = Calm()
 
@@ -133,7 +133,7 @@ class Reconciler:
         former = self._former(record, spec, target)
         if not record.ask and not former and await self._still_right(record, target):
             return await self._rechecked(record, spec, target) if record.remind else None
-        seen = self._seen.get(Key(record.key.namespace, target.name))
+        seen = self.seen.get(Key(record.key.namespace, target.name))
         try:
             gathered = await self._vetting.gather(record, spec, target.made_of(seen), waiting)
         except AllGone as gone:
@@ -183,22 +183,17 @@ class Reconciler:
     def as_written(self, record: Record) -> bool:
         """Whether the target is there in the version that we wrote, as far as its metadata tells."""
         name = record.told_target.get("name")
-        seen = self._seen.get(Key(record.key.namespace, str(name)))
+        seen = self.seen.get(Key(record.key.namespace, str(name)))
         known = record.applied
         return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
 
     def is_there(self, record: Record) -> bool:
         """Whether a Secret is in the place of the target that was written last."""
-        return Key(record.key.namespace, str(record.told_target.get("name"))) in self._seen
-
-    def is_bare(self, record: Record) -> bool:
-        """Whether no Secret is there that may be the object's, whether its status tells of one or not."""
-        names = {record.spec_model().target_name(record.key.name), str(record.told_target.get("name"))}
-        return not any(Key(record.key.namespace, name) in self._seen for name in names)
+        return Key(record.key.namespace, str(record.told_target.get("name"))) in self.seen
 
     def is_former(self, record: Record, secret: str) -> bool:
         """Whether a Secret goes with the object though it is not its target, as after a rename."""
-        seen = self._seen.get(Key(record.key.namespace, secret))
+        seen = self.seen.get(Key(record.key.namespace, secret))
         name = record.told_target.get("name")
         return bool(seen and _goes_with(seen, record) and name and name != secret)
 
@@ -206,7 +201,7 @@ class Reconciler:
         """Whether the target was there and no longer is."""
         name = spec.target_name(record.key.name)
         written = record.applied is not None and record.told_target.get("name") == name
-        return written and Key(record.key.namespace, name) not in self._seen
+        return written and Key(record.key.namespace, name) not in self.seen
 
     def _allowed(self, record: Record, spec: kinds.ApiKeySecretSpec) -> None:
         """Refuse what must not be written whatever the stores say."""
@@ -228,7 +223,7 @@ class Reconciler:
 
     async def _still_right(self, record: Record, target: Target) -> bool:
         """Whether the target is as we left it, looking into it only if its version is not the one we wrote."""
-        seen = self._seen.get(Key(record.key.namespace, target.name))
+        seen = self.seen.get(Key(record.key.namespace, target.name))
         if seen is None or record.applied is None:
             return False
         if (seen.uid, seen.resource_version) == (record.applied.uid, record.applied.resource_version):
@@ -342,7 +337,7 @@ class Reconciler:
             goes=spec.target.on_delete == "Delete",
             merges=spec.target.merges,
             applied=record.applied if told.get("name") == target.name else None,
-            seen=self._seen.get(Key(record.key.namespace, target.name)),
+            seen=self.seen.get(Key(record.key.namespace, target.name)),
         )
 
     @staticmethod
@@ -373,8 +368,8 @@ class Reconciler:
             return frozenset()
         known = record.told_target.get("name")
         named = {str(known)} if known else set()
-        for name in self._owned(record.key):
-            seen = self._seen.get(Key(record.key.namespace, name))
+        for name in self.owned.get(record.key, frozenset()):
+            seen = self.seen.get(Key(record.key.namespace, name))
             if seen and _goes_with(seen, record):
                 named.add(name)
         return named - {target.name}

@@ -71,8 +71,7 @@ class Target:
         return self._prints(entries, self._metadata["annotations"].get(self._telling))
 
     def _prints(self, entries: SecretMap, made_of: str | None) -> str:
-        told = {self._telling: SecretValue(made_of)} if made_of else {}
-        return self._keys.of_entries(self.owner, {**entries, **told})
+        return fingerprint(self._keys, self.owner, entries, made_of)
 
     def made_of(self, seen: sync.Seen | None) -> str | None:
         """Return of which keys a Secret says that this object made its entries; None if it is not this object's."""
@@ -88,8 +87,7 @@ class Target:
         if secret is None:
             return None
         meta = secret["metadata"]
-        entries = {name: _decoded(text) for name, text in (secret.get("data") or {}).items()}
-        return Found(seen(meta), meta, entries, secret.get("type", "Opaque"), bool(secret.get("immutable")))
+        return Found(seen(meta), meta, entries_of(secret), secret.get("type", "Opaque"), bool(secret.get("immutable")))
 
     def compare(self, found: Found, entries: SecretMap) -> sync.Content:
         """Compare what was found with what should be there."""
@@ -216,6 +214,21 @@ def seen(meta: Mapping[str, Any]) -> sync.Seen:
     annotations = meta.get("annotations") or {}
     merged, made_of = marks.merged(meta["namespace"], annotations), marks.made_of(annotations)
     return sync.Seen(meta["uid"], meta["resourceVersion"], owner, owner_uid, controller, merged, made_of)
+
+
+def fingerprint(keys: FingerprintKey, owner: str, entries: SecretMap, made_of: str | None) -> str:
+    """Return the fingerprint of entries as one object's, and of what is told of them.
+
+    Args:
+        owner: namespace/name of the ApiKeySecret.
+    """
+    told = {marks.MADE_OF + marks.field_manager(owner): SecretValue(made_of)} if made_of else {}
+    return keys.of_entries(owner, {**entries, **told})
+
+
+def entries_of(secret: cluster.Json) -> dict[str, SecretValue]:
+    """Return what is in a Secret."""
+    return {name: _decoded(text) for name, text in (secret.get("data") or {}).items()}
 
 
 def owners(seen: sync.Seen | None) -> set[str]:

@@ -19,7 +19,7 @@ from ...decide.checks import History
 from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half
-from ...decide.rotate.sight import Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
 from ...errors import Reason
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds over which an issuer must refuse a key until that is believed.
 _OVER = 600.0
+_HAS = {Holds.OLD: Has.OLD, Holds.NEW: Has.NEW}
 
 
 @dataclasses.dataclass(slots=True)
@@ -86,8 +87,8 @@ class Looking:
             store=holds,
             held=held,
             # What reads the file has what is in it.
-            targets=Targets(holds is Holds.OLD, holds is Holds.NEW, holds is Holds.OTHER),
-            own=holds,
+            targets=Targets(holds is Holds.OLD, holds is Holds.NEW),
+            own=_HAS.get(holds, Has.NOTHING),
             users=Users(0, 0),
             old=old,
             wish=wish,

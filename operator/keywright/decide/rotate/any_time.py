@@ -10,7 +10,7 @@ from ...issuing.base import Way
 from . import makers
 from .journal import Debt, Half, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
-from .sight import Holds, Trial
+from .sight import Holds, Targets, Trial
 
 #: How often the new key is written over an old one that somebody has put back.
 RESTORED = 2
@@ -39,7 +39,7 @@ def _may_be_held(at: Situation, debt: Debt) -> bool:
     if at.seen.store is Holds.NOTHING:
         # Secrets keep what was there before.
         targets = at.seen.targets
-        return bool(debt.fingerprint) and (targets is None or bool(targets.old or targets.new or targets.other))
+        return bool(debt.fingerprint) and (targets is None or targets != Targets())
     held = at.seen.held
     if at.seen.store is None or held is None:
         return True

@@ -94,13 +94,13 @@ def _left(at: Situation) -> Journal:
 
 
 def targets_hold_it(at: Situation) -> Move | None:
-    """Wait until no Secret has the new key."""
+    """Wait until no Secret has the new key, or may have it."""
     if not at.journal.got(Step.TESTED):
         return None
     late = at.lasts() > at.rules.write_within
     if at.seen.targets is None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
-    return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.new else None
+    return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.may_be_new else None
 
 
 def users_hold_it(at: Situation) -> Move | None:

@@ -28,7 +28,7 @@ from .journal import Owed, Step, Why
 from .living import ends_by_itself, old_ended, worn_after
 from .lost import orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
-from .sight import Holds
+from .sight import Has, Holds
 
 #: Seconds between two looks whether the new key still lives, while the old one could be put back.
 WATCHED = 120.0
@@ -95,8 +95,8 @@ def in_grace(at: Situation) -> Move | None:
 
 
 def new_unconfirmed(at: Situation) -> Move | None:
-    """Keep the old key until the new one is known to work, to be in the store and in every Secret; where nobody is
-    waited for, in that of the object itself.
+    """Keep the old key until the new one is known to work, to be in the store, and no Secret may have the old one any
+    more; where nobody is waited for, until the Secret of the object itself has the new one.
     """
     targets = at.seen.targets
     if at.rules.tests and not alive(at, at.seen.new):
@@ -105,10 +105,10 @@ def new_unconfirmed(at: Situation) -> Move | None:
     if at.seen.store is not Holds.NEW:
         return at.wait(LATER, Why.STORE_SILENT, asks=late)
     if at.journal.urgent:
-        return None if at.seen.own is Holds.NEW else at.wait(LATER, Why.NOT_WRITTEN, asks=True)
+        return None if at.seen.own is Has.NEW else at.wait(LATER, Why.NOT_WRITTEN, asks=True)
     if targets is None:
         return at.wait(LATER, Why.READERS_UNKNOWN, asks=late)
-    return at.wait(LATER, Why.NOT_WRITTEN, asks=True) if targets.old or targets.other else None
+    return at.wait(LATER, Why.NOT_WRITTEN, asks=True) if targets.may_be_old else None
 
 
 def still_late(at: Situation) -> Move | None:

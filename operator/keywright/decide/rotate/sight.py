@@ -63,6 +63,17 @@ class Holds(enum.StrEnum):
     NOTHING = "nothing"
 
 
+class Has(enum.StrEnum):
+    """What a Secret has of the two keys."""
+
+    OLD = "old"
+    NEW = "new"
+    NOTHING = "nothing"
+    """Neither, for sure: it is waited for by nobody."""
+    UNKNOWN = "unknown"
+    """Perhaps the one, perhaps the other, perhaps both: as long as that may be, neither of them ends."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Keys:
     """What the issuer lists.
@@ -83,11 +94,25 @@ class Keys:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Targets:
-    """How many Secrets hold which key; of every object that reads it from the store."""
+    """How many Secrets have which key; of every object that reads it from the store.
+
+    Attributes:
+        unknown: of how many that is not known.
+    """
 
     old: int = 0
     new: int = 0
-    other: int = 0
+    unknown: int = 0
+
+    @property
+    def may_be_old(self) -> int:
+        """How many may have the old key."""
+        return self.old + self.unknown
+
+    @property
+    def may_be_new(self) -> int:
+        """How many may have the new key."""
+        return self.new + self.unknown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,7 +178,7 @@ class Seen:
     store: Holds | None = None
     held: Half | None = None
     targets: Targets | None = None
-    own: Holds | None = None
+    own: Has | None = None
     users: Users | None = None
     new: Trial | None = None
     old: Trial | None = None

@@ -23,7 +23,7 @@ from .any_time import (
 from .journal import Step, Why
 from .living import long_late, old_ended, worn_after, worn_before
 from .moves import Do, Effect, Move, Row, Situation
-from .sight import Holds
+from .sight import Has, Holds
 
 
 def died_before(at: Situation) -> Move | None:
@@ -58,15 +58,15 @@ def store_silent(at: Situation) -> Move | None:
 
 
 def all_written(at: Situation) -> Move | None:
-    """Go on: every Secret has the new key."""
+    """Go on: every Secret has the new key, but those that have neither."""
     targets = at.seen.targets
-    return at.go(Step.WRITTEN) if targets and targets.new and not targets.old and not targets.other else None
+    return at.go(Step.WRITTEN) if targets and targets.new and not targets.may_be_old else None
 
 
 def own_written(at: Situation) -> Move | None:
     """Wait for nobody else, where the old key is to end at once: the object that asks for it has the new one."""
     urgent = at.journal.urgent or at.seen.wish.now
-    return at.go(Step.WRITTEN) if urgent and at.seen.own is Holds.NEW else None
+    return at.go(Step.WRITTEN) if urgent and at.seen.own is Has.NEW else None
 
 
 def not_written(at: Situation) -> Move | None:

@@ -62,7 +62,7 @@ WORDS: dict[Why, str] = {
 }
 #: The same on the way back.
 _BACK: dict[Why, str] = {
-    Why.NOT_WRITTEN: "There are Secrets that still have the new key.",
+    Why.NOT_WRITTEN: "There are Secrets that still have the new key, or may have it.",
     Why.NOT_ADOPTED: "Not everybody is seen to use the old key again; `keywright consumers` says who does not.",
 }
 _STEPS: dict[Step, str] = {

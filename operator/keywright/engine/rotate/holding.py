@@ -1,42 +1,127 @@
-"""Which key the Secrets have of everybody who reads it, and of whoever did so when it was last known.
+"""Which key the Secrets have of everybody who reads it, of whoever did so when it was last known, and of who is gone.
 
-Does not belong here: who reads it (``place``), what pods have (``engine/consumers.py``), what follows.
+Does not belong here: who reads it (``place``), which answer follows from what is known (``decide/rotate/held.py``),
+what pods have (``engine/consumers.py``), what follows.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from ...decide.rotate.sight import Holds
+from ... import errors
+from ...decide.rotate import held, recipe
+from ...decide.rotate.held import Entry, Evidence
+from ...decide.rotate.journal import Step
+from ...decide.rotate.sight import Has, Holds
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Location
+from .. import records
 from ..journals import Kept
 from ..queue import Key
 from ..records import Record
+from .made import Made, Making, making
 from .place import Places, Reader
+from .secrets import Read, Secrets, Sought, Version
 
 #: So many objects are looked at before others have their turn.
 AT_ONCE = 100
+#: Of so many places it is remembered who has neither key: there may be thousands of each.
+REMEMBERED = 8
+#: When a key is about to end, so that it matters that no Secret at all has it, be its object gone.
+ENDING = frozenset({Step.GRACE, Step.ROLLING_BACK})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Held:
-    """What one reader has."""
+    """What one Secret has.
 
-    reader: Reader
-    which: Holds
+    Attributes:
+        owner: whose it is.
+        reader: the same as it is now; None where it is gone, or has another Secret by now.
+    """
+
+    owner: Key
+    secret: str
+    which: Has
+    reader: Reader | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Last:
-    """What was last known of a reader: of what fingerprints its Secret was, and which key that meant to a rotation."""
+    """What was last known of a Secret: of what fingerprints it was, and which key that meant to a rotation."""
 
     prints: frozenset[str]
     rotation: str
-    which: Holds
+    which: Has
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of each Secret.
+
+    Attributes:
+        store: which key the store has, and in which version.
+        names: properties that are parts of the key, as ``Making`` wants them.
+        whole: whether all values of both keys are known.
+        about: names the rotation, and what is known of the keys.
+    """
+
+    where: Location
+    rotation: str
+    store: Holds | None
+    version: str | None
+    sought: Sought
+    names: frozenset[str | None]
+    whole: bool
+    about: str
+
+
+@dataclasses.dataclass(slots=True)
+class _Case:
+    """One Secret that is asked about, and what its status tells now: that may be another one when it was looked into.
+
+    Attributes:
+        prints: fingerprints of its entries.
+        whole: the fingerprint of all of them.
+        last: what it was, where its status has told the same then.
+        read: what is in it; None where it was not looked into.
+    """
+
+    reader: Reader
+    seen: Evidence
+    prints: frozenset[str]
+    whole: str | None
+    last: _Last | None
+    read: Read | None = None
+
+    @property
+    def which(self) -> Has:
+        """Which key it has."""
+        if self.read is None:
+            return held.has(self.seen)
+        if self.read.found is None:
+            return Has.NOTHING
+        return held.has(dataclasses.replace(self.seen, found=self.read.found, told=self.is_told))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its status tells what is in it."""
+        return self.seen.told or (self.read is not None and self.read.fingerprint == self.whole)
+
+    @property
+    def matters(self) -> bool:
+        """Whether it has a key, or those who use it may have one."""
+        if self.which is not Has.NOTHING:
+            return True
+        if self.read is not None and self.read.found is None:
+            # Who sleeps gets none before it reads anew.
+            return not self.reader.suspended
+        had = self.last is not None and self.last.which is not Has.NOTHING
+        return self.seen.written and (had or not self.is_told)
 
 
 class Holding:
@@ -44,90 +129,184 @@ class Holding:
 
     Args:
         as_written: whether an object's target is as it was written, as far as is known.
-        is_bare: whether an object has no Secret, whatever its status tells.
     """
 
     def __init__(
-        self,
-        keys: FingerprintKey,
-        places: Places,
-        as_written: Callable[[Record], bool],
-        is_bare: Callable[[Record], bool],
+        self, keys: FingerprintKey, places: Places, secrets: Secrets, as_written: Callable[[Record], bool]
     ) -> None:
-        self._keys, self._places, self._as_written, self._is_bare = keys, places, as_written, is_bare
+        self._keys, self._places, self._secrets, self._as_written = keys, places, secrets, as_written
         #: By the place, and the reader.
         self._last: dict[Location, dict[Key, _Last]] = {}
+        #: Who was seen to have neither key of a rotation, and by what: its status, its Secret and that one's version.
+        self._without: dict[Location, tuple[str, dict[Key, tuple[bytes, str, Version | None]]]] = {}
 
     def readers(self, where: Location, kept: Kept | None) -> set[Key]:
         """Return who reads a key, and who else has it, now or when that was looked at last."""
         sure, alike = self._places.reading(where)
-        have = [each for each in alike if kept and self._by_value(each.record, kept)]
+        have = [each for each in alike if kept and self._has(each.record, kept)]
         return {each.record.key for each in (*sure, *have)} | self._last.get(where, {}).keys()
 
+    def _has(self, record: Record, kept: Kept) -> bool:
+        """Whether a status tells of one of the keys of a rotation, by its value."""
+        values = [*_without(kept.old, kept.new).values(), *_without(kept.new, kept.old).values()]
+        told = ((f"{record.key}/{each['key']}", each["fingerprint"]) for each in _told(record))
+        return any(self._keys.fingerprint(owner, value) == mark for owner, mark in told for value in values)
+
     async def of(self, where: Location, kept: Kept, store: Holds | None, version: str | None) -> list[Held]:
-        """Return what all readers of a place have.
+        """Return what the Secrets have of all readers of a place, and of all others that may have the key.
 
         Args:
             store: which key the store has there, and in which version.
         """
-        # Who sleeps and has no Secret gets none before it reads anew.
-        sure, alike = self._places.reading(where)
-        readers = [each for each in sure if not (each.suspended and self._is_bare(each.record))]
-        found = [Held(each, self._held(each.record, where, kept, store, version)) for each in readers]
+        asked = _question(where, kept, store, version)
+        readers, alike = self._places.reading(where)
         here = {each.record.key for each in readers}
+        cases = [self._reads(each, asked) for each in readers]
         unsure = {each.record.key: each.record for each in alike} | {each.key: each for each in self._places.astray()}
-        found += await self._unsure([each for key, each in unsure.items() if key not in here], where, kept)
-        self._last[where] = {
-            each.reader.record.key: _Last(_prints(_told(each.reader.record)), kept.journal.id, each.which)
-            for each in found
-        }
+        cases += await self._astray([each for key, each in unsure.items() if key not in here], asked)
+        if kept.old or kept.new:
+            await asyncio.gather(*(self._look(each, asked) for each in cases if each.which is Has.UNKNOWN))
+        cases = [each for each in cases if each.matters]
+        self._remember(cases, asked)
+        found = [Held(each.reader.record.key, each.reader.secret, each.which, each.reader) for each in cases]
+        if kept.journal.step in ENDING and not kept.journal.urgent:
+            found += await self._left({(each.owner, each.secret) for each in found}, asked)
+        self._secrets.forget(asked.sought)
         return found
 
-    async def _unsure(self, records: Sequence[Record], where: Location, kept: Kept) -> list[Held]:
-        """Return what those have of which it is not known whether they read it; who has neither key, does not count."""
-        found = []
-        for number, record in enumerate(records, 1):
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-            if which := self._astray(record, where, kept):
-                found.append(Held(Reader(record, str(record.told_target.get("name"))), which))
-            else:
-                # There may be thousands.
-                record.read_status = None
-        return found
+    def _remember(self, cases: Iterable[_Case], asked: _Question) -> None:
+        """Remember what a Secret was when its status told of it."""
+        before, last = self._last.get(asked.where, {}), dict[Key, _Last]()
+        for each in cases:
+            record = each.reader.record
+            if each.is_told:
+                last[record.key] = _Last(each.prints, asked.rotation, each.which)
+            elif record.key in before:
+                last[record.key] = before[record.key]
+        self._last[asked.where] = last
+        _, without = self._without.get(asked.where, ("", {}))
+        for key in last.keys() & without.keys():
+            del without[key]
 
-    def _held(self, record: Record, where: Location, kept: Kept, store: Holds | None, version: str | None) -> Holds:
-        if not self._as_written(record):
-            return Holds.OTHER
-        if which := self._by_value(record, kept):
-            return which
-        # An expression or an encoding is between: what the store calls the version tells.
-        named = self._places.entries(record, where)
-        own = [each for each in _told(record) if named(each["key"]) and not each.get("fromDefault")]
-        same = version is not None and {each.get("version") for each in own} == {version}
-        return store if same and store else Holds.OTHER
+    def _reads(self, reader: Reader, asked: _Question) -> _Case:
+        """Return what is known of an object that reads the key, or may."""
+        record, told = reader.record, _told(reader.record)
+        if record.told_target:
+            reader = Reader(record, str(record.told_target.get("name")))
+        made, last = making(self._places, record, asked.where, asked.names), self._was(record, asked)
+        written = bool(record.told_target or record.applied or record.parsed or self._secrets.names(record.key))
+        seen = Evidence(
+            written=written,
+            told=self._is_told(record),
+            entries=tuple(self._entry(record, each, asked, made) for each in told),
+            store=asked.store,
+            before=_before(last, asked),
+            plain=made.plain and asked.whole,
+        )
+        return _Case(reader, seen, _prints(record), record.told_target.get("fingerprint"), last)
 
-    def _astray(self, record: Record, where: Location, kept: Kept) -> Holds | None:
-        """Return which key a Secret has of which it is not known where its object reads; None where that is neither.
+    async def _astray(self, records: Iterable[Record], asked: _Question) -> list[_Case]:
+        """Return what is known of those of which it is not known where they read; without those that have neither key.
 
         Its value tells, or that nothing was written since it was known to have been read here.
         """
-        if which := self._by_value(record, kept):
-            return which
-        last = self._last.get(where, {}).get(record.key)
-        if last is None or last.prints != _prints(_told(record)):
-            return None
-        return last.which if last.rotation == kept.journal.id else Holds.OTHER
+        found, (before, without) = [], self._without.get(asked.where, ("", {}))
+        without = without if before == asked.about else {}
+        self._without.pop(asked.where, None)
+        self._without[asked.where] = asked.about, without
+        if len(self._without) > REMEMBERED:
+            del self._without[next(iter(self._without))]
+        # There may be thousands.
+        for number, record in enumerate([each for each in records if not self._is_as_it_was(each, without)], 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            last = self._was(record, asked)
+            target = record.told_target
+            secret = str(target.get("name") or next(iter(self._secrets.names(record.key)), ""))
+            seen = Evidence(
+                written=bool(secret),
+                told=self._is_told(record),
+                entries=tuple(self._entry(record, each, asked, last) for each in _told(record)),
+                before=_before(last, asked),
+                # Nothing else says that anything in it is made of the key.
+                plain=last is None,
+            )
+            case = _Case(Reader(record, secret), seen, _prints(record), target.get("fingerprint"), last)
+            if case.which is Has.NOTHING:
+                without[record.key] = record.status, secret, self._secrets.version(record.key.namespace, secret)
+                record.read_status = None
+            else:
+                without.pop(record.key, None)
+                found.append(case)
+        return found
 
-    def _by_value(self, record: Record, kept: Kept) -> Holds | None:
-        told = _told(record)
-        prints = _prints(told)
-        for values, which in ((_without(kept.old, kept.new), Holds.OLD), (_without(kept.new, kept.old), Holds.NEW)):
-            for each in told:
-                owner = f"{record.key}/{each['key']}"
-                if any(self._keys.fingerprint(owner, value) in prints for value in values.values()):
-                    return which
-        return None
+    def _is_as_it_was(self, record: Record, without: Mapping[Key, tuple[bytes, str, Version | None]]) -> bool:
+        """Whether nothing is new of one that had neither key."""
+        status, secret, version = without.get(record.key, (b"", "", None))
+        return status is record.status and version == self._secrets.version(record.key.namespace, secret)
+
+    async def _look(self, case: _Case, asked: _Question) -> None:
+        """Look into a Secret, if that can be done; of one that is worked on, its status tells in a moment."""
+        if case.reader.record.parsed:
+            return
+        with contextlib.suppress(errors.Error):
+            case.read = await self._secrets.read(case.reader.record.key, case.reader.secret, asked.sought)
+
+    async def _left(self, known: Collection[tuple[Key, str]], asked: _Question) -> list[Held]:
+        """Return what those Secrets have that were kept when their objects went, or took another."""
+
+        async def one(owner: Key, secret: str) -> Held | None:
+            try:
+                read = await self._secrets.read(owner, secret, asked.sought)
+            except errors.Error:
+                return Held(owner, secret, Has.UNKNOWN)
+            if read.found is None or not read.found.ours:
+                return None
+            which = held.has(Evidence(found=read.found, plain=True))
+            return Held(owner, secret, which) if which is not Has.NOTHING else None
+
+        left = (each for each in self._secrets.left() if each not in known)
+        return [each for each in await asyncio.gather(*(one(*each) for each in left)) if each]
+
+    def _is_told(self, record: Record) -> bool:
+        """Whether the status is about what the Secret has now, as far as its metadata tells."""
+        told, known = records.applied(record.status_json()), record.applied
+        # The Secret may be newer than the status, or be touched without another value.
+        return bool(told and known and told.fingerprint == known.fingerprint) and self._as_written(record)
+
+    def _was(self, record: Record, asked: _Question) -> _Last | None:
+        """Return what a Secret was, if its status has told the same then."""
+        last = self._last.get(asked.where, {}).get(record.key)
+        return last if last and last.prints == _prints(record) else None
+
+    def _entry(self, record: Record, told: Mapping[str, Any], asked: _Question, made: Making | _Last | None) -> Entry:
+        """Return one entry as the status tells of it."""
+        owner, sought = f"{record.key}/{told['key']}", asked.sought
+        for values, which in ((sought.old, Has.OLD), (sought.new, Has.NEW)):
+            if any(self._keys.fingerprint(owner, value) == told["fingerprint"] for value in values.values()):
+                return Entry(which, made=True)
+        how = made.of(told) if isinstance(made, Making) else Made.SOMEHOW if made else Made.ELSE
+        comparable = asked.whole and told["fingerprint"].startswith(f"{self._keys.key_id}:")
+        value = Has.NOTHING if how is Made.PART and comparable else Has.UNKNOWN
+        current = asked.version is not None and told.get("version") == asked.version
+        return Entry(value, made=how is not Made.ELSE, current=current and isinstance(made, Making))
+
+
+def _question(where: Location, kept: Kept, store: Holds | None, version: str | None) -> _Question:
+    journal = kept.journal
+    old, new = _without(kept.old, kept.new), _without(kept.new, kept.old)
+    known = (bool(old) or journal.old is None) and (bool(new) or journal.new is None)
+    names: frozenset[str | None] = frozenset()
+    with contextlib.suppress(errors.Stalled):
+        names = frozenset(recipe.read(kept.about.recipe).properties.values())
+    about = f"{journal.id} {bool(old)} {bool(new)}"
+    sought = Sought(kept.about.key, old, new, f"{about} {journal.step}")
+    return _Question(where, journal.id, store, version, sought, names, bool(old or new) and known, about)
+
+
+def _before(last: _Last | None, asked: _Question) -> Has | None:
+    """Return which key a Secret had; to another rotation it is one that it does not know."""
+    return last.which if last and last.rotation == asked.rotation and last.which is not Has.UNKNOWN else None
 
 
 def _told(record: Record) -> Sequence[dict[str, Any]]:
@@ -135,8 +314,8 @@ def _told(record: Record) -> Sequence[dict[str, Any]]:
     return record.status_json().get("versions") or ()
 
 
-def _prints(told: Sequence[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(each["fingerprint"] for each in told)
+def _prints(record: Record) -> frozenset[str]:
+    return frozenset(each["fingerprint"] for each in _told(record))
 
 
 def _without(values: SecretMap, others: SecretMap) -> SecretMap:

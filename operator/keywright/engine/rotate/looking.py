@@ -19,7 +19,7 @@ from ...decide import rollout
 from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
-from ...decide.rotate.sight import Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
 from ...decide.rotate.told import Behind
 from ...errors import Reason
@@ -67,19 +67,19 @@ class Sight:
     mark: Mark | None = None
 
     def lags(self, step: Step) -> bool:
-        """Whether a Secret has another key than the one that it should have at a step."""
+        """Whether a Secret has another key than the one that it should have at a step, or may have it."""
         targets = self.seen.targets
         if targets is None:
             return False
         if step is Step.ROLLING_BACK:
-            return bool(targets.new)
-        return step in (Step.STORED, Step.GRACE) and bool(targets.old or targets.other)
+            return bool(targets.may_be_new)
+        return step in (Step.STORED, Step.GRACE) and bool(targets.may_be_old)
 
     def behind(self, kept: Kept) -> Behind:
-        """Return who has another key than the one that they should have."""
-        right = (Holds.OLD, Holds.OTHER) if kept.journal.step is Step.ROLLING_BACK else (Holds.NEW,)
-        late = (each.reader for each in self.held if each.which not in right)
-        return Behind(kept.about.namespace, tuple((*each.record.key, each.secret) for each in late))
+        """Return who has another key than the one that they should have, or may have it."""
+        right = Has.OLD if kept.journal.step is Step.ROLLING_BACK else Has.NEW
+        late = (each for each in self.held if each.which not in (right, Has.NOTHING))
+        return Behind(kept.about.namespace, tuple((*each.owner, each.secret) for each in late))
 
 
 class Looking:
@@ -238,14 +238,14 @@ class Looking:
         version = sight.store.version if sight.store else None
         sight.held = await self._holding.of(aim.place.where, kept, sight.seen.store, version)
         mine = (kept.about.namespace, kept.about.name)
-        own = next((each.which for each in sight.held if each.reader.record.key == mine), None)
+        own = next((each.which for each in sight.held if each.reader and each.owner == mine), None)
         targets, users = None, None
         if trouble := self._unheard():
             sight.trouble = trouble
         else:
             counts = collections.Counter(each.which for each in sight.held)
-            targets = Targets(counts[Holds.OLD], counts[Holds.NEW], counts[Holds.OTHER])
-            readers = [each.reader for each in sight.held]
+            targets = Targets(counts[Has.OLD], counts[Has.NEW], counts[Has.UNKNOWN])
+            readers = [each.reader for each in sight.held if each.reader]
             users = await self._try(sight, self._users(readers, kept, sight)) if Spot.USERS in wanted else None
         targets = targets if Spot.TARGETS in wanted else None
         sight.seen = dataclasses.replace(sight.seen, targets=targets, own=own, users=users)

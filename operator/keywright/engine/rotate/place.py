@@ -139,28 +139,6 @@ class Places:
             hint = "Name the namespace in its rotators, or give the store a pathPrefix or a login for each {namespace}"
             raise errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
 
-    def entries(self, record: Record, where: Location) -> Callable[[str], bool]:
-        """Return which entries of an object's Secret are made of a key, as far as its spec tells: whether one is, by
-        its name.
-        """
-        try:
-            spec = record.spec_model()
-        except errors.Stalled:
-            return lambda _: False
-
-        def is_there(ref: StoreRef | None, path: str) -> bool:
-            found = self._where(record, ref or spec.store_ref, path)
-            return found is not None and found.may_be(where)
-
-        mine = {name for name, (of, _) in spec.minted.items() if self._minted(record, of) == where}
-        for each in spec.data:
-            if each.remote_ref and is_there(each.store_ref, each.remote_ref.path):
-                mine.add(each.key)
-        # Which names an extract gives is not known.
-        extracts = any(is_there(each.store_ref, each.extract.path) for each in spec.data_from)
-        others = {each.key for each in spec.data} if extracts else None
-        return lambda name: name in mine or (others is not None and name not in others)
-
     def astray(self) -> list[Record]:
         """Return every ApiKeySecret whose Secret may hold something else than what lies where it reads now: its store
         is gone, not for it any more or silent, its spec was changed, or it is suspended.
@@ -204,15 +182,17 @@ class Places:
     def _read_by(self, record: Record, spec: kinds.ApiKeySecretSpec) -> Iterator[Location]:
         """Yield the keys that an object reads, as far as it can be told."""
         for ref, path in _refs(spec):
-            if found := self._where(record, ref, path):
+            if found := self.leads(record, ref, path):
                 yield found
         for credential in {name for name, _ in spec.minted.values()}:
-            yield self._minted(record, credential)
+            yield self.minted(record, credential)
 
-    def _minted(self, record: Record, credential: str) -> Location:
+    def minted(self, record: Record, credential: str) -> Location:
+        """Return where a minted credential of an object lies."""
         return _where(self._catalog.minted(*record.key, credential), record.key.namespace)
 
-    def _where(self, record: Record, ref: StoreRef | None, path: str) -> Location | None:
+    def leads(self, record: Record, ref: StoreRef | None, path: str) -> Location | None:
+        """Return where a path lies that an object reads; None where it may not, or there is no such store."""
         try:
             use = self._catalog.use(record.key.namespace, ref, path, None)
         except errors.Stalled:

@@ -5,6 +5,7 @@ Does not belong here: any rule.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from ... import cluster, events, settings
@@ -25,6 +26,7 @@ from .holding import Holding
 from .looking import Looking
 from .means import Means
 from .place import Places
+from .secrets import Secrets
 from .telling import Telling
 
 __all__ = ["means", "settle"]
@@ -50,7 +52,9 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
     """Return what rotations are carried out with."""
     places = Places(catalog, loop.records, credentials, api.fence)
     journals = Journals(api, chosen.namespace)
-    holding = Holding(keys, places, reconciler.as_written, reconciler.is_bare)
+    get = functools.partial(api.get, cluster.SECRETS)
+    secrets = Secrets(get, keys, reconciler.seen, reconciler.owned, loop.records)
+    holding = Holding(keys, places, secrets, reconciler.as_written)
     looking = Looking(api, keys, fetcher, holding=holding, unheard=lambda: hearing.trouble, others=journals.handles)
     return Means(
         api=api,
