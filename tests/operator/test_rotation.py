@@ -116,6 +116,8 @@ def test_a_key_that_a_person_has_put_in_the_place_of_a_dead_one_is_not_reissued(
     world.until(lambda: _verdict(world) == "Valid", lambda: f"it is told: {_verdict(world)}", 60)
     assert rotating.key() == second.parts["apiKey"]
     assert (rotating.journals(), rotating.alive()) == ([], {second.parts["apiKey"]})
+    # Nothing waits for a turn.
+    assert rotating.told().keys() == {"credential", "step"}
 
 
 def _verdict(world: World) -> str:

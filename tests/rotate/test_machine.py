@@ -121,7 +121,11 @@ def test_a_key_that_was_switched_off_is_watched_for_a_while() -> None:
 
     assert (off.old, off.until) == (dataclasses.replace(OLD, disabled=True, off_from=NOW), NOW + RULES.observe)
     assert on.old == OLD
-    assert after(at(Step.GRACE), Effect.DISABLE, Came.REFUSED, "k0").straight
+    refused = after(at(Step.GRACE, tries=1), Effect.DISABLE, Came.REFUSED, "k0")
+    assert (refused.straight, refused.old) == (True, OLD)
+    # What had no answer before may have switched it off.
+    lost = at(Step.GRACE, tries=2, old=dataclasses.replace(OLD, disabled=True))
+    assert after(lost, Effect.DISABLE, Came.REFUSED, "k0").old == lost.old
     assert after(at(Step.ROLLING_BACK, old=off.old), Effect.ENABLE, Came.REFUSED, "k0").old == dataclasses.replace(
         OLD, disabled=True, ending=True, off_from=NOW
     )

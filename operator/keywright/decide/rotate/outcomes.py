@@ -188,7 +188,8 @@ _REFUSED: Mapping[Effect, Callable[[_After], Journal]] = {
     Effect.STORE_NEW: lambda after: after.journal.at(Step.ROLLING_BACK, after.now, why=Why.STORE_REFUSED),
     # Somebody else was faster: the next look tells.
     Effect.STORE_OLD: lambda after: after.journal,
-    Effect.DISABLE: lambda after: after.journal.but(straight=True, old=after.old(disabled=False)),
+    # Tried before, without an answer, it may be off.
+    Effect.DISABLE: lambda after: after.journal.but(straight=True, old=after.old(disabled=after.journal.tries > 1)),
     # There is no way back to a key that stays switched off.
     Effect.ENABLE: lambda after: after.journal.but(old=after.old(ending=True)),
     Effect.REVOKE: _not_revoked,

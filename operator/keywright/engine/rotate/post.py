@@ -33,7 +33,7 @@ from .aim import Aim
 from .aiming import Aiming, Lost, Over
 from .asked import Begin, Orders
 from .claiming import Claiming
-from .herald import Herald
+from .herald import CALLED, Herald
 from .looking import Sight
 from .means import Means
 from .trials import Trials
@@ -64,8 +64,9 @@ class Post:
         self._since, self._failures, self._tests = time.monotonic(), 0, True
         self._turn = Turn()
         self._herald = Herald(means, key, name)
-        #: Since when it is known that it cannot go on (monotonic clock).
-        self._lost = math.inf
+        #: Since when it is known that it cannot go on, and until when it is that the key in use lives, whatever its
+        #: status says (monotonic clock).
+        self._lost, self._alive = math.inf, 0.0
         #: What is known of the life of a minted key, as of this turn.
         self._minted: due.Minted | None = None
 
@@ -254,7 +255,8 @@ class Post:
         if dead and old and not await self._trials.refused(wanted, values, old.fingerprint):
             # It was said of the key before, which somebody has replaced.
             self._herald.call(aim, self.kept, late=True)
-            return False
+            self._alive = time.monotonic() + CALLED
+            return await self._begun(aim, record, wanted)
         before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
         journal = machine.begin(before, begin.id, begin.cause, old, now, issuer=aim.rules.issuer, **how)
         over = begin.take_over
@@ -279,6 +281,8 @@ class Post:
 
     def _next(self, record: Record, wanted: CredentialSpec) -> due.Next | None:
         known = policies.known(record, self.name, self.journal, self._minted)
+        if time.monotonic() < self._alive:
+            known = dataclasses.replace(known, condemned=False)
         return due.due(policies.policy(wanted), known, time.time())
 
     async def _rest(self, record: Record | None, wanted: CredentialSpec | None) -> float:
@@ -290,7 +294,8 @@ class Post:
         # What is due, or asked for, and was not begun waits for a turn of its issuer.
         waits = left <= 0 or self.orders.wanted(self.journal) is not None
         await self._tell(Tale(self.name, self.journal, Why.QUEUED if waits else None, next=first.at if first else None))
-        return QUEUED if waits else min(RESTING, max(0.05, left))
+        doubt = max(0.0, self._alive - time.monotonic()) or RESTING
+        return QUEUED if waits else min(RESTING, max(0.05, left), doubt)
 
     async def _step(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Look, decide, and do one thing."""
