@@ -136,6 +136,8 @@ def test_what_can_never_go_on_keeps_no_values_and_tells_what_is_owed(world: Worl
     assert first.parts["apiKey"] in rotating.alive()
     Kept(world).has("cleanup.owed", code="Keep")
     assert "its rotation of openai was given up" in operator.log.read_text()
+    # There is no status to tell that it waits for a person.
+    world.until(lambda: operator.metric("keywright_rotations_waiting") == 1, "it is counted", seconds=90)
     system = f"--operator-namespace={world.system}"
     told = keywright("debts", "list", "--gone", system, f"--kubeconfig={world.plane.kubeconfig}")
     assert told.code == 3

@@ -52,6 +52,7 @@ class Herald:
             record: the object; None where it is gone.
         """
         if record is None:
+            self._means.telling.note(self._key, tale)
             if tale.asks and self._told != tale:
                 log.warning("%s is gone, and a rotation of it waits: %s", self._key, tale.sentence())
                 self._told = tale

@@ -147,7 +147,9 @@ class Looking:
         """Return what a list says. Without names, what others of us make meanwhile would look like what was lost."""
         if listed is None:
             return None
-        keys = calls.keys(listed, kept.journal, self._others(kept.about.key, aim.issuer.issuing.name))
+        # A name tells a key from all others, also where two servers give two keys one handle.
+        others = frozenset() if aim.rules.names else self._others(kept.about.key, aim.issuer.issuing.name)
+        keys = calls.keys(listed, kept.journal, others)
         if alone or aim.rules.names or not lost.asked(kept.journal):
             return keys
         return dataclasses.replace(keys, ours=frozenset()) if kept.journal.step is Step.GRACE else None

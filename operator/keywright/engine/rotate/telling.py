@@ -39,6 +39,10 @@ class Telling:
         self._tales.setdefault(record.key, {})[tale.credential] = tale
         await self._write(record)
 
+    def note(self, key: Key, tale: Tale) -> None:
+        """Take note of how the rotation of a credential is whose object is gone: there is no status to tell it."""
+        self._tales.setdefault(key, {})[tale.credential] = tale
+
     async def forget(self, key: Key, credential: str, record: Record | None) -> None:
         """Tell no more of a credential."""
         tales = self._tales.get(key, {})
