@@ -43,8 +43,13 @@ def made_here(at: Situation) -> Move | None:
 
 
 def took_too_long(at: Situation) -> Move | None:
-    """Turn back because the issuer did not answer."""
-    return at.back(Why.ISSUE_UNCLEAR) if at.lasts() > at.rules.issue_within else None
+    """Turn back because the store did not answer, or else the issuer, where it is what is waited for."""
+    if at.lasts() <= at.rules.issue_within:
+        return None
+    if at.seen.store is None:
+        return at.back(Why.STORE_SILENT)
+    waits = at.journal.asked_at is not None or (at.rules.lists and at.seen.keys is None)
+    return at.back(Why.ISSUE_UNCLEAR) if waits else None
 
 
 def keys_unknown(at: Situation) -> Move | None:
