@@ -264,6 +264,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("the new one is revoked", RULES, at(Step.ROLLING_BACK), seen(BACK), "revoke k1"),
     ("a late write may arrive", RULES, at(Step.ROLLING_BACK, since=59), seen(BACK), "wait"),
     ("it is revoked", RULES, at(Step.ROLLING_BACK, new=Half("new", "k1", revoked=True)), seen(BACK), "RolledBack"),
+    ("the same key is in the store already", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(), "RolledBack"),
     ("the same key stays", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(BACK), "RolledBack"),
     ("a person's key stays", MANUAL, at(Step.ROLLING_BACK, why=Why.TEST_FAILED), seen(), "RolledBack TestFailed"),
     ("a first key stays", RULES, at(Step.ROLLING_BACK, old=None), seen(), "RolledBack"),

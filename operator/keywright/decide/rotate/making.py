@@ -116,8 +116,7 @@ def issue(at: Situation) -> Move | None:
 
 def same_key(at: Situation) -> Move | None:
     """Turn back because the new key is the old one."""
-    old, new = at.journal.old, at.journal.new
-    return at.back(Why.SAME_KEY) if old and new and old.fingerprint == new.fingerprint else None
+    return at.back(Why.SAME_KEY) if at.journal.same_key else None
 
 
 def nothing_to_test(at: Situation) -> Move | None:
