@@ -25,6 +25,7 @@ from keywright.keyfile.contents import Contents
 from keywright.keyfile.keys import Kdf
 from keywright.secret import SecretValue
 from rotating import QUICK
+from rotating_many import Many
 from vendors import VendorServer, serving
 from vendors.base import Request, Response
 from world import Json, World
@@ -33,6 +34,7 @@ from world import Json, World
 TWO_MB = Response(200, b'{"value": "' + b"x" * (2 << 20) + b'"}')
 NONSENSE = Response(200, b"\xff\x00{no key at all")
 KEY = b"\x07" * 32
+LARGE = "answered 200 with more than 1048576 bytes for"
 RIGHTS = "Check the admin key, and that it may write API keys of that project."
 
 
@@ -178,7 +180,8 @@ def in_vault(world: World, subject: Subject) -> str:
     return str(found["data"]["data"]["api_key"])
 
 
-def test_an_issuer_that_answers_nonsense_is_named_and_no_key_is_replaced(world: World, subjects: Subjects) -> None:
+def nonsense(world: World, subjects: Subjects) -> list[Subject]:
+    """Let there be issuers that answer it, each in its own way, and an operator that rotates."""
     names = ("huge", "garbage", "unlisted", "same", "denied", "blind")
     huge, garbage, unlisted, same, denied, unseen = every = [subjects.has(name) for name in names]
     huge.spoils(posts, TWO_MB)
@@ -193,20 +196,16 @@ def test_an_issuer_that_answers_nonsense_is_named_and_no_key_is_replaced(world: 
         world.put(f"llm/{each.name}", api_key=each.first)
         each.wants(issuer=blind(each.server.url) if each is unseen else None)
     subjects.starts()
+    return every
+
+
+def test_an_issuer_that_answers_nonsense_is_named_and_no_key_is_replaced(world: World, subjects: Subjects) -> None:
+    every = huge, garbage, unlisted, same, denied, unseen = nonsense(world, subjects)
 
     for each in every:
         each.asks("Rotate")
 
-    hint = "Check the address, and what proxy is in between."
-    large = "answered 200 with more than 1048576 bytes for"
-    for each, said in (
-        (huge, f"KeyIssuer/huge {large} a new key. {hint}"),
-        (garbage, f"KeyIssuer/garbage answered 200 for a new key, and not in the form of its answers. {hint}"),
-        (unlisted, f"KeyIssuer/unlisted {large} the list of keys. {hint}"),
-    ):
-        each.waits(said)
-        assert each.condition() == f"Rotating: Credential openai: A new key is being made. {said}"
-        each.asks("Rollback")
+    _waited_for(huge, garbage, unlisted)
     for each in (huge, garbage):
         # What was made, and not told, is found by its name.
         assert each.turned_back() == "Asked"
@@ -220,7 +219,7 @@ def test_an_issuer_that_answers_nonsense_is_named_and_no_key_is_replaced(world: 
     assert f"Credential openai: the rotation has turned back. {said}" in denied.events()
     assert unseen.turned_back() == "IssueUnclear"
     said = (
-        f"The issuer did not say in time whether it made a key, or what keys there are. KeyIssuer/blind {large} a new"
+        f"The issuer did not say in time whether it made a key, or what keys there are. KeyIssuer/blind {LARGE} a new"
     )
     assert f"turned back. {said}" in unseen.ends("Rotate", "Failed")
     assert unlisted.turned_back() == "Asked"
@@ -235,6 +234,45 @@ def test_an_issuer_that_answers_nonsense_is_named_and_no_key_is_replaced(world: 
     codes = {each["code"] for each in Kept(world).records("rotation.outcome")}
     assert codes >= {"IssuerAnswerInvalid", "IssuerDenied", "Revoke"}
     assert "StoreOld" not in codes
+
+
+def _waited_for(huge: Subject, garbage: Subject, unlisted: Subject) -> None:
+    """See what is told while it lasts, and have it turned back."""
+    hint = "Check the address, and what proxy is in between."
+    for each, said in (
+        (huge, f"KeyIssuer/huge {LARGE} a new key. {hint}"),
+        (garbage, f"KeyIssuer/garbage answered 200 for a new key, and not in the form of its answers. {hint}"),
+        (unlisted, f"KeyIssuer/unlisted {LARGE} the list of keys. {hint}"),
+    ):
+        each.waits(said)
+        assert each.condition() == f"Rotating: Credential openai: A new key is being made. {said}"
+        each.asks("Rollback")
+
+
+def test_no_place_of_two_is_filled_while_it_is_not_known_which_one_is_in_use(
+    world: World, tmp_path: pathlib.Path
+) -> None:
+    with contextlib.ExitStack() as stack:
+        many = Many(world, tmp_path, stack)
+        place = many.has("azureOpenai")
+        vendor = many.desks["azureOpenai"].vendor
+        neither = vendor.samples()["key"]
+        vendor.knows(neither)
+        world.put("keys/azureopenai", **neither, note="stays")
+        many.starts()
+        world.is_ready("azureopenai")
+        before = {name: made.parts for name, made in vendor.made.items()}
+
+        many.asks("Rotate", "azureOpenai")
+
+        many.until("azureOpenai", step="Issuing", why="SlotUnknown")
+        condition = world.condition("azureopenai", type_="Rotating")
+        assert condition["reason"] == "RotationWaits"
+        assert "Write the key of the place that is in use to the store" in condition["message"]
+        many.writes("azureOpenai", place.parts)
+        assert "another key to the store" in world.ends("rotate-azureopenai", "Failed")["message"]
+        assert before == {name: made.parts for name, made in vendor.made.items()}
+        world.until(lambda: many.key("azureOpenai") == place.parts, "the Secret has the one that was written")
 
 
 def limited(world: World, name: str, *rules: str) -> None:
@@ -289,16 +327,13 @@ def version_1(world: World) -> Iterator[str]:
     world.vault.sys.disable_secrets_engine(mount)  # type: ignore[no-untyped-call]
 
 
-def test_a_store_that_takes_no_key_is_named_and_keeps_the_old_one(
-    world: World, subjects: Subjects, version_1: str, tmp_path: pathlib.Path
-) -> None:
-    names = ("reads", "marks", "old", "git", "full")
-    reads, marks, old, git, full = every = [subjects.has(name) for name in names]
+def taking_no_key(world: World, subjects: Subjects, version_1: str, root: pathlib.Path) -> list[Subject]:
+    """Let there be stores that cannot be written, each for its own reason, and an operator that rotates."""
+    reads, marks, old, git, full = every = [subjects.has(name) for name in ("reads", "marks", "old", "git", "full")]
     limited(world, "reads", rule(world, "data", "read"))
     limited(world, "marks", rule(world, "data", "read"), rule(world, "metadata", "read", "patch"))
     world.has_store("old", access="ReadWrite", vault={"mount": version_1})
-    has_files(world, tmp_path / "root", git, full)
-    before = (tmp_path / "root" / "keys.kw").read_bytes()
+    has_files(world, root, git, full)
     for each in (reads, marks):
         world.put(f"llm/{each.name}", api_key=each.first)
         each.wants(storeRef={"name": each.name})
@@ -306,34 +341,21 @@ def test_a_store_that_takes_no_key_is_named_and_keeps_the_old_one(
     old.wants(storeRef={"name": "old"})
     git.wants(path="git", part=None, storeRef={"name": "git"})
     full.wants(path="full", part=None, storeRef={"kind": "ClusterKeyStore", "name": world.namespace})
-    subjects.starts(f"--file-store-root={tmp_path / 'root'}")
+    subjects.starts(f"--file-store-root={root}")
+    return every
+
+
+def test_a_store_that_takes_no_key_is_named_and_keeps_the_old_one(
+    world: World, subjects: Subjects, version_1: str, tmp_path: pathlib.Path
+) -> None:
+    every = reads, marks, old, git, full = taking_no_key(world, subjects, version_1, tmp_path / "root")
+    before = (tmp_path / "root" / "keys.kw").read_bytes()
 
     for each in every:
         each.asks("Rotate")
 
-    # Before anything is made.
-    may = "KeyStore/reads answered 403 for llm/reads. Check that the token in Secret login-reads may read NS/metadata/"
-    assert f"StoreReadOnly: {may}llm/reads in Vault." in reads.ends("Rotate", "Failed")
-    version = "KeyStore/old keeps no versions (KV version 1), so llm/old is not written: of two writers one would lose"
-    assert f"Unsupported: {version} unseen. Use a KV engine of version 2." in old.ends("Rotate", "Failed")
-    file = "KeyStore/git reads ConfigMap keys, which is not written from here. Change the file by keywright store, and"
-    assert f"Unsupported: {file} commit it." in git.ends("Rotate", "Failed")
-    assert git.condition() == f"Unsupported: Credential openai: {file} commit it."
-    for each in (reads, old, git):
-        assert each.told()["step"] == "Idle"
-        assert not any(asked.method == "POST" for asked in each.server.requests), each.name
-    # After it is made, and tested.
-    may = "KeyStore/marks answered 403 for llm/marks. Check that the token in Secret login-marks may create and update"
-    for each, said in (
-        (marks, f"{may} NS/data/llm/marks in Vault."),
-        (full, "ClusterKeyStore/NS reads file keys.kw, which would be larger than 4096 KiB. Spread its entries over"),
-    ):
-        assert each.turned_back() == "StoreRefused"
-        why = f"turned back. The store does not take the new key. {said}"
-        assert f"RolledBack: The rotation {why}" in each.ends("Rotate", "Failed")
-        assert f"Credential openai: the rotation has {why}" in each.events()
-        assert [asked.method for asked in each.server.requests if asked.method != "GET"] == ["POST", "DELETE"]
-
+    _refused_before(reads, old, git)
+    _refused_after(marks, full)
     for each in every:
         assert "debts" not in each.told()
         each.keeps()
@@ -345,3 +367,31 @@ def test_a_store_that_takes_no_key_is_named_and_keeps_the_old_one(
     )
     assert (tmp_path / "root" / "keys.kw").read_bytes() == before
     assert "StoreReadOnly" in {each["code"] for each in Kept(world).records("rotation.outcome")}
+
+
+def _refused_before(reads: Subject, old: Subject, git: Subject) -> None:
+    """See what is told of stores that are known not to be written before any key is made."""
+    may = "KeyStore/reads answered 403 for llm/reads. Check that the token in Secret login-reads may read NS/metadata/"
+    assert f"StoreReadOnly: {may}llm/reads in Vault." in reads.ends("Rotate", "Failed")
+    version = "KeyStore/old keeps no versions (KV version 1), so llm/old is not written: of two writers one would lose"
+    assert f"Unsupported: {version} unseen. Use a KV engine of version 2." in old.ends("Rotate", "Failed")
+    file = "KeyStore/git reads ConfigMap keys, which is not written from here. Change the file by keywright store, and"
+    assert f"Unsupported: {file} commit it." in git.ends("Rotate", "Failed")
+    assert git.condition() == f"Unsupported: Credential openai: {file} commit it."
+    for each in (reads, old, git):
+        assert each.told()["step"] == "Idle"
+        assert not any(asked.method == "POST" for asked in each.server.requests), each.name
+
+
+def _refused_after(marks: Subject, full: Subject) -> None:
+    """See what is told of stores that refuse a key which is made, and tested."""
+    may = "KeyStore/marks answered 403 for llm/marks. Check that the token in Secret login-marks may create and update"
+    for each, said in (
+        (marks, f"{may} NS/data/llm/marks in Vault."),
+        (full, "ClusterKeyStore/NS reads file keys.kw, which would be larger than 4096 KiB. Spread its entries over"),
+    ):
+        assert each.turned_back() == "StoreRefused"
+        why = f"turned back. The store does not take the new key. {said}"
+        assert f"RolledBack: The rotation {why}" in each.ends("Rotate", "Failed")
+        assert f"Credential openai: the rotation has {why}" in each.events()
+        assert [asked.method for asked in each.server.requests if asked.method != "GET"] == ["POST", "DELETE"]
