@@ -242,6 +242,11 @@ class Store(abc.ABC):
         return Location(f"{cls.location(cls.plain(config), namespace)} {path}")
 
     @classmethod
+    def unwritten(cls, config: Any) -> errors.Stalled | None:
+        """Return why such a store is only read, where its configuration tells; None: it does not."""
+        return None
+
+    @classmethod
     def plain(cls, config: Any) -> Any:
         """Return a configuration in which a place has one spelling. By default there is but one."""
         return config

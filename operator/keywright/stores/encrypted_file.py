@@ -85,6 +85,11 @@ class EncryptedFile(Store, name="encryptedFile"):
         found = super().locate(config, path, namespace, home)
         return found if config.path else Location(f"{home} {found.where}".strip())
 
+    @classmethod
+    def unwritten(cls, config: Config) -> errors.Stalled | None:
+        """Return why a file in a ConfigMap or a Secret is only read; None for one below the operator's root."""
+        return None if config.path else _only_read(config)
+
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config
         self._credentials = credentials
@@ -117,8 +122,7 @@ class EncryptedFile(Store, name="encryptedFile"):
         """
         path = self._config.path
         if not path:
-            said = f"reads {self._where}, which is not written from here"
-            raise errors.Stalled(Reason.UNSUPPORTED, said, "Change the file by keywright store, and commit it")
+            raise _only_read(self._config)
         for _ in range(TRIES):
             raw, contents = self._to_change(path)
             after = replaced(contents, ref.path, content, expected)
@@ -242,10 +246,7 @@ class EncryptedFile(Store, name="encryptedFile"):
 
     @property
     def _where(self) -> str:
-        config = self._config
-        if config.config_map_ref:
-            return f"ConfigMap {config.config_map_ref.name}"
-        return f"Secret {config.secret_ref.name}" if config.secret_ref else f"file {config.path}"
+        return _where(self._config)
 
     def _about(self, error: errors.Error) -> errors.Error:
         return error.about(f"reads {self._where}, which")
@@ -268,6 +269,17 @@ class _Opened:
     file: Sealed
     master: Master
     contents: Contents
+
+
+def _where(config: EncryptedFile.Config) -> str:
+    if config.config_map_ref:
+        return f"ConfigMap {config.config_map_ref.name}"
+    return f"Secret {config.secret_ref.name}" if config.secret_ref else f"file {config.path}"
+
+
+def _only_read(config: EncryptedFile.Config) -> errors.Stalled:
+    said = f"reads {_where(config)}, which is not written from here"
+    return errors.Stalled(Reason.UNSUPPORTED, said, "Change the file by keywright store, and commit it")
 
 
 def replaced(contents: Contents, path: str, content: Content, expected: str | None) -> Contents:

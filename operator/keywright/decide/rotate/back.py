@@ -50,9 +50,10 @@ def first_one(at: Situation) -> Move | None:
 
 def put_back(at: Situation) -> Move | None:
     """Write the old key over the new one, if it works; else go on, or have a person see to it."""
-    if at.seen.store is not Holds.NEW:
-        return None
     old = at.journal.old
+    # One that was given twice is there already, and would be for ever.
+    if at.seen.store is not Holds.NEW or at.journal.same_key:
+        return None
     if old and (old.revoked or old.ending):
         return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
@@ -119,7 +120,7 @@ def nothing_to_revoke(at: Situation) -> Move | None:
     ours = at.rules.way is Way.ISSUE or (at.rules.way is Way.SLOTS and new is not None)
     # What was minted ends by itself, where we cannot end it.
     ours = ours or (at.rules.way is Way.MINTED and at.rules.ends(new))
-    same = new and old and (new.fingerprint == old.fingerprint or (new.handle is not None and new.handle == old.handle))
+    same = at.journal.same_key or (new and old and new.handle is not None and new.handle == old.handle)
     may_be = new is not None or bool(asked(at.journal))
     return None if ours and may_be and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
 

@@ -299,6 +299,11 @@ class Journal:
         """Return it with changes."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
+    @property
+    def same_key(self) -> bool:
+        """Whether the new key is the old one."""
+        return self.old is not None and self.new is not None and self.old.fingerprint == self.new.fingerprint
+
     def handles(self, issuing: str) -> set[str]:
         """Return the issuer's names of all keys that it knows.
 

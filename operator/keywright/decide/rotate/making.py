@@ -43,8 +43,13 @@ def made_here(at: Situation) -> Move | None:
 
 
 def took_too_long(at: Situation) -> Move | None:
-    """Turn back because the issuer did not answer."""
-    return at.back(Why.ISSUE_UNCLEAR) if at.lasts() > at.rules.issue_within else None
+    """Turn back because the store did not answer, or else the issuer, where it is what is waited for."""
+    if at.lasts() <= at.rules.issue_within:
+        return None
+    if at.seen.store is None:
+        return at.back(Why.STORE_SILENT)
+    waits = at.journal.asked_at is not None or (at.rules.lists and at.seen.keys is None)
+    return at.back(Why.ISSUE_UNCLEAR) if waits else None
 
 
 def keys_unknown(at: Situation) -> Move | None:
@@ -111,8 +116,7 @@ def issue(at: Situation) -> Move | None:
 
 def same_key(at: Situation) -> Move | None:
     """Turn back because the new key is the old one."""
-    old, new = at.journal.old, at.journal.new
-    return at.back(Why.SAME_KEY) if old and new and old.fingerprint == new.fingerprint else None
+    return at.back(Why.SAME_KEY) if at.journal.same_key else None
 
 
 def nothing_to_test(at: Situation) -> Move | None:

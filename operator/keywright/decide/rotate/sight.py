@@ -269,8 +269,8 @@ def looks(rules: Rules, journal: Journal, now: float) -> frozenset[Place]:
     if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
         places -= {Place.OLD}
     if journal.step is Step.GRACE and now < journal.until and not (old and old.revoked):
-        # Until then it matters only whether the new key lives, and is in the store, which can be looked at often; and what
-        # is not known: which key the old one is, and whether there are lost ones.
+        # Until then it matters only whether the new key lives, and is in the store, which can be looked at often;
+        # and what is not known: which key the old one is, and whether there are lost ones.
         sought = journal.unanswered or (old and old.handle is None)
         places -= {Place.TARGETS, Place.USERS} | (set() if sought else {Place.KEYS})
     return places

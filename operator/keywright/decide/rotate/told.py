@@ -25,9 +25,10 @@ NAMED = 5
 WORDS: dict[Why, str] = {
     Why.SAME_KEY: "The issuer gave the old key once more.",
     Why.ISSUE_REFUSED: "The issuer refuses to make a key.",
-    Why.ISSUE_UNCLEAR: "The issuer does not say what keys there are.",
-    Why.SLOT_UNKNOWN: "It is not known which of the issuer's two places the present key has. Say so in the issuer, "
-    "or write the key of the first place to the store.",
+    Why.ISSUE_UNCLEAR: "The issuer did not say in time whether it made a key, or what keys there are.",
+    Why.SLOT_UNKNOWN: "It is not known which of the issuer's two places nobody uses: the key in the store is in "
+    "neither, or the other one is kept. Write the key of the place that is in use to the store; where `keywright debts "
+    "list` names the other one, see that nobody uses it, then `keywright debts forget`.",
     Why.ISSUER_CHANGED: "The object names another issuer than the one that made the keys. Name the former one until "
     "this rotation has ended.",
     Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that "
@@ -65,6 +66,8 @@ _BACK: dict[Why, str] = {
     Why.NOT_WRITTEN: "There are Secrets that still have the new key, or may have it.",
     Why.NOT_ADOPTED: "Not everybody is seen to use the old key again; `keywright consumers` says who does not.",
 }
+#: What somebody outside has answered for, which is told with it.
+_FAILED = frozenset({Why.ISSUE_REFUSED, Why.ISSUE_UNCLEAR, Why.STORE_REFUSED})
 _STEPS: dict[Step, str] = {
     Step.ISSUING: "A new key is being made.",
     Step.HELD: "The new key is being tested.",
@@ -83,6 +86,21 @@ _OFF = "Everybody has the new key; the old one is switched off, and is revoked i
 def words(why: AnyWhy) -> str:
     """Return what is waited for, or why a rotation turned back, as a sentence."""
     return WORDS[why] if isinstance(why, Why) else f"A later version of Keywright calls it {why}."
+
+
+def turned_back(journal: Journal, failed: errors.Error | None) -> str:
+    """Return why a rotation turned back, as sentences; empty where nothing says why.
+
+    Args:
+        failed: why no key was made, or none written to the store.
+    """
+    parts = [words(journal.why)] if journal.why else []
+    parts += [_trouble(failed)] if failed and journal.why in _FAILED else []
+    return " ".join(parts)
+
+
+def _trouble(error: errors.Error) -> str:
+    return f"{report.begun(error.message)}.{f' {error.hint}.' if error.hint else ''}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,9 +170,7 @@ class Tale:
         else:
             parts = [words(self.why)] if self.why else []
         parts += [behind] if behind else []
-        if self.error:
-            hint = f" {self.error.hint}." if self.error.hint else ""
-            parts.append(f"{report.begun(self.error.message)}.{hint}")
+        parts += [_trouble(self.error)] if self.error else []
         return " ".join(parts)
 
     def sentence(self) -> str:

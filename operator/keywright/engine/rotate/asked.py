@@ -103,10 +103,14 @@ class Orders:
                 wanted = wanted.but(debts=tuple(debt for debt in wanted.debts if debt.handle != asked.debt))
         return None if wanted == journal else wanted
 
-    def settle(self, journal: Journal | None) -> None:
-        """Tell those whose orders have come to something, as the journal has it."""
+    def settle(self, journal: Journal | None, failed: errors.Error | None = None) -> None:
+        """Tell those whose orders have come to something, as the journal has it.
+
+        Args:
+            failed: why no key was made, or none written to the store; None: it was, or that is not known any more.
+        """
         for uid, order in list(self._orders.items()):
-            if ended := _ended(order, journal):
+            if ended := _ended(order, journal, failed):
                 self._tell(uid, ended)
 
     def withdraw(self, uid: str) -> None:
@@ -145,7 +149,7 @@ def _id(asked: Asked) -> str:
     return f"kw-{asked.uid}"
 
 
-def _ended(order: _Order, journal: Journal | None) -> act.Ended | None:
+def _ended(order: _Order, journal: Journal | None, failed: errors.Error | None) -> act.Ended | None:
     action = order.asked.action
     if action in AT_ONCE and journal is None:
         # There will be one to remember a pin.
@@ -154,11 +158,11 @@ def _ended(order: _Order, journal: Journal | None) -> act.Ended | None:
         # What was asked during a look is not noted yet.
         return act.Ended(Reason.DONE, "It is noted.") if order.heeded else None
     if action in BEGINS:
-        return _begun(order, journal)
+        return _begun(order, journal, failed)
     return _turned(order, journal)
 
 
-def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
+def _begun(order: _Order, journal: Journal | None, failed: errors.Error | None) -> act.Ended | None:
     name = _id(order.asked)
     if journal is None or journal.id != name:
         if journal and journal.step is not Step.IDLE:
@@ -171,7 +175,7 @@ def _begun(order: _Order, journal: Journal | None) -> act.Ended | None:
         return None
     last = told.last(journal) or {}
     if last.get("outcome") == "RolledBack":
-        why = told.words(journal.why) if journal.why else ""
+        why = told.turned_back(journal, failed)
         return act.Ended(Reason.ROLLED_BACK, f"The rotation turned back. {why}".strip())
     tested = "A new key was made, passed its tests, and was revoked." if last.get("outcome") == "Tested" else ""
     return act.Ended(Reason.DONE, tested or "The new key is in place, and the old one is dead.")

@@ -71,19 +71,28 @@ class Herald:
             self._means.telling.asks(record, tale)
         self._told, self._untold = tale, 0
 
-    def reached(self, kept: Kept | None, before: Journal | None, record: Record | None, *, tested: bool) -> None:
+    def reached(
+        self,
+        kept: Kept | None,
+        before: Journal | None,
+        record: Record | None,
+        *,
+        tested: bool,
+        failed: errors.Error | None,
+    ) -> None:
         """Say that a step was reached, and record what is owed since, or no longer.
 
         Args:
             kept: the journal as it is; None where there is none any more.
             tested: whether keys are tested before they are used.
+            failed: why no key was made, or none written to the store; None: it was.
         """
         if kept is None:
             return
         after = kept.journal
         if before is None or before.step is not after.step:
             metrics.ROTATION_STEPS.labels(str(after.step)).inc()
-        self._means.telling.step(record, Tale(self._name, after, tested=tested), before)
+        self._means.telling.step(record, Tale(self._name, after, error=failed, tested=tested), before)
         self._means.acting.owed(kept.about, self._name, before.debts if before else (), after.debts)
 
     def call(self, aim: Aim, kept: Kept | None, *, late: bool = False) -> None:

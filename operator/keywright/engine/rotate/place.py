@@ -49,10 +49,14 @@ class Place:
         return dataclasses.replace(self, key=key) if key in self.formers else self
 
     async def write(self, ask: Callable[[Store], T]) -> T:
-        """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``."""
+        """Have the store written, when it is the namespace's turn; see ``OpenedStore.write``. Errors name the store."""
         opened = self.use.opened
         async with opened.turn(self.credentials().namespace):
-            return await opened.write(ask, self.use.identity, self.credentials, self.fence)
+            try:
+                return await opened.write(ask, self.use.identity, self.credentials, self.fence)
+            except errors.Error as error:
+                named = error if error.reason is Reason.NOT_LEADER else error.about(opened.name)
+        raise named
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class Places:
         if use.opened.kind.write is None:
             said = f"{use.record.title} is of a kind that Keywright does not write"
             raise errors.Stalled(Reason.UNSUPPORTED, said, "Keep keys that rotate in another store")
+        if why := use.opened.kind.unwritten(use.opened.config):
+            raise why.about(use.record.title)
         issuer = recipe.credential.issuer_ref
         if issuer and issuer.kind == "KeyIssuer" and _is_shared(use):
             said = f"{use.record.title} has keys of many namespaces, and a KeyIssuer of one of them makes none for it"

@@ -64,6 +64,8 @@ class Post:
         self._since, self._failures, self._tests = time.monotonic(), 0, True
         self._turn = Turn()
         self._herald = Herald(means, key, name)
+        #: Why no key was made, or none written to the store, when that was last tried; None: it was.
+        self._failed: errors.Error | None = None
         #: Since when it is known that it cannot go on, and until when it is that the key in use lives, whatever its
         #: status says (monotonic clock).
         self._lost, self._alive = math.inf, 0.0
@@ -156,7 +158,7 @@ class Post:
         if self.kept and (await self._heed(self.kept) or (aim.gone and await self._moved(aim, self.kept, record))):
             return 0.0
         if self.kept or not self.orders.needs_journal:
-            self.orders.settle(self.journal)
+            self.orders.settle(self.journal, self._failed)
         if self.kept and self._runs():
             return await self._go_on(aim, self.kept, record, wanted)
         return await self._at_rest(aim, record, wanted)
@@ -212,7 +214,7 @@ class Post:
         assert kept  # noqa: S101 - what cannot go on was remembered
         if await self._heed(kept):
             return 0.0
-        self.orders.settle(self.journal)
+        self.orders.settle(self.journal, self._failed)
         await self._tell(Tale(self.name, self.journal, asks=True, error=trouble))
         if kept.journal.step is Step.IDLE and kept.journal.debts:
             return 0.0 if await self._moved(None, kept, record) else QUEUED if self._others else RESTING
@@ -232,7 +234,7 @@ class Post:
             return False
         self.kept = await self._means.journals.write(kept.but(changed))
         self._reached(kept.journal, self._record())
-        self.orders.settle(self.kept.journal)
+        self.orders.settle(self.kept.journal, self._failed)
         return True
 
     async def _begun(self, aim: Aim, record: Record, wanted: CredentialSpec) -> bool:
@@ -264,7 +266,7 @@ class Post:
             self.kept = await self._claiming.begun(aim, record, self.kept, journal, values, take_over=over)
         else:
             self.kept = await self._claiming.made(aim, record, journal, values, take_over=over)
-        self._since = time.monotonic()
+        self._since, self._failed = time.monotonic(), None
         self._reached(before, record)
         return True
 
@@ -289,7 +291,7 @@ class Post:
         """Tell when the next rotation begins, and wait for it."""
         self._turn.give()
         first = self._next(record, wanted) if record and wanted else None
-        self.orders.settle(self.journal)
+        self.orders.settle(self.journal, self._failed)
         left = first.at - time.time() if first else RESTING
         # What is due, or asked for, and was not begun waits for a turn of its issuer.
         waits = left <= 0 or self.orders.wanted(self.journal) is not None
@@ -315,7 +317,7 @@ class Post:
                 await self._claiming.ended(aim, kept)
                 self.kept = None
             case Wait(until, why, asks):
-                self.orders.settle(kept.journal)
+                self.orders.settle(kept.journal, self._failed)
                 if asks or isinstance(sight.trouble, errors.Stalled):
                     # Others need not wait for a person to see to it.
                     self._turn.give()
@@ -324,7 +326,8 @@ class Post:
                 if journal != kept.journal:
                     await self._go(kept, journal, sight)
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
-                error, again = sight.trouble if why or self._runs() else None, first.at if first else None
+                failed = self._failed if journal.step in (Step.ISSUING, Step.TESTED) else None
+                error, again = sight.trouble or failed if why or self._runs() else None, first.at if first else None
                 tale = Tale(self.name, journal, why, asks, error, again, sight.pods, behind=sight.behind(kept))
                 await self._tell(tale)
                 left = min(until, again if again and again > time.time() else until) - time.time()
@@ -350,6 +353,8 @@ class Post:
                 acting.give_up(entry, error)
                 raise
         result = await acting.do(entry, aim, kept, sight, do)
+        if do.effect in (Effect.ISSUE, Effect.STORE_NEW):
+            self._failed = result.error
         at = dataclasses.replace(at, journal=kept.journal, now=time.time())
         after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
@@ -364,7 +369,7 @@ class Post:
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:
-        self._herald.reached(self.kept, before, record, tested=self._tests)
+        self._herald.reached(self.kept, before, record, tested=self._tests, failed=self._failed)
 
     async def _tell(self, tale: Tale) -> None:
         await self._herald.tell(self._record(), tale)

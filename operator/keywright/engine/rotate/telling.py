@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ... import cluster, events, pacing
+from ... import cluster, errors, events, pacing
 from ...decide import history, report
 from ...decide.rotate import told
 from ...decide.rotate.journal import Journal, Step, Why
@@ -57,7 +57,7 @@ class Telling:
         journal = tale.journal
         if record is None or journal is None or (before and before.step is journal.step):
             return
-        reason, note = _event(journal, tested=tale.tested)
+        reason, note = _event(journal, tale.error, tested=tale.tested)
         if reason:
             said = f"Credential {tale.credential}: {note}"
             self._recorder.say(record.regarding, reason, "Rotate", said, about=f"{journal.id} {journal.step}")
@@ -134,7 +134,7 @@ _ENDED = {
 _UNTESTED = "a new key was made, and is in the store; nobody can be asked whether it works."
 
 
-def _event(journal: Journal, *, tested: bool) -> tuple[EventReason | None, str]:
+def _event(journal: Journal, failed: errors.Error | None, *, tested: bool) -> tuple[EventReason | None, str]:
     if journal.step is Step.IDLE:
         reason, note = _ENDED.get(str((told.last(journal) or {}).get("outcome")), (None, ""))
     else:
@@ -143,6 +143,6 @@ def _event(journal: Journal, *, tested: bool) -> tuple[EventReason | None, str]:
         note = _UNTESTED
     if journal.step is Step.ISSUING:
         note += f" ({journal.cause})."
-    if reason in (EventReason.ROLLING_BACK, EventReason.ROLLED_BACK) and journal.why:
-        note += f" {told.words(journal.why)}"
+    if reason in (EventReason.ROLLING_BACK, EventReason.ROLLED_BACK):
+        note = f"{note} {told.turned_back(journal, failed)}".strip()
     return reason, note
