@@ -174,11 +174,12 @@ TYPOS = {
         )
     },
     **{
-        wrong: (
-            cluster_store(namespaceSelector={wrong: said}),
-            f"spec.namespaceSelector.{wrong}",
+        f"{selector}.{wrong}": (
+            cluster_store(**{selector: {wrong: said}}),
+            f"spec.{selector}.{wrong}",
             f"write {right}",
         )
+        for selector in ("namespaceSelector", "rotators")
         for wrong, right, said in (
             ("matchlabels", "matchLabels", {"a": "b"}),
             ("matchLabel", "matchLabels", {"a": "b"}),
