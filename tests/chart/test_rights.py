@@ -114,7 +114,8 @@ class Everything:
         """Restart one workload of each kind; whether it gets ready does not matter."""
         world, wanted = self.world, entry("OPENAI_API_KEY", "llm/rolled", "api_key")
         world.put("llm/rolled", api_key="sk-one")
-        world.apply(api_key_secret("rolled", wanted, rollout={"restart": "Auto", "batch": 3, "timeout": "1s"}))
+        # Long enough for all three to be asked for on a busy machine: after that nothing more is.
+        world.apply(api_key_secret("rolled", wanted, rollout={"restart": "Auto", "batch": 3, "timeout": "8s"}))
         world.is_ready("rolled")
         for kind, plural in rolling.PLURALS.items():
             made = rolling.template(f"{kind.lower()}-w", {"envFrom": [{"secretRef": {"name": "rolled"}}]})
