@@ -21,6 +21,28 @@ QUICK = {"passes": 2, "apart": "0", "within": "30s"}
 _NUMBERS = itertools.count()
 
 
+#: Where OpenAI has its keys, and its list of them as a server of somebody's own is declared.
+PROJECT = "/v1/organization/projects/proj_abc"
+LISTED = {"path": f"{PROJECT}/api_keys?limit=100&owner_project_access=any", "items": "data", "handle": "id"}
+
+
+def declared(url: str, **more: object) -> Json:
+    """Return OpenAI, declared call by call as a server of somebody's own."""
+    return {
+        "server": url,
+        "secrets": [{"name": "admin", "secretRef": {"name": "openai-admin", "key": "key"}}],
+        "headers": {"Authorization": "Bearer {admin}"},
+        "issue": {
+            "path": f"{PROJECT}/service_accounts/user-abc/api_keys",
+            "body": '{"name": "{name}"}',
+            "handle": "id",
+            "parts": {"apiKey": "value"},
+        },
+        "revoke": {"path": f"{PROJECT}/api_keys/{{handle}}", "done": [200]},
+        **more,
+    }
+
+
 class Rotating:
     """Credential ``openai`` of ApiKeySecret ``llm``, whose keys a server makes that answers as OpenAI's does."""
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 
 from build import api_key_secret, credential, entry, key_issuer
-from rotating import QUICK, Rotating
+from rotating import LISTED, QUICK, Rotating, declared
 from vendors.base import Request, Response
-from world import Json, World
-
-#: Where the issuer has its keys.
-PROJECT = "/v1/organization/projects/proj_abc"
+from world import World
 
 
 def test_a_rotation_goes_on_where_the_key_of_the_install_was_lost(world: World, rotating: Rotating) -> None:
@@ -61,7 +58,8 @@ def test_a_list_that_names_keys_by_their_values_is_not_used(world: World, rotati
         return found
 
     rotating.vendor.answer = telling
-    world.apply(key_issuer("hook", limits={"settle": "1s"}, webhook=webhook(rotating.server.url)))
+    listed = LISTED | {"handle": "value", "name": "name"}
+    world.apply(key_issuer("hook", limits={"settle": "1s"}, webhook=declared(rotating.server.url, list=listed)))
     rotation = {"overlap": "0", "consumers": "Optional", "test": QUICK}
     one = credential("openai", "KEY", rotating.server.url, issuerRef={"name": "hook"}, rotation=rotation)
     world.apply(api_key_secret("llm", entry("KEY", "llm/openai", "api_key"), credentials=[one], refreshInterval="1h"))
@@ -74,25 +72,3 @@ def test_a_list_that_names_keys_by_their_values_is_not_used(world: World, rotati
     world.until(lambda: said in rotating.told().get("waits", ""), lambda: f"it is told: {rotating.told()}")
     assert value not in json.dumps(world.object())
     assert [made.parts["apiKey"] for made in rotating.vendor.made.values()] == [value]
-
-
-def webhook(server: str) -> Json:
-    """Return OpenAI declared as a server of somebody's own, whose keys are called by their values in its list."""
-    return {
-        "server": server,
-        "secrets": [{"name": "admin", "secretRef": {"name": "openai-admin", "key": "key"}}],
-        "headers": {"Authorization": "Bearer {admin}"},
-        "issue": {
-            "path": f"{PROJECT}/service_accounts/user-abc/api_keys",
-            "body": '{"name": "{name}"}',
-            "handle": "id",
-            "parts": {"apiKey": "value"},
-        },
-        "list": {
-            "path": f"{PROJECT}/api_keys?limit=100&owner_project_access=any",
-            "items": "data",
-            "handle": "value",
-            "name": "name",
-        },
-        "revoke": {"path": f"{PROJECT}/api_keys/{{handle}}", "done": [200]},
-    }

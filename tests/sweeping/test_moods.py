@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from controlplane import LoseAnswer
+from rotating import LISTED, declared
 from sweeping.stage import Stage
 from vendors.base import Request
 from vendors.server import Mood
@@ -66,31 +67,10 @@ def test_where_there_are_as_many_keys_as_may_be_nothing_changes(stage: Stage) ->
     stage.runs(subject)
 
 
-def webhook(url: str, **more: object) -> dict[str, object]:
-    """Return an issuer that is declared call by call."""
-    project = "/v1/organization/projects/proj_abc"
-    return {
-        "webhook": {
-            "server": url,
-            "secrets": [{"name": "admin", "secretRef": {"name": "openai-admin", "key": "key"}}],
-            "headers": {"Authorization": "Bearer {admin}"},
-            "issue": {
-                "path": f"{project}/service_accounts/user-abc/api_keys",
-                "body": '{"name": "{name}"}',
-                "handle": "id",
-                "parts": {"apiKey": "value"},
-            },
-            "revoke": {"path": f"{project}/api_keys/{{handle}}", "done": [200]},
-            **more,
-        }
-    }
-
-
 def test_a_key_of_two_whose_answer_is_lost_makes_room_again(stage: Stage) -> None:
-    listed = "/v1/organization/projects/proj_abc/api_keys?limit=100&owner_project_access=any"
-    call = {"path": listed, "items": "data", "handle": "id", "name": "name"}
+    call = LISTED | {"name": "name"}
     # A person has one more.
-    stage.begins(webhook(stage.proxies["issuer"].url, list=call, maxKeys=3))
+    stage.begins({"webhook": declared(stage.proxies["issuer"].url, list=call, maxKeys=3)})
     subject = stage.subject(key=False)
     stage.runs(subject)
     subject.first = stage.key(subject.name)
@@ -103,7 +83,7 @@ def test_a_key_of_two_whose_answer_is_lost_makes_room_again(stage: Stage) -> Non
 
 
 def test_a_lost_key_that_cannot_be_looked_for_is_owed_and_the_old_one_stays(stage: Stage) -> None:
-    stage.begins(webhook(stage.proxies["issuer"].url))
+    stage.begins({"webhook": declared(stage.proxies["issuer"].url)})
     subject = stage.subject(key=False)
     stage.runs(subject)
     subject.first = stage.key(subject.name)
@@ -119,9 +99,8 @@ def test_a_lost_key_that_cannot_be_looked_for_is_owed_and_the_old_one_stays(stag
 
 
 def test_a_key_without_a_name_that_is_listed_long_after_its_answer_was_lost_is_ended(stage: Stage) -> None:
-    listed = "/v1/organization/projects/proj_abc/api_keys?limit=100&owner_project_access=any"
-    call = {"path": listed, "items": "data", "handle": "id", "createdAt": "created_at"}
-    stage.begins(webhook(stage.proxies["issuer"].url, list=call))
+    call = LISTED | {"createdAt": "created_at"}
+    stage.begins({"webhook": declared(stage.proxies["issuer"].url, list=call)})
     subject = stage.subject(key=False)
     stage.runs(subject)
     subject.first = stage.key(subject.name)

@@ -19,7 +19,7 @@ from ...decide.checks import History
 from ...decide.rotate import calls
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half
-from ...decide.rotate.sight import Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import HAS, Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
 from ...errors import Reason
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds over which an issuer must refuse a key until that is believed.
 _OVER = 600.0
-_HAS = {Holds.OLD: Has.OLD, Holds.NEW: Has.NEW}
 
 
 @dataclasses.dataclass(slots=True)
@@ -88,7 +87,7 @@ class Looking:
             held=held,
             # What reads the file has what is in it.
             targets=Targets(holds is Holds.OLD, holds is Holds.NEW),
-            own=_HAS.get(holds, Has.NOTHING),
+            own=HAS.get(holds, Has.NOTHING),
             users=Users(0, 0),
             old=old,
             wish=wish,
@@ -110,16 +109,10 @@ class Looking:
         return Half(self._task.keys.open().fingerprint_of(self._task.path, values))
 
     def _holds(self, kept: Kept, values: SecretMap | None) -> tuple[Holds, Half | None]:
-        """Say what the entry has. Values are compared: fingerprints are others once the file is sealed anew."""
+        """Say what the entry has. Its fingerprint is another one once the file is sealed anew."""
         if values is None:
             return Holds.NOTHING, None
-        journal = kept.journal
-        # The new one first: an issuer may give the same key twice, which is seen before it is written.
-        for mine, half, which in ((kept.new, journal.new, Holds.NEW), (kept.old, journal.old, Holds.OLD)):
-            if half and mine and mine == values:
-                return which, half
-        held, left = self.half(values), journal.left
-        return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
+        return calls.stored(kept.journal, kept.old, kept.new, values, self.half(values))
 
     def _listed(self, kept: Kept, sight: Sight, old: Trial | None) -> Keys | None:
         call = self._task.issuing.keys

@@ -14,7 +14,26 @@ from ...issuing.base import Issued, Listed, Order
 from ...secret import SecretMap
 from . import lost
 from .journal import Ask, Debt, Half, Journal, Step
-from .sight import Keys, Trial
+from .sight import Holds, Keys, Trial
+
+
+def stored(journal: Journal, old: SecretMap, new: SecretMap, values: SecretMap, held: Half) -> tuple[Holds, Half]:
+    """Return which key a store has, and that key as the journal knows it, with the issuer's name where that is known.
+
+    Values are compared where there are some: once what makes fingerprints was made anew, all of them are others.
+
+    Args:
+        old: parts of the old key, as the journal has them; empty where it has none.
+        new: the same of the new key.
+        values: what the store has.
+        held: the same as a key, with its fingerprint of now.
+    """
+    # The new one first: an issuer may give the same key twice, which is seen before it is written.
+    for half, own, which in ((journal.new, new, Holds.NEW), (journal.old, old, Holds.OLD)):
+        if half and (half.fingerprint == held.fingerprint or (own and own == values)):
+            return which, half
+    left = journal.left
+    return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
 
 
 def order(journal: Journal, old: SecretMap) -> Order:
@@ -62,8 +81,7 @@ def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
     """
     if not any(secret.tells(each.handle, values) for each in listed for values in known if values):
         return None
-    said = "lists keys by their values, which must not be shown"
-    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
+    return _by_value("lists keys by their values")
 
 
 def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | None:
@@ -102,9 +120,13 @@ def unfit(issued: Issued, wanted: Collection[str]) -> errors.Stalled | None:
     if why := lacking(issued.parts, wanted, "the credential"):
         return why
     if _tells(issued):
-        said = "names a key by its value, which must not be shown"
-        return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Take another field for handle, or leave it out")
+        return _by_value("names a key by its value")
     return None
+
+
+def _by_value(what: str) -> errors.Stalled:
+    hint = "Take another field for handle, or leave it out"
+    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, f"{what}, which must not be shown", hint)
 
 
 def named(half: Half, issued: Issued) -> Half:

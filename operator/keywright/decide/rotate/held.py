@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from ...secret import SecretMap, SecretValue
-from .sight import Has, Holds
+from .sight import HAS, Has, Holds
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def _as_told(seen: Evidence) -> Has | None:
     which = {each.value for each in seen.entries} & {Has.OLD, Has.NEW}
     for each in seen.entries:
         if each.made and each.value is Has.UNKNOWN:
-            if not each.current or seen.store not in _HAS:
+            if not each.current or seen.store not in HAS:
                 return None
-            which.add(_HAS[seen.store])
+            which.add(HAS[seen.store])
     return _one_of(which)
 
 
@@ -104,7 +104,6 @@ def _one_of(which: set[Has]) -> Has:
     return Has.UNKNOWN if len(which) > 1 else next(iter(which), Has.NOTHING)
 
 
-_HAS = {Holds.OLD: Has.OLD, Holds.NEW: Has.NEW}
 #: The first answer counts.
 CHECKS: tuple[Callable[[Evidence], Has | None], ...] = (_never_written, _as_told, _as_before, _as_found)
 

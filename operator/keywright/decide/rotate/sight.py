@@ -74,6 +74,10 @@ class Has(enum.StrEnum):
     """Perhaps the one, perhaps the other, perhaps both: as long as that may be, neither of them ends."""
 
 
+#: Which of the two keys a Secret has that was made of what the store has.
+HAS = {Holds.OLD: Has.OLD, Holds.NEW: Has.NEW}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Keys:
     """What the issuer lists.

@@ -148,9 +148,13 @@ class Holding:
 
     def _has(self, record: Record, kept: Kept) -> bool:
         """Whether a status tells of one of the keys of a rotation, by its value."""
-        values = [*_without(kept.old, kept.new).values(), *_without(kept.new, kept.old).values()]
-        told = ((f"{record.key}/{each['key']}", each["fingerprint"]) for each in _told(record))
-        return any(self._keys.fingerprint(owner, value) == mark for owner, mark in told for value in values)
+        keys = (_without(kept.old, kept.new), _without(kept.new, kept.old))
+        return any(self._is(record, told, values) for told in _told(record) for values in keys)
+
+    def _is(self, record: Record, told: Mapping[str, Any], values: SecretMap) -> bool:
+        """Whether an entry that the status tells of is a part of a key."""
+        owner = f"{record.key}/{told['key']}"
+        return any(self._keys.fingerprint(owner, value) == told["fingerprint"] for value in values.values())
 
     async def of(self, where: Location, kept: Kept, store: Holds | None, version: str | None) -> list[Held]:
         """Return what the Secrets have of all readers of a place, and of all others that may have the key.
@@ -281,9 +285,9 @@ class Holding:
 
     def _entry(self, record: Record, told: Mapping[str, Any], asked: _Question, made: Making | _Last | None) -> Entry:
         """Return one entry as the status tells of it."""
-        owner, sought = f"{record.key}/{told['key']}", asked.sought
+        sought = asked.sought
         for values, which in ((sought.old, Has.OLD), (sought.new, Has.NEW)):
-            if any(self._keys.fingerprint(owner, value) == told["fingerprint"] for value in values.values()):
+            if self._is(record, told, values):
                 return Entry(which, made=True)
         how = made.of(told) if isinstance(made, Making) else Made.SOMEHOW if made else Made.ELSE
         comparable = asked.whole and told["fingerprint"].startswith(f"{self._keys.key_id}:")

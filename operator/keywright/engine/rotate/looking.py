@@ -18,7 +18,7 @@ from ... import cluster, errors
 from ...decide import rollout
 from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Half, Journal, Step
+from ...decide.rotate.journal import Half, Step
 from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
 from ...decide.rotate.sight import Place as Spot
 from ...decide.rotate.told import Behind
@@ -39,7 +39,8 @@ T = TypeVar("T")
 
 #: What says that nothing is there.
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.KEY_NOT_MINTED})
-#: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise.
+#: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise,
+#: which is a little less than between two looks in grace: each of these asks.
 OFTEN, NOW_AND_THEN = 2.0, 110.0
 
 
@@ -193,15 +194,13 @@ class Looking:
         if found is None:
             return
         sight.store, sight.values = found
-        held = self.half(kept.about.key, sight.values) if sight.values else None
-        known, which = _known(kept, held, sight.values)
+        store, held = Holds.OTHER if self._torn(aim, sight) else Holds.NOTHING, None
+        if sight.values:
+            half = self.half(kept.about.key, sight.values)
+            store, held = calls.stored(kept.journal, kept.old, kept.new, sight.values, half)
         if kept.journal.step is Step.ISSUING and sight.store:
             sight.mark = await self._try(sight, self.mark(aim.place))
-        sight.seen = dataclasses.replace(
-            sight.seen,
-            store=which or (Holds.OTHER if held or self._torn(aim, sight) else Holds.NOTHING),
-            held=known or _named(kept.journal, held),
-        )
+        sight.seen = dataclasses.replace(sight.seen, store=store, held=held)
 
     @staticmethod
     def _torn(aim: Aim, sight: Sight) -> bool:
@@ -281,22 +280,3 @@ def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap
         Spot.OLD: (kept.journal.old, kept.old),
         Spot.THEIRS: (theirs, sight.values or {}),
     }
-
-
-def _known(kept: Kept, held: Half | None, values: SecretMap | None) -> tuple[Half | None, Holds | None]:
-    """Return what the store has as the journal knows it, and which key that is; neither where it is none of its own.
-
-    Values are compared where the journal has them: once the install's key was lost, all fingerprints are others.
-    """
-    journal = kept.journal
-    # The new one first: an issuer may give the same key twice, which is seen before it is written.
-    for half, own, which in ((journal.new, kept.new, Holds.NEW), (journal.old, kept.old, Holds.OLD)):
-        if half and held and (half.fingerprint == held.fingerprint or (own and own == values)):
-            return half, which
-    return None, None
-
-
-def _named(journal: Journal, held: Half | None) -> Half | None:
-    """Return what is held with the issuer's name of it, where that is known."""
-    left = journal.left
-    return left if left and held and left.fingerprint == held.fingerprint else held

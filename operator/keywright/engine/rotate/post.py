@@ -184,7 +184,9 @@ class Post:
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
         asks = policies.takes_turn(aim.rules.way, kept.journal.step)
-        if not ((asks or lost.asked(kept.journal)) and await self._turn.taken(aim.issuer)) and asks:
+        # Whoever looks for a lost key has a turn as well, if there is one: nobody else's new key is taken for it then.
+        has = (asks or bool(lost.asked(kept.journal))) and await self._turn.taken(aim.issuer)
+        if asks and not has:
             await self._tell(Tale(self.name, kept.journal, Why.QUEUED))
             return QUEUED
         try:
