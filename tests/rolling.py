@@ -12,7 +12,7 @@ from typing import Any
 from build import api_key_secret, entry
 from keywright import admission
 from keywright.decide import consumers
-from world import Json, World
+from world import PATIENCE, Json, World
 
 APPS = "/apis/apps/v1/namespaces"
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
@@ -108,7 +108,7 @@ class Rolling:
         self.world.apply(api_key_secret("llm", wanted, rollout=rollout))
         self.world.is_ready()
 
-    def rollout(self, phase: str) -> Json:
+    def rollout(self, phase: str, seconds: float = PATIENCE) -> Json:
         """Wait until the rollout of what the Secret holds is in a phase, and return what the status tells of it."""
 
         def told() -> Json | None:
@@ -117,7 +117,7 @@ class Rolling:
             found: Json = status.get("rollout") or {}
             return found if known and found.get("phase") == phase else None
 
-        return self.world.until(told, lambda: f"the rollout is {phase}; it is {self.world.object()['status']}")
+        return self.world.until(told, lambda: f"the rollout is {phase}; it is {self.world.object()['status']}", seconds)
 
     def condition(self) -> tuple[str, str, str]:
         """Return what the object's condition says: status, reason, message."""

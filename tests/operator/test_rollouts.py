@@ -266,7 +266,8 @@ def test_each_kind_is_restarted_as_it_can_be_and_what_cannot_be_is_named(world: 
     for pod in ("bare", "byhand-0"):
         world.must("DELETE", f"/api/v1/namespaces/{world.namespace}/pods/{pod}")
 
-    told = rolling.rollout("Done")
+    # Whoever lags is looked at less and less often.
+    told = rolling.rollout("Done", seconds=150)
     assert "laggards" not in told and told["current"] == told["pods"] == 6
     assert call(world, "consumers", "llm").code == 0
     # Only who is listed; whether it shows or not.

@@ -33,7 +33,9 @@ def test_two_hundred_keys_are_due_one_after_the_other_and_as_before_when_their_o
         world.until(lambda: not world.must("GET", world.path("ApiKeySecret"))["items"], "all are gone")
         declared(world, server.url)
 
-        assert due(world) == before
+        after = due(world)
+        # Seen in the second in which it was made, a key may be told of by either of the two.
+        assert max(abs((pacing.unix(after[name]) or 0.0) - (pacing.unix(before[name]) or 0.0)) for name in NAMES) <= 2
         assert rotating.changes() == []
         assert rotating.journals() == []
         assert operator.metric("keywright_rotation_steps_total") == 0
