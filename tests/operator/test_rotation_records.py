@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.trails import SEGMENTS, Kept, lease_events
 from build import key_store
 from controlplane import Answer, FaultProxy, KillAfter, KillBefore
+from keywright import cluster
 from rotating import Rotating
 from running import Operator
 from world import World
@@ -107,3 +108,24 @@ def waits(world: World, rotating: Rotating) -> None:
     """Wait until it is told that nothing can be recorded."""
     world.until(lambda: "recorded" in rotating.told().get("waits", ""), lambda: f"it is told: {rotating.told()}")
     assert "AuditUnavailable" in lease_events(world)
+
+
+def test_a_key_that_was_made_while_nothing_can_be_written_is_kept_until_it_can(
+    api_proxy: FaultProxy, world: World, rotating: Rotating
+) -> None:
+    rotating.begins()
+    rotating.starts(server=api_proxy.url, ca_file=api_proxy.ca_file)
+    world.is_ready()
+
+    # The journal is made, and changed twice, before a key is asked for.
+    with api_proxy.fault(Answer(500), method="PUT", path="/secrets/keywright-rotation-", after=2) as troubled:
+        rotating.asks("Rotate")
+        tries = 3 * cluster.TRIES
+        world.until(lambda: troubled.hits >= tries, lambda: f"it is tried again; {troubled.hits} times so far")
+        assert rotating.changes() == ["POST"]
+
+    world.ends("please", "Succeeded")
+    last = world.until(lambda: rotating.told().get("last"), "it is over")
+    assert last["outcome"] == "Rotated"
+    assert rotating.changes() == ["POST", "DELETE"]
+    assert rotating.alive() == {rotating.key()}

@@ -8,22 +8,30 @@ Does not belong here: what a journal says (``decide/rotate``), what is done (``e
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
+import logging
+import random
 import re
 from collections.abc import AsyncIterator, Iterator
 
-from .. import cluster, errors
+from .. import cluster, errors, pacing
 from ..decide.rotate import makers, written
 from ..decide.rotate.journal import Journal, Step, apart
 from ..errors import Reason
 from ..secret import SecretMap, SecretValue
 from .catalog import identifier
 
+log = logging.getLogger(__name__)
+
+#: Longest pause between two tries to write of a key that nothing else knows of, in seconds.
+SOON = 10.0
 #: Marks the Secrets that are journals.
 LABEL = {"keywright.dev/journal": "rotation"}
 TYPE = "keywright.dev/rotation-journal"
@@ -217,6 +225,21 @@ class Journals:
         if found and dataclasses.replace(found, version="") == dataclasses.replace(kept, version=""):
             return found
         raise errors.Retry(Reason.CONFLICT, f"journal {self._namespace}/{name} was changed by somebody else")
+
+    async def insist(self, kept: Kept) -> Kept:
+        """Write a journal as ``write`` does, for as long as the API server does not answer and this process leads.
+
+        For a key that was just made, and that nothing but this process knows.
+        """
+        for failures in itertools.count(1):
+            try:
+                return await self.write(kept)
+            except errors.Retry as error:
+                if error.reason is not Reason.KUBERNETES_UNAVAILABLE:
+                    raise
+                log.warning("%s/%s: its new key is not kept yet: %s", kept.about.namespace, kept.about.name, error)
+            await asyncio.sleep(pacing.backoff(failures, random.random(), longest=SOON))  # noqa: S311
+        raise AssertionError("unreachable: there is no last try")
 
     async def forget(self, kept: Kept) -> None:
         """Delete a journal at the version that it rests on; one that is gone is forgotten.

@@ -91,7 +91,12 @@ class Acting:
 
     async def do(self, entry: Entry, aim: Aim, kept: Kept, sight: Sight, do: Do) -> Result:
         """Do one thing, which the trail and the journal know of already."""
-        result = await self._done(aim, kept, sight, do)
+        try:
+            result = await self._done(aim, kept, sight, do)
+        except Exception:
+            # A bug of ours: what came of it, the next look tells.
+            self._ended(entry, str(Reason.INTERNAL_ERROR))
+            raise
         code = str(result.error.reason) if result.error else entry.code
         metrics.ROTATION_EFFECTS.labels(str(do.effect), str(result.came)).inc()
         self._ended(entry, code)

@@ -361,7 +361,8 @@ class Post:
         after = outcomes.came(at, do, result.came, result.half, before, fits=result.error is None)
         values = {name: each for name, each in (result.values or {}).items() if name in aim.recipe.properties}
         if after != kept.journal or values:
-            self.kept = await self._means.journals.write(kept.but(after, new=values or None))
+            write = self._means.journals.insist if values else self._means.journals.write
+            self.kept = await write(kept.but(after, new=values or None))
             self._reached(kept.journal, self._record())
         if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD, Effect.RENEW):
             self._herald.call(aim, self.kept)
