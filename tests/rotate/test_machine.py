@@ -10,8 +10,10 @@ from keywright.decide.rotate import calls, machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation, Wait
 from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, looks
+from keywright.issuers import ISSUERS, table
 from keywright.issuing.base import Issued
 from keywright.secret import SecretValue
+from vendors.bedrock import short_term
 
 from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, REFUSED, RULES, WELL, at, short
 
@@ -87,10 +89,24 @@ def test_a_key_that_is_of_no_use_is_given_up_at_once() -> None:
 def test_of_use_is_a_key_that_has_its_parts_and_a_name_that_may_be_shown(
     parts: dict[str, str], handle: str | None, wanted: tuple[str, ...], said: str
 ) -> None:
-    why = calls.unfit(Issued({name: SecretValue(each) for name, each in parts.items()}, handle), wanted)
+    issued = Issued({name: SecretValue(each) for name, each in parts.items()}, handle)
+    why = calls.unfit(issued, wanted, None, formed=True, tests=True)
 
     assert (why.message if why else "")[: len(said)] == said
     assert bool(why) is bool(said)
+
+
+def test_what_its_testers_cannot_accept_or_be_asked_about_is_of_no_use() -> None:
+    def why(key: str, *, formed: bool = True, tests: bool = True) -> str:
+        issued = Issued({"apiKey": SecretValue(key)})
+        found = calls.unfit(issued, ("apiKey",), ISSUERS["bedrock"](None, table()), formed=formed, tests=tests)
+        return found.message if found else ""
+
+    assert why(short_term()) == ""
+    assert why("two words") == "makes a key whose apiKey holds white space or control characters"
+    assert why("two words", formed=False, tests=False) == ""
+    assert why("elsewhere") == "makes a key of which Amazon Bedrock cannot be asked"
+    assert why("elsewhere", tests=False) == ""
 
 
 @pytest.mark.parametrize(

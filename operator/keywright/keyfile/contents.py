@@ -132,6 +132,12 @@ class Contents:
         found = self._records.get(f"{RESERVED}{name}", ())
         return (found[-1].label.version, self._value(found[-1])) if found else None
 
+    def all_remembered(self, prefix: str) -> dict[str, SecretValue]:
+        """Return what Keywright itself remembers under names that begin so, by what follows in them."""
+        begins = f"{RESERVED}{prefix}"
+        found = {path: each[-1] for path, each in self._records.items() if path.startswith(begins) and each}
+        return {path.removeprefix(begins): self._value(each) for path, each in found.items()}
+
     def remember(self, name: str, value: SecretValue) -> Contents:
         """Return the contents with something that Keywright itself remembers; what it remembered before goes.
 

@@ -85,12 +85,13 @@ class Acting:
         return Result(Came.DONE)
 
     def _issue(self, kept: Kept) -> Result:
-        with asking(self._task):
-            issued = self._task.issuing.issue(calls.order(kept.journal, kept.old))
-        own = {name: each for name, each in issued.parts.items() if name in self._task.recipe.properties}
+        task = self._task
+        with asking(task):
+            issued = task.issuing.issue(calls.order(kept.journal, kept.old))
+        own = {name: each for name, each in issued.parts.items() if name in task.recipe.properties}
         half = calls.named(self._looking.half(own), issued)
-        why = calls.unfit(issued, self._task.recipe.properties)
-        return Result(Came.DONE, half, own, why.about(self._task.name) if why else None)
+        why = calls.unfit(issued, task.recipe.properties, task.tester, formed=True, tests=task.rules.tests)
+        return Result(Came.DONE, half, own, why.about(task.name) if why else None)
 
     def _effect(self, kept: Kept, sight: Sight, do: Do) -> None:
         if do.effect in (Effect.STORE_NEW, Effect.STORE_OLD):

@@ -9,6 +9,7 @@ Does not belong here: what follows from it (``decide/rotate``).
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -60,6 +61,10 @@ class Kept:
         return dataclasses.replace(self, journal=journal, new=self.new if new is None else new)
 
 
+#: Below which name the file remembers rotations.
+_PLACE = "rotations/"
+
+
 class Book:
     """The journal of one entry.
 
@@ -68,7 +73,7 @@ class Book:
     """
 
     def __init__(self, keys: Keys, path: str) -> None:
-        self._keys, self._path, self._name = keys, path, f"rotations/{path}"
+        self._keys, self._path, self._name = keys, path, f"{_PLACE}{path}"
 
     def read(self) -> Kept | None:
         """Return what is remembered; None if nothing is.
@@ -78,6 +83,14 @@ class Book:
         """
         found = self._keys.open().remembered(self._name)
         return self._read(*found) if found else None
+
+    def neighbours(self) -> list[Journal]:
+        """Return what is remembered of the rotations of all other entries of the file, as far as it can be read."""
+        found = []
+        for path, value in self._keys.open().all_remembered(_PLACE).items():
+            with contextlib.suppress(errors.Stalled):
+                found += [self._read(0, value).journal] if path != self._path else []
+        return found
 
     def write(self, kept: Kept) -> Kept:
         """Write it over the version that it rests on; return it with its new version.

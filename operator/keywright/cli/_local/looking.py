@@ -11,24 +11,25 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ... import errors
 from ...decide import checks
 from ...decide.checks import History
-from ...decide.rotate import calls
+from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Half
-from ...decide.rotate.sight import HAS, Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.journal import Half, Journal, Step
+from ...decide.rotate.sight import HAS, Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, doubtful, looks
 from ...engine import egress
 from ...engine.rotate.trials import Row, count
 from ...errors import Reason
 from ...issuers.base import Verdict
+from ...issuing.base import Listed
 from ...secret import SecretMap
 from ...stores.base import Fetched
 from ...stores.encrypted_file import current
 from .. import _probing
-from .book import Kept
+from .book import Book, Kept
 from .task import Task
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Looking:
         task, journal, sight = self._task, kept.journal, Sight()
         wanted = looks(task.rules, journal, time.time())
         sight.store, sight.values = self.stored()
-        holds, held = self._holds(kept, sight.values)
+        holds, held = self._holds(kept, sight)
         old = self._trial(sight, "the old key", journal.old, kept.old) if Place.OLD in wanted else None
         listed = self._listed(kept, sight, old) if Place.KEYS in wanted and task.rules.lists else None
         sight.seen = Seen(
@@ -93,7 +94,10 @@ class Looking:
             wish=wish,
         )
         if Place.NEW in wanted:
-            sight.seen = dataclasses.replace(sight.seen, new=self._trial(sight, "the new key", journal.new, kept.new))
+            new = self._trial(sight, "the new key", journal.new, kept.new)
+            if journal.step is Step.HELD and doubtful(new):
+                old = self._trial(sight, "the old key", journal.old, kept.old)
+            sight.seen = dataclasses.replace(sight.seen, new=new, old=old)
         if Place.THEIRS in wanted and holds is Holds.OTHER:
             theirs = self._trial(sight, "the key in the file", held, sight.values or {})
             sight.seen = dataclasses.replace(sight.seen, theirs=theirs)
@@ -108,11 +112,12 @@ class Looking:
         """Return a key as a journal knows it."""
         return Half(self._task.keys.open().fingerprint_of(self._task.path, values))
 
-    def _holds(self, kept: Kept, values: SecretMap | None) -> tuple[Holds, Half | None]:
+    def _holds(self, kept: Kept, sight: Sight) -> tuple[Holds, Half | None]:
         """Say what the entry has. Its fingerprint is another one once the file is sealed anew."""
-        if values is None:
-            return Holds.NOTHING, None
-        return calls.stored(kept.journal, kept.old, kept.new, values, self.half(values))
+        if sight.values is None:
+            torn = sight.store is not None and recipes.has_some(self._task.recipe, sight.store)
+            return Holds.OTHER if torn else Holds.NOTHING, None
+        return calls.stored(kept.journal, kept.old, kept.new, sight.values, self.half(sight.values))
 
     def _listed(self, kept: Kept, sight: Sight, old: Trial | None) -> Keys | None:
         call = self._task.issuing.keys
@@ -126,7 +131,17 @@ class Looking:
             sight.trouble = error
             return None
         sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
-        return calls.keys(listed, kept.journal)
+        return self._told_apart(listed, kept.journal)
+
+    def _told_apart(self, listed: Sequence[Listed], journal: Journal) -> Keys | None:
+        """Return what a list says. Without names, what another entry's rotation had made looks like what was lost."""
+        way = self._task.issuing.name
+        if self._task.rules.names or not lost.asked(journal):
+            return calls.keys(listed, journal)
+        neighbours = Book(self._task.keys, self._task.path).neighbours()
+        keys = calls.keys(listed, journal, frozenset().union(*(each.handles(way) for each in neighbours)))
+        asks = any(each.step is Step.ISSUING and each.asked_at for each in neighbours)
+        return dataclasses.replace(keys, ours=frozenset()) if asks else keys
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester

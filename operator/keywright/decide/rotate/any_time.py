@@ -96,7 +96,8 @@ def gone_late(at: Situation) -> Move | None:
         return at.back(Why.OBJECT_GONE)
     if old is None or old.revoked or at.rules.way in (Way.LOCAL, Way.MINTED):
         return at.go(Step.REVOKED)
-    return Go(at.journal.owing(Owed.KEEP, old, at.now).rest(at.now))
+    owing, placed = at.journal.owing(Owed.KEEP, old, at.now), at.journal.stored or at.now
+    return Go(owing.rest(at.now, left=at.journal.new, placed=placed))
 
 
 def new_invalid(at: Situation) -> Move | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ... import dates, errors, secret
 from ...errors import Reason
+from ...issuers.base import Issuer, Malformed
 from ...issuing.base import Issued, Listed, Order
 from ...secret import SecretMap
 from . import lost
@@ -111,16 +112,29 @@ def lacking(made: Collection[str], wanted: Collection[str], whose: str) -> error
     return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, "Name its parts as the issuer makes them")
 
 
-def unfit(issued: Issued, wanted: Collection[str]) -> errors.Stalled | None:
+def unfit(
+    issued: Issued, wanted: Collection[str], tester: Issuer | None, *, formed: bool, tests: bool
+) -> errors.Stalled | None:
     """Return why a key that was made is of no use; None: it is of use.
 
     Args:
         wanted: the parts that the credential has.
+        tester: who accepts such keys; None: that is not known.
+        formed: whether it has to be of their form.
+        tests: whether it has to be tested.
     """
     if why := lacking(issued.parts, wanted, "the credential"):
         return why
     if _tells(issued):
         return _by_value("names a key by its value")
+    own = {name: value for name, value in issued.parts.items() if name in wanted}
+    found = tester.recognise(own) if tester and formed else None
+    if isinstance(found, Malformed):
+        said = f"makes a key whose {found.part} {found.said}"
+        return errors.Stalled(Reason.KEY_MALFORMED, said, "Check which field of its answers is the key")
+    if tester and tests and not tester.address_for(own):
+        said, hint = f"makes a key of which {tester.title} cannot be asked", "Say in the credential where it is asked"
+        return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
     return None
 
 
@@ -147,7 +161,10 @@ def staying(journal: Journal, old: SecretMap, new: SecretMap, held: SecretMap) -
     """
     if journal.step is Step.IDLE:
         return held
-    return old if journal.step is Step.ROLLING_BACK else new or old
+    if journal.step is Step.ROLLING_BACK:
+        # What somebody else has written to the store counts.
+        return held if held and held != new else old
+    return new or old
 
 
 def settled(before: Sequence[Debt], after: Sequence[Debt]) -> tuple[tuple[Debt, ...], tuple[Debt, ...]]:

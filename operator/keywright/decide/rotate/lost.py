@@ -16,7 +16,7 @@ from . import makers
 from .any_time import LATER
 from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
-from .sight import Holds, Rules
+from .sight import Holds, Keys, Rules
 
 
 def asked(journal: Journal) -> tuple[Ask, ...]:
@@ -58,21 +58,35 @@ def remembered(rules: Rules, journal: Journal) -> Journal:
     return journal.but(unanswered=asked(journal)) if looked_for else journal
 
 
+def _suspects(at: Situation) -> frozenset[str]:
+    """Return the keys that were made for us, of which nothing is known."""
+    journal, keys = at.journal, at.seen.keys
+    if keys is None or at.rules.way is not Way.ISSUE:
+        return frozenset()
+    known = {half.handle for half in (journal.old, journal.new, journal.left) if half}
+    known |= {each.handle for each in journal.debts}
+    return keys.ours - known.union(*(each.before for each in journal.unanswered))
+
+
 def _candidates(at: Situation) -> list[str]:
     """Return the keys that may have been made for us and whose values nobody has."""
     journal, keys = at.journal, at.seen.keys
-    if keys is None or at.rules.way is not Way.ISSUE:
+    if keys is None:
         return []
     used = {Step.GRACE: journal.new, Step.ROLLING_BACK: journal.new, Step.IDLE: journal.left}.get(journal.step)
     nameless = used and used.handle is None and journal.step is not Step.ROLLING_BACK
-    if nameless or (used and used.handle and used.handle not in keys.handles and not used.revoked):
+    if nameless or (used and not _placed(used, keys)):
         # Each may be the one that is in use, by another name perhaps.
         return []
-    known = {half.handle for half in (journal.old, journal.new, journal.left) if half}
-    known |= {each.handle for each in journal.debts}
-    if journal.step is Step.IDLE:
-        known = known.union(*(each.before for each in journal.unanswered))
-    return sorted(keys.ours - known)
+    # So may each that there was before, for as long as it is not seen which of them the old one is.
+    old = journal.old
+    sure = old is None or (old.handle is not None and _placed(old, keys))
+    return sorted(_suspects(at) - (frozenset() if sure else journal.before or frozenset()))
+
+
+def _placed(half: Half, keys: Keys) -> bool:
+    """Whether it is no wonder that a list has a key, or has not: it is there by its name, or need not be there."""
+    return not half.handle or half.handle in keys.handles or half.revoked
 
 
 def _mixed(at: Situation) -> bool:
@@ -126,8 +140,10 @@ def turned_up(at: Situation) -> Move | None:
 
 
 def surely_none(at: Situation) -> Move | None:
-    """Forget what was asked for so long ago that a key would be listed by now."""
-    late = tuple(each for each in at.journal.unanswered if each.at >= at.now - at.rules.sure)
-    if at.seen.keys is None or len(late) == len(at.journal.unanswered):
+    """Forget what was asked for so long ago that a key would be listed by now; what is listed, a person looks at."""
+    over = tuple(each for each in at.journal.unanswered if each.at < at.now - at.rules.sure)
+    if at.seen.keys is None or not over:
         return None
-    return Go(at.journal.but(unanswered=late))
+    if _suspects(at):
+        return Go(finding(at.journal, over, at.now))
+    return Go(at.journal.but(unanswered=tuple(each for each in at.journal.unanswered if each not in over)))

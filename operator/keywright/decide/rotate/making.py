@@ -14,7 +14,7 @@ from .journal import Owed, Step, Why
 from .living import worn_before
 from .lost import asked, finding, orphan, remembered
 from .moves import Do, Effect, Go, Move, Row, Situation
-from .sight import Holds
+from .sight import Holds, doubtful
 
 
 def owned_elsewhere(at: Situation) -> Move | None:
@@ -133,7 +133,15 @@ def passed(at: Situation) -> Move | None:
     trial = at.seen.new
     if trial is None or not alive(at, trial) or trial.passes < at.rules.passes or trial.over < at.rules.apart:
         return None
+    if _does_less(at):
+        return None
     return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
+
+
+def _does_less(at: Situation) -> bool:
+    """Whether the new key is known to be let do less than the old one."""
+    new, old = at.seen.new, at.seen.old
+    return doubtful(new) and old is not None and old.last is Verdict.VALID and alive(at, old)
 
 
 def failed(at: Situation) -> Move | None:
@@ -143,7 +151,7 @@ def failed(at: Situation) -> Move | None:
     if at.seen.new is None or at.seen.new.tries <= at.rules.passes:
         # Nobody has tried: that is no failure of the key.
         return at.wait(SOON, Why.TEST_UNCLEAR, asks=True)
-    refused = at.seen.new.last is Verdict.INVALID
+    refused = at.seen.new.last is Verdict.INVALID or _does_less(at)
     return at.back(Why.TEST_FAILED if refused else Why.TEST_UNCLEAR)
 
 

@@ -153,6 +153,11 @@ class Trial:
     at: float = 0.0
 
 
+def doubtful(new: Trial | None) -> bool:
+    """Whether a new key has to be compared with the old one: its issuer knows it, and does not let it do everything."""
+    return new is not None and new.last is Verdict.LIMITED
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wish:
     """What people ask for, beside the rotation itself.

@@ -5,8 +5,10 @@ Does not belong here: which effect is next (``decide/rotate``), the journal (``j
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import enum
+import functools
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
@@ -20,10 +22,12 @@ from ...decide.rotate.journal import Debt, Half
 from ...decide.rotate.moves import Came, Do, Effect
 from ...decide.rotate.recipe import Recipe
 from ...errors import Reason
+from ...issuers._table import Table
 from ...issuing.base import Issued
 from ...secret import SecretMap
 from ...stores.base import Mark, Store
 from .. import record_keeping, shelf
+from ..cases import issuer_of
 from ..journals import About, Kept, name_of
 from .aim import Aim
 from .looking import NOTHING, Looking, Sight
@@ -62,10 +66,14 @@ class Result:
 
 
 class Acting:
-    """Acts, and records it."""
+    """Acts, and records it.
 
-    def __init__(self, trail: Trail, looking: Looking) -> None:
-        self._trail, self._looking = trail, looking
+    Args:
+        table: the forms of all credentials.
+    """
+
+    def __init__(self, trail: Trail, looking: Looking, table: Table) -> None:
+        self._trail, self._looking, self._table = trail, looking, table
 
     async def announce(self, aim: Aim, kept: Kept, do: Do) -> Entry:
         """Record that one thing is to be done, before the journal knows of it.
@@ -128,9 +136,15 @@ class Acting:
         return Result(Came.DONE)
 
     async def _issue(self, aim: Aim, kept: Kept) -> Result:
+        credential, wanted = aim.recipe.credential, aim.recipe.properties
+        # What is wrong with it is to be known before there is a key.
+        tester = issuer_of(credential, self._table)
         issued: Issued = await aim.issuer.issue(calls.order(kept.journal, kept.old))
         half = calls.named(self._looking.half(kept.about.key, _own(aim, issued.parts)), issued)
-        if why := calls.unfit(issued, aim.recipe.properties):
+        formed = credential.check.format == "Enforce"
+        # What an object declares of its form may take a while.
+        judge = functools.partial(calls.unfit, issued, wanted, tester, formed=formed, tests=aim.rules.tests)
+        if why := await asyncio.to_thread(judge):
             return Result(Came.DONE, half, issued.parts, why.about(aim.issuer.name))
         if aim.recipe.minted:
             half = dataclasses.replace(half, lives_from=time.time(), lives_until=_end(issued.expires_at))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 
 from ... import errors
 from ...decide import act
@@ -32,7 +33,7 @@ class Begin:
     """A rotation that somebody asks for.
 
     Attributes:
-        id: of it, the same whoever leads.
+        id: of it; whoever leads next finds it in the journal.
         take_over: whether the mark of another install is taken over.
     """
 
@@ -84,9 +85,11 @@ class Orders:
     def wanted(self, journal: Journal | None) -> Begin | None:
         """Return the rotation that is asked for and was not begun yet."""
         for each in self._orders.values():
-            if each.asked.action in BEGINS and (journal is None or journal.id != _id(each.asked)):
+            if each.asked.action in BEGINS and (journal is None or not _is_of(journal, each.asked)):
                 urgent, over = each.asked.action == "Reissue", each.asked.take_over
-                return Begin(_id(each.asked), urgent, each.asked.test_only, take_over=over)
+                # By another name each time: where the journal was lost, the key of that name is in use perhaps.
+                name = f"kw-{each.asked.uid}-{random.getrandbits(32):08x}"
+                return Begin(name, urgent, each.asked.test_only, take_over=over)
         return None
 
     def journal(self, journal: Journal, now: float) -> Journal | None:
@@ -145,8 +148,10 @@ def none(said: str) -> act.Ended:
     return act.Ended(Reason.NO_ROTATION, said)
 
 
-def _id(asked: Asked) -> str:
-    return f"kw-{asked.uid}"
+def _is_of(journal: Journal, asked: Asked) -> bool:
+    """Whether a journal is of the rotation that was begun because of this."""
+    name = f"kw-{asked.uid}"
+    return journal.id == name or journal.id.startswith(f"{name}-")
 
 
 def _ended(order: _Order, journal: Journal | None, failed: errors.Error | None) -> act.Ended | None:
@@ -163,12 +168,11 @@ def _ended(order: _Order, journal: Journal | None, failed: errors.Error | None) 
 
 
 def _begun(order: _Order, journal: Journal | None, failed: errors.Error | None) -> act.Ended | None:
-    name = _id(order.asked)
-    if journal is None or journal.id != name:
+    if journal is None or not _is_of(journal, order.asked):
         if journal and journal.step is not Step.IDLE:
             return act.Ended(Reason.ROTATING, "Another rotation of this credential is under way.")
         return none("It was begun, and nothing is remembered of it.") if order.about else None
-    order.about = name
+    order.about = journal.id
     if journal.step is Step.GRACE:
         return act.Ended(Reason.DONE, "The new key is in place; the old one works until the overlap is over.")
     if journal.step is not Step.IDLE:

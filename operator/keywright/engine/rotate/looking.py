@@ -19,7 +19,7 @@ from ...decide import rollout
 from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Step
-from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, looks
+from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, doubtful, looks
 from ...decide.rotate.sight import Place as Spot
 from ...decide.rotate.told import Behind
 from ...errors import Reason
@@ -132,6 +132,9 @@ class Looking:
             return await self._try(sight, trials.test(aim.recipe.credential, values, half.fingerprint, every=every))
 
         new, old, theirs = await asyncio.gather(trial(Spot.NEW), trial(Spot.OLD), trial(Spot.THEIRS))
+        if journal.step is Step.HELD and doubtful(new):
+            wanted |= {Spot.OLD}
+            old = await trial(Spot.OLD)
         if keys:
             sight.handle = calls.handle(keys, old, read=aim.issuer.issuing.reads_handle)
         sight.seen = dataclasses.replace(

@@ -66,7 +66,7 @@ def means(  # noqa: PLR0913 - what rotates needs nearly all that there is
         journals=journals,
         places=places,
         looking=looking,
-        acting=Acting(trail, looking),
+        acting=Acting(trail, looking, table),
         telling=Telling(api, recorder),
         again=loop.again,
         hearing=hearing,
