@@ -271,6 +271,12 @@ def canonical_url(address: str, path: str = "") -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path.rstrip('/')}{path}"
 
 
+def same_server(one: str, other: str) -> bool:
+    """Whether two addresses are of one server, whatever their paths."""
+    first, second = (urllib.parse.urlsplit(canonical_url(each)) for each in (one, other))
+    return (first.scheme, first.netloc) == (second.scheme, second.netloc)
+
+
 #: Address of a server, perhaps with a path. The length leaves a host name no more than its 253 characters.
 Url = Annotated[
     str,

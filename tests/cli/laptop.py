@@ -48,12 +48,12 @@ class Laptop:
         self.desk.must("store", "llm/key", *(["--map"] if len(parts) > 1 else []), stdin=text)
         return made
 
-    def command(self, *options: str) -> list[str]:
-        place = ["rotate", "--local=llm/key", f"--issuer-file={self.manifest}", f"--endpoint={self.issuer.server.url}"]
+    def command(self, *options: str, path: str = "llm/key") -> list[str]:
+        place = ["rotate", f"--local={path}", f"--issuer-file={self.manifest}", f"--endpoint={self.issuer.server.url}"]
         return [*place, "--yes", *QUICK, *options]
 
-    def rotate(self, *options: str) -> Said:
-        return self.desk(*self.command(*options))
+    def rotate(self, *options: str, path: str = "llm/key") -> Said:
+        return self.desk(*self.command(*options, path=path))
 
     def held(self) -> str:
         return self.desk.must("get", "llm/key", "--reveal").out

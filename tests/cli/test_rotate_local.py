@@ -17,9 +17,10 @@ import yaml
 from cli.desk import Desk
 from cli.laptop import FAILED, FINE, USAGE, WAITS, Laptop
 from cli.terminal import BIN
+from issuing import cases
 from keyfile.files import at
 from keywright.secret import SecretValue
-from vendors.base import Request
+from vendors.base import Request, Response
 from vendors.server import MoodyServer
 
 
@@ -324,3 +325,36 @@ def test_a_key_that_is_made_here_takes_the_place_of_the_one_before(desk: Desk, t
     assert desk.must("get", "a", "-o", "json").json["version"] == 2
     assert len(desk.must("get", "a", "--reveal").out) == 36
     assert made["password"] not in first.everything
+
+
+def test_a_key_of_another_entry_is_none_that_was_lost(desk: Desk, tmp_path: pathlib.Path) -> None:
+    with cases.desk("gcpServiceAccount") as issuer:
+        laptop = Laptop(desk, tmp_path, issuer)
+        laptop.has_key()
+        desk.must("store", "llm/other", stdin=next(iter(issuer.person_makes().parts.values())))
+        answer, left = issuer.vendor.answer, [502]
+
+        def loses(request: Request) -> Response:
+            found: Response = Response(left.pop(), {}) if issuer.case.creates(request) and left else answer(request)
+            return found
+
+        issuer.vendor.answer = loses
+        for path in ("llm/key", "llm/other", "llm/key"):
+            said = laptop.rotate("--timeout=1m", path=path)
+            assert said.code == FINE, said.everything
+
+        alive = {made.parts["key"] for made in issuer.vendor.made.values() if not made.off}
+        assert alive >= {desk.must("get", path, "--reveal").out for path in ("llm/key", "llm/other")}
+
+
+def test_an_entry_that_lacks_a_part_is_not_empty(aws: Laptop) -> None:
+    aws.has_key()
+    assert aws.rotate("--overlap=1h").code == WAITS
+    now = json.loads(aws.held())
+    renamed = {"id": now["accessKeyId"], "secretAccessKey": now["secretAccessKey"]}
+    aws.desk.must("store", "llm/key", "--map", stdin=json.dumps(renamed))
+
+    said = aws.rotate("--overlap=1h", "--timeout=30s")
+
+    assert now["accessKeyId"] in aws.issuer.handles(), said.everything
+    assert json.loads(aws.held()) == renamed

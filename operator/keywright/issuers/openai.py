@@ -25,8 +25,9 @@ _KNOWN = {
     "insufficient_quota",
     "insufficient_permissions",
     "ip_not_authorized",
-    "unsupported_country_region_territory",
 }
+#: What it says before it has looked at the key.
+_UNSEEN = {"unsupported_country_region_territory"}
 #: What it says of one that is none of its own. A 401 may be about the host, the account or the login of a gateway too.
 _REFUSED = {"invalid_api_key", "account_deactivated", "key_expired", "expired_api_key"}
 
@@ -58,9 +59,11 @@ def _judged(answer: Answer) -> Finding:
     if not isinstance(error, dict):
         return judged(answer, {200: Verdict.VALID}, own=isinstance(body.get("data"), list))
     words = [word for word in (error.get("code"), error.get("type")) if isinstance(word, str)]
-    code = next((word for word in words if word in _KNOWN | _REFUSED), "")
+    code = next((word for word in words if word in _KNOWN | _REFUSED | _UNSEEN), "")
     if code in _KNOWN and answer.status in (401, 403, 429):
         return Finding(Verdict.LIMITED, f"answered {answer.status} ({code})")
+    if code in _UNSEEN:
+        return Finding(Verdict.UNKNOWN, f"answered {answer.status} ({code})")
     refused = Verdict.INVALID if code in _REFUSED else Verdict.UNKNOWN
     own = bool(code) or {"message", "type", "code"} <= error.keys()
     return judged(answer, {401: refused, 403: Verdict.LIMITED}, own=own, code=code)

@@ -130,7 +130,8 @@ class Looking:
         except errors.Error as error:
             sight.trouble = error
             return None
-        sight.handle = calls.handle(listed, old, read=self._task.issuing.reads_handle)
+        # Where it is tested, says the same person who says where it is made.
+        sight.handle = calls.handle(listed, self._task.issuing, old, None)
         return self._told_apart(listed, kept.journal)
 
     def _told_apart(self, listed: Sequence[Listed], journal: Journal) -> Keys | None:

@@ -11,7 +11,7 @@ import dataclasses
 
 from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, condemned, enable
-from .journal import Journal, Owed, Step, Why
+from .journal import Half, Journal, Owed, Step, Why
 from .living import worn_back
 from .lost import asked, finding, orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
@@ -54,7 +54,7 @@ def put_back(at: Situation) -> Move | None:
     # One that was given twice is there already, and would be for ever.
     if at.seen.store is not Holds.NEW or at.journal.same_key:
         return None
-    if old and (old.revoked or old.ending):
+    if _ends(old):
         return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
         return Do(Effect.STORE_OLD)
@@ -140,19 +140,26 @@ def last_one(at: Situation) -> Move | None:
         return _old_unknown(at)
     if at.seen.store is Holds.OTHER and at.rules.tests:
         return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
-    if at.seen.store is Holds.NOTHING and alive(at, at.seen.old):
+    if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not _ends(at.journal.old):
         return None
     return Go(_left(at).owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
 def _old_unknown(at: Situation) -> Move | None:
     """Keep the new key until the old one is known to work, wherever the store has it from."""
-    old = at.journal.old
+    if _ends(at.journal.old):
+        # It was accepted before perhaps.
+        return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
         return None
-    if condemned(at.seen.old) or (old and (old.revoked or old.ending)):
+    if condemned(at.seen.old):
         return _no_way_back(at)
     return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
+
+
+def _ends(old: Half | None) -> bool:
+    """Whether a key is revoked, or may be by now."""
+    return old is not None and (old.revoked or old.ending)
 
 
 def revoke_new(at: Situation) -> Move | None:

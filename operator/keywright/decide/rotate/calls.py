@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from ... import dates, errors, secret
 from ...errors import Reason
 from ...issuers.base import Issuer, Malformed
-from ...issuing.base import Issued, Listed, Order
+from ...issuing.base import Issued, Issuing, Listed, Order
+from ...schema import same_server
 from ...secret import SecretMap
 from . import lost
 from .journal import Ask, Debt, Half, Journal, Step
@@ -61,17 +62,15 @@ def keys(listed: Sequence[Listed], journal: Journal, others: frozenset[str] = fr
 
 
 def _asks(made: Mapping[str, float | None], asks: Sequence[Ask]) -> dict[str, Ask]:
-    """Return of each key what it was probably made for: what was asked for when it was made.
+    """Return of each key what it was made for, as far as that can be told: what was asked for when it was made.
 
     Args:
         made: when each was made (Unix time); None where the issuer does not tell.
     """
-    if not asks:
-        return {}
-    last = asks[-1].at
-    return {
-        handle: min(asks, key=lambda each: abs(each.at - (last if at is None else at))) for handle, at in made.items()
-    }
+    if len(asks) == 1:
+        return dict.fromkeys(made, asks[0])
+    known = {handle: at for handle, at in made.items() if at is not None}
+    return {handle: min(asks, key=lambda each: abs(each.at - at)) for handle, at in known.items()} if asks else {}
 
 
 def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
@@ -85,15 +84,18 @@ def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
     return _by_value("lists keys by their values")
 
 
-def handle(listed: Sequence[Listed], old: Trial | None, *, read: bool) -> str | None:
+def handle(listed: Sequence[Listed], issuing: Issuing, old: Trial | None, endpoint: str | None) -> str | None:
     """Return the issuer's name of the old key; None where the list does not show it, or it is not proven.
+
+    Where a part of a key is enough to say which one it is, that counts once the issuer has accepted that very key, at
+    its own server: else whoever writes to the store could have another's key ended, as elsewhere any text may do.
 
     Args:
         old: what tests of the old key have come to.
-        read: whether a part of it is enough to say which one it is (``Issuing.reads_handle``): that counts once its
-            issuer has accepted that very key. Else whoever writes to the store could have another's key ended.
+        endpoint: where these were made; None: where that is usual.
     """
-    if read and not (old and old.passes):
+    own = endpoint is None or same_server(endpoint, issuing.address)
+    if issuing.reads_handle and not (own and old and old.passes):
         return None
     return next((each.handle for each in listed if each.is_old), None)
 

@@ -150,6 +150,14 @@ def carried(debts: Sequence[Debt]) -> tuple[Debt, ...]:
     )
 
 
+def joined(there: Journal, left: Journal) -> Journal:
+    """Return the journal of a place with what that of another says, where the key was before: that one goes."""
+    debts = tuple(each for each in left.debts if each not in there.debts)
+    asks = tuple(each for each in left.unanswered if each not in there.unanswered)
+    pinned = there.pinned or left.pinned
+    return there.but(debts=(*there.debts, *debts), unanswered=(*there.unanswered, *asks), pinned=pinned)
+
+
 def lost(journal: Journal, now: float, *, local: bool) -> Journal:
     """Return what is remembered of a rotation that can never go on, as its object is gone and its store or its issuer
     too: which keys live on, and which may.

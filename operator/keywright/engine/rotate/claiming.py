@@ -141,11 +141,9 @@ class Claiming:
         Args:
             former: at the place that is left; None where that is not there any more.
         """
-        debts = outcomes.carried(kept.journal.debts)
-        there = await self.made(aim, record, kept.journal.rest(kept.journal.since, debts=debts, left=None), {})
-        more = tuple(each for each in debts if each not in there.journal.debts)
-        pinned = there.journal.pinned or kept.journal.pinned
-        journal = there.journal.but(debts=(*there.journal.debts, *more), pinned=pinned)
+        left = kept.journal.rest(kept.journal.since, debts=outcomes.carried(kept.journal.debts), left=None)
+        there = await self.made(aim, record, left, {})
+        journal = outcomes.joined(there.journal, left)
         if journal != there.journal:
             there = await self._means.journals.write(there.but(journal))
         await self.ended(former, kept)

@@ -136,7 +136,7 @@ class Looking:
             wanted |= {Spot.OLD}
             old = await trial(Spot.OLD)
         if keys:
-            sight.handle = calls.handle(keys, old, read=aim.issuer.issuing.reads_handle)
+            sight.handle = calls.handle(keys, aim.issuer.issuing, old, aim.recipe.credential.endpoint)
         sight.seen = dataclasses.replace(
             sight.seen,
             keys=self._told_apart(aim, kept, keys, alone=alone),
