@@ -21,7 +21,10 @@ from vendors.base import Request, Response
 from vendors.server import MoodyServer
 
 RIGHT = {"name": "right", "key": "admin"}
-LIST = {"path": "/keys", "handle": "id"}
+LIST = {"path": "/keys", "handle": "id", "name": "name"}
+ISSUE = {"path": "/keys", "handle": "id", "parts": {"apiKey": "key"}}
+IN_DATA = ISSUE | {"handle": "data.id", "parts": {"id": "data.id", "secret": "data.secret"}}
+FIND = {"path": "/me", "method": "POST", "handle": "id", "body": "{apiKey}"}
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ class Server:
         said = {
             "server": self.server.url,
             "secrets": [{"name": "admin", "secretRef": RIGHT}],
-            "issue": {"path": "/keys", "handle": "id", "parts": {"apiKey": "key"}},
+            "issue": ISSUE,
             "revoke": {"path": "/keys/{handle}"},
         } | fields
         return Webhook(Webhook.Config.model_validate(said), HeldCredentials({("right", "admin"): value}), 5.0)
@@ -261,6 +264,10 @@ def test_a_key_that_is_told_to_be_gone_and_is_listed_is_not_gone(server: Server)
             {"list": LIST, "find": {"path": "/me", "handle": "id", "body": "{apiKey} {handle}"}},
             "webhook.find names what nothing stands for",
         ),
+        ({"issue": ISSUE | {"handle": "key"}}, "webhook.issue.handle names the field of a key's value"),
+        ({"list": LIST | {"handle": "key"}}, "webhook.list.handle names the field of a key's value"),
+        ({"issue": IN_DATA, "list": LIST | {"handle": "secret"}}, "webhook.list.handle names the field of"),
+        ({"list": LIST, "find": FIND | {"handle": "key"}}, "webhook.find.handle names the field of a key's value"),
         ({"secrets": [{"name": "name", "secretRef": RIGHT}]}, "one name stands for two things"),
         ({"secrets": [{"name": "apiKey", "secretRef": RIGHT}]}, "one name stands for two things"),
     ],
@@ -271,6 +278,32 @@ def test_what_cannot_be_meant_is_refused(server: Server, fields: Any, why: str) 
 
     assert caught.value.reason is Reason.INVALID_SPEC
     assert why in caught.value.message
+
+
+def test_of_several_parts_one_may_be_the_name_of_the_key(server: Server) -> None:
+    own = server.issuing(issue=IN_DATA, list=LIST)
+    server.answers["POST"] = Response(200, {"data": {"id": "AKIAIOSFODNN7EXAMPLE", "secret": "s"}})
+    server.answers["GET"] = Response(200, [{"id": "AKIAIOSFODNN7EXAMPLE", "name": "kw-a"}])
+    assert own.keys
+
+    assert own.issue(Order("kw-a")).handle == own.keys(Order("kw-a"))[0].handle == "AKIAIOSFODNN7EXAMPLE"
+
+
+@pytest.mark.parametrize("value", ["sk-proj-abc", "glpat-abc", f"AIza{'a' * 35}"])
+def test_a_list_that_names_a_key_by_what_looks_like_one_is_refused_though_no_key_is_known(
+    server: Server, value: str
+) -> None:
+    own = server.issuing(list=LIST, find=FIND)
+    assert own.keys
+
+    for listed, told in (([{"id": value, "name": "kw-a"}], {"id": "k1"}), ([], {"id": value})):
+        server.answers = {"GET": Response(200, listed)}
+        server.answers["POST"] = Response(200, told)
+        for old in ({}, secret({"apiKey": "old"})) if listed else (secret({"apiKey": "old"}),):
+            with pytest.raises(errors.Stalled, match="lists keys by their values") as caught:
+                own.keys(Order("kw-a", old))
+            assert caught.value.reason is Reason.ROTATION_UNSUPPORTED
+            assert value not in caught.value.message
 
 
 def test_what_the_fields_may_not_say_is_refused(server: Server) -> None:

@@ -320,3 +320,42 @@ def test_an_object_that_comes_again_in_mid_rotation_goes_on(world: World, rotati
     world.until(lambda: ended() in ("Rotating", "Done"), lambda: f"it has ended; it is {ended()}")
     assert len(rotating.journals()) == 1
     assert rotating.key() in rotating.alive()
+
+
+def test_a_key_whose_object_is_gone_is_rotated_by_another_one_of_its_namespace_with_all_that_is_owed(
+    world: World, rotating: Rotating
+) -> None:
+    first = in_grace(world, rotating)
+    second = rotating.key()
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+    world.until(lambda: journal(rotating)["step"] == "Idle", "nothing is under way any more")
+
+    rotating.wants("llm-2", **LONG)
+    world.is_ready("llm-2")
+
+    def told() -> Json:
+        return dict((world.object("llm-2")["status"].get("rotations") or [{}])[0])
+
+    owed = [("Keep", first.handle)]
+    world.until(lambda: [(each["owed"], each["handle"]) for each in told().get("debts", [])] == owed, "it owes it")
+    rotating.asks("Rotate", "again", apiKeySecret="llm-2")
+    world.ends("again", "Succeeded")
+    world.until(lambda: told()["step"] == "Grace", lambda: f"it is in grace: {told()}")
+
+    (secret,) = rotating.journals()
+    about = json.loads(base64.b64decode(secret["data"]["about"]))
+    assert about["name"] == "llm-2"
+    assert len(rotating.alive()) == 3
+    rotating.asks("RevokeNow", "end", apiKeySecret="llm-2")
+    world.ends("end", "Succeeded")
+    world.until(lambda: told()["step"] == "Idle", lambda: f"it is over: {told()}")
+    assert rotating.alive() == {first.parts["apiKey"], rotating.stored()["api_key"]} != {second}
+
+    # Who did it before has nothing to do with it any more.
+    rotating.wants(**LONG)
+    world.is_ready()
+    rotating.asks("Rotate", "late")
+    refused = world.ends("late", "Failed")
+    assert (refused["reason"], "ApiKeySecret llm-2" in refused["message"]) == ("RotationOwnedElsewhere", True)
+    assert rotating.told().get("debts") is None

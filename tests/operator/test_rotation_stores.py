@@ -107,6 +107,33 @@ def test_an_encrypted_file_below_the_root_is_written_with_all_that_is_beside_the
     assert many.key("login")["password"] != "first"
 
 
+def test_a_first_key_is_written_over_what_was_deleted_and_is_not_made_where_it_cannot_be(
+    world: World, many: Many, aws: Amazon
+) -> None:
+    own = world.vault.secrets.kv.v2
+    for name in ("deleted", "destroyed"):
+        many.wants(name, "generated", TOKEN, {"token": "first"}, local("token"))
+    own.delete_latest_version_of_secret("keys/deleted", mount_point=world.mount)
+    own.destroy_secret_versions("keys/destroyed", [1], mount_point=world.mount)
+    _has_aws(world, aws)
+    aws.put("scheduled", "first")
+    aws.client.delete_secret(SecretId="scheduled", RecoveryWindowInDays=7)
+    entries, ref = [entry("TOKEN", "scheduled")], {"storeRef": {"name": "aws"}}
+    many.rotates("scheduled", "generated", TOKEN, local("token"), entries, **ref)
+    many.starts()
+
+    many.asks("Rotate", "deleted", "destroyed", "scheduled")
+    many.succeed("Rotate", "deleted", "destroyed")
+
+    for name in ("deleted", "destroyed"):
+        many.until(name, step="Idle")
+        assert many.key(name) == many.stored(name) != {"token": "first"}
+        assert own.read_secret_metadata(f"keys/{name}", mount_point=world.mount)["data"]["current_version"] == 2
+    refused = world.ends("rotate-scheduled", "Failed")
+    assert (refused["reason"], "Restore it in AWS" in refused["message"]) == ("VersionDeleted", True)
+    assert many.told("scheduled").get("step") in (None, "Idle")
+
+
 def test_readers_in_two_namespaces_that_name_one_key_by_two_stores_both_get_the_new_one(
     world: World, many: Many
 ) -> None:

@@ -135,6 +135,10 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("nobody can be asked, only a test was", LOCAL, at(Step.HELD, test_only=True), seen(new=None), "RollingBack TestOnly"),
     # Tested.
     ("the store gets it", RULES, at(Step.TESTED), seen(store=Holds.OLD), "storeNew"),
+    ("the store did not take it yet", RULES, at(Step.TESTED, since=3599, tries=9), seen(store=Holds.OLD), "storeNew"),
+    ("it does not take it in time", RULES, at(Step.TESTED, since=3601, tries=9), seen(store=Holds.OLD), "RollingBack StoreRefused"),
+    ("nobody was there to write it", RULES, at(Step.TESTED, since=3601), seen(store=Holds.OLD), "storeNew"),
+    ("a first key is not taken in time", RULES, at(Step.TESTED, since=3601, tries=9, old=None), seen(store=Holds.NOTHING), "RollingBack StoreRefused"),
     ("the store has it", RULES, at(Step.TESTED), seen(), "Stored"),
     ("the store has a third", RULES, at(Step.TESTED), seen(store=Holds.OTHER), "RollingBack StoreChanged"),
     ("the store is silent for a while", RULES, at(Step.TESTED), seen(store=None), "wait"),

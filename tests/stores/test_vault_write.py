@@ -95,15 +95,35 @@ def test_a_write_whose_answer_is_lost_and_that_was_written_over_is_not_done_agai
     assert held(store) == {"api_key": "theirs"}
 
 
-def test_a_deleted_version_is_a_version_that_may_be_expected(kv: Engine) -> None:
+@pytest.mark.parametrize("gone", ["delete_secret_versions", "destroy_secret_versions"])
+def test_what_was_deleted_is_written_over_only_as_long_as_it_is(kv: Engine, proxy: FaultProxy, gone: str) -> None:
+    own = kv.root.secrets.kv.v2
+    kv.put("llm/openai", {"api_key": "one"})
+    kv.put("llm/openai", {"api_key": "two"})
+    getattr(own, gone)("llm/openai", [2], mount_point=kv.mount)
+    store = kv.logged_in(rotator(kv), server=proxy.url, timeout=5.0)
+
+    assert refused(store, entries(api_key="new"), "1").reason is Reason.STORE_CHANGED
+    # Of two writes the second one is done: the first finds that what is there is deleted.
+    with proxy.fault(LoseAnswer(), method="POST", path="/data/", after=1, times=1):
+        lost = refused(store, entries(api_key="new"), None)
+    assert isinstance(lost, errors.Outage)
+    assert write(store, entries(api_key="new"), None) == "3"
+    assert (store.fetch(HERE).version, held(store)) == ("3", {"api_key": "new"})
+    assert refused(store, entries(api_key="else"), None).reason is Reason.STORE_CHANGED
+
+    getattr(own, gone)("llm/openai", [3], mount_point=kv.mount)
+    assert write(store, entries(api_key="more"), "3") == "4"
+
+
+def test_what_comes_back_before_it_is_written_over_stays(kv: Engine) -> None:
     kv.put("llm/openai", {"api_key": "one"})
     kv.root.secrets.kv.v2.delete_secret_versions("llm/openai", [1], mount_point=kv.mount)
-    store = kv.logged_in(rotator(kv))
+    kv.root.secrets.kv.v2.undelete_secret_versions("llm/openai", [1], mount_point=kv.mount)
 
-    error = refused(store, entries(api_key="two"), None)
+    error = refused(kv.logged_in(rotator(kv)), entries(api_key="two"), None)
 
-    assert (error.reason, "it is gone" in error.message) == (Reason.STORE_CHANGED, True)
-    assert write(store, entries(api_key="two"), "1") == "2"
+    assert (error.reason, "it is at version 1" in error.message) == (Reason.STORE_CHANGED, True)
 
 
 def test_version_1_is_not_written_because_nobody_would_see_who_lost(kv1: Engine) -> None:

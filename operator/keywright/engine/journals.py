@@ -19,7 +19,7 @@ import json
 import logging
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from .. import cluster, errors, pacing
 from ..decide.rotate import makers, written
@@ -108,6 +108,10 @@ class Kept:
         return dataclasses.replace(self, journal=journal, new=self.new if new is None else new)
 
 
+#: Tells whether the object that a journal names is known to be gone.
+Gone = Callable[[About], Awaitable[bool]]
+
+
 class Elsewhere(errors.Stalled):
     """Somebody else rotates this key already: another object, another credential of this one, another cluster."""
 
@@ -147,11 +151,11 @@ class Journals:
                 found |= each.handles(issuing)
         return frozenset(found)
 
-    async def claim(self, kept: Kept, others: frozenset[str] = frozenset()) -> Kept:
+    async def claim(self, kept: Kept, others: frozenset[str] = frozenset(), gone: Gone | None = None) -> Kept:
         """Make the journal of a key; one of the same object is taken up as it is, of one that was made anew as well.
 
         Args:
-            others: as for ``owned``.
+            others: as for ``owned``, as is ``gone``.
 
         Raises:
             Elsewhere: it is somebody else's.
@@ -162,26 +166,33 @@ class Journals:
         except cluster.Refused as refused:
             if refused.status != 409:
                 raise
-        found = await self.owned(kept.about, others)
+        found = await self.owned(kept.about, others, gone)
         if found is None:
             raise errors.Retry(Reason.CONFLICT, "the journal of a rotation was deleted while it was made")
+        if found.about.name != kept.about.name:
+            # Whoever takes it up has it say so.
+            return found
         about = kept.about.over(found.about)
         return found if found.about == about else await self.write(dataclasses.replace(found, about=about))
 
-    async def owned(self, ours: About, others: frozenset[str] = frozenset()) -> Kept | None:
+    async def owned(self, ours: About, others: frozenset[str] = frozenset(), gone: Gone | None = None) -> Kept | None:
         """Return the journal of a key, None if there is none.
 
         Args:
             others: credentials that the object has rotated: the journal of one that was renamed goes on under its new
                 name, once nothing is under way.
+            gone: asked about another object of the namespace, whose journal is taken up once nothing is under way and
+                that object is gone, with all that it owes; None: it is not.
 
         Raises:
             Elsewhere: it is somebody else's.
         """
         found = await self.find(ours.key)
-        if found and not is_of(found, ours, others):
-            raise elsewhere(found.about, ours)
-        return found
+        if found is None or is_of(found, ours, others):
+            return found
+        if gone and _may_be_left(found, ours) and await gone(found.about):
+            return found
+        raise elsewhere(found.about, ours)
 
     async def find(self, key: str) -> Kept | None:
         """Return the journal of a key, None if there is none."""
@@ -323,6 +334,12 @@ def is_of(found: Kept, ours: About, others: frozenset[str]) -> bool:
     return theirs.credential == ours.credential or renamed
 
 
+def _may_be_left(found: Kept, ours: About) -> bool:
+    """Whether a journal is taken up by another object of its namespace, if its own is gone."""
+    theirs = found.about
+    return theirs.namespace == ours.namespace and theirs.name != ours.name and found.journal.step is Step.IDLE
+
+
 def elsewhere(theirs: About, ours: About) -> Elsewhere:
     """Return why a key cannot be rotated; nobody is told what there is in other namespaces."""
     if (theirs.namespace, theirs.name) == (ours.namespace, ours.name):
@@ -330,7 +347,10 @@ def elsewhere(theirs: About, ours: About) -> Elsewhere:
         hint = "Keep credentials that rotate at a path each; one that was renamed goes on when its rotation has ended"
         return Elsewhere(Reason.ROTATION_OWNED_ELSEWHERE, said, hint)
     who = f"ApiKeySecret {theirs.name}" if theirs.namespace == ours.namespace else "an object of another namespace"
-    hint = "Let one object rotate it; all others read it"
+    hint = (
+        "Let one object rotate it; all others read it. If none does there any more, what is owed for it has to be "
+        "settled first: `keywright debts list`, with --gone where the object is gone"
+    )
     if theirs.key != ours.key:
         hint += ". It is one key, although its store is called otherwise there"
     if ours.key.startswith("aws "):

@@ -219,6 +219,12 @@ def applied(status: dict[str, Any]) -> sync.Applied | None:
     return sync.Applied(*map(str, parts)) if all(parts) else None
 
 
+async def is_gone(api: cluster.Cluster, key: Key) -> bool:
+    """Ask whether an ApiKeySecret is gone, or going, of which no watch tells."""
+    found = await api.get(API_KEY_SECRETS, *key)
+    return found is None or "deletionTimestamp" in found["metadata"]
+
+
 def compact(value: dict[str, Any]) -> bytes:
     """Return JSON as short as it gets."""
     return json.dumps(value, separators=(",", ":")).encode()

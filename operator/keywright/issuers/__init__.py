@@ -37,6 +37,12 @@ def table(overrides: str | None = None) -> Table:
     return Table(_overrides.overridden(built_in, {name: ["apiKey"] for name in STRANGERS} | parts, overrides))
 
 
+def is_secret(text: str) -> bool:
+    """Whether a text surely is a credential, by one of the forms that are built in, and not what only names one."""
+    found = table().owner(text)
+    return found is not None and not found[1].public
+
+
 def load(path: pathlib.Path) -> Table:
     """Return the formats of all issuers, as a file changes those that are built in.
 

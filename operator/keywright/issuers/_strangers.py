@@ -58,7 +58,7 @@ STRANGERS: Mapping[str, tuple[Format, ...]] = MappingProxyType(
                 "API key", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}", _TRUFFLEHOG, "twilio.com docs: 69 signs", "SG."
             ),
         ),
-        "twilio": (_of_trufflehog("API key", "SK[0-9a-fA-F]{32}", "SK", "twilioapikey"),),
+        "twilio": (Format("API key", "SK[0-9a-fA-F]{32}", _TRUFFLEHOG, "trufflehog twilioapikey", "SK", public=True),),
         "vault": (
             _of_gitleaks("service token", r"hvs\.[A-Za-z0-9_-]{90,120}", "hvs.", "vault-service-token"),
             _of_gitleaks("batch token", r"hvb\.[A-Za-z0-9_-]{138,300}", "hvb.", "vault-batch-token"),

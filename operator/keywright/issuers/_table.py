@@ -26,6 +26,7 @@ class Format:
         prefix: how all of them begin. With a character that is neither letter nor digit in it, it is unmistakable: no
             other issuer's begin so. Else it takes the whole pattern to tell whose it is. Empty: they do not tell.
         part: which part of the credential has this form; empty: the issuer's first.
+        public: whether it names a credential, and is no secret: that is another part.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Format:
     source: str
     prefix: str = ""
     part: str = ""
+    public: bool = False
 
     def matches(self, text: str) -> bool:
         """Whether a text has this form."""

@@ -62,8 +62,8 @@ class Aws(Issuer, name="aws", title="AWS"):
     origin = f"https://sts.{_USUAL}.amazonaws.com"
     hosts: ClassVar[tuple[str, ...]] = ("sts.*.amazonaws.com", "sts.*.amazonaws.com.cn")
     formats = (
-        Format("access key", "AKIA[A-Z2-7]{16}", _SEEN, _SOURCE, "AKIA"),
-        Format("temporary key", "ASIA[A-Z2-7]{16}", _SEEN, _SOURCE, "ASIA"),
+        Format("access key", "AKIA[A-Z2-7]{16}", _SEEN, _SOURCE, "AKIA", public=True),
+        Format("temporary key", "ASIA[A-Z2-7]{16}", _SEEN, _SOURCE, "ASIA", public=True),
         Format("secret access key", "[A-Za-z0-9+/]{40}", _SEEN, _SOURCE, part="secretAccessKey"),
     )
 

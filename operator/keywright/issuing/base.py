@@ -14,6 +14,8 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from .. import errors
+from ..errors import Reason
 from ..schema import Spec
 from ..secret import SecretMap
 from ..stores.base import Credentials
@@ -219,3 +221,13 @@ class Issuing(abc.ABC):
 
     def close(self) -> None:  # noqa: B027 - nothing to do is a fine answer
         """Give connections back. The instance is not used again."""
+
+
+def by_value(what: str) -> errors.Stalled:
+    """Return why an issuer's names of keys are of no use, as they hold their values.
+
+    Args:
+        what: what it does, as a clause behind its name.
+    """
+    hint = "Take another field for handle, or leave it out"
+    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, f"{what}, which must not be shown", hint)

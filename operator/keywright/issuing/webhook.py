@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pydantic
 
-from .. import dates, errors, placeholders
+from .. import dates, errors, issuers, placeholders
 from ..errors import Reason
 from ..placeholders import Template
 from ..schema import HEADER_NAMES, CaProvider, Cel, ListMap, SecretKeyRef, Spec, Url, canonical_url
 from ..secret import SecretMap, SecretValue
 from ..stores.base import Credentials
 from . import _admin
-from .base import Issued, Issuing, Listed, Order, Way
+from .base import Issued, Issuing, Listed, Order, Way, by_value
 
 if TYPE_CHECKING:
     from ..wire import Answer
@@ -106,7 +106,7 @@ class List(Call):
     items: Property | None = None
     """Where in the answer the list is. Omitted, the answer is one."""
     handle: Property
-    """Where in each item the issuer's name of the key is."""
+    """Where in each item the issuer's name of the key is: not its value, as it is shown to people."""
     name: Property | None = None
     """Where in each item the name is that the key was given. Omitted, keys have none, and a new one is known by when it
     was made, and by not having been there before: then nobody else may make keys there while one is made here, from 5
@@ -195,6 +195,9 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         }
         if "find" in self._sent and self._sent["find"].named.isdisjoint(config.issue.parts):
             raise _wrong("webhook.find names no part of the key", "Let one of its headers, or its body, bear the key")
+        if call := _shown(config):
+            said = f"webhook.{call}.handle names the field of a key's value, which must not be shown"
+            raise _wrong(said, "Name the field that has the issuer's name of the key")
         self.slots, self.parts = config.max_keys, frozenset(config.issue.parts)
         self.names = bool(config.list and config.list.name)
         self.keys = self._listed if config.list else None
@@ -231,7 +234,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
             answer = self._answered(asking, "find", order.old, {})
         except errors.Stalled:
             return None
-        return asking.handle(_at(asking.body(answer), call.handle))
+        return _handle(asking, asking.body(answer), call.handle)
 
     def _of_list(self, asking: _admin.Asking, order: Order) -> list[Listed]:
         call = self._config.list
@@ -242,7 +245,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         return [self._one(asking, call, each, order) for each in asking.items(found)]
 
     def _one(self, asking: _admin.Asking, call: List, item: Mapping[str, Any], order: Order) -> Listed:
-        handle = asking.handle(_at(item, call.handle))
+        handle = _handle(asking, item, call.handle)
         made = _moment(_at(item, call.created_at))
         if call.name:
             ours = order.named(_at(item, call.name))
@@ -334,6 +337,31 @@ class _Sent:
             said = f"was not asked for {asking.what}: a value that it names is missing, or cannot stand in its place"
             raise _wrong(said, "Check the values of webhook.secrets for line breaks, and what parts the key has")
         return admin.send(asking, self._method, path.decode("ascii"), headers, body)
+
+
+def _shown(config: Webhook.Config) -> str:
+    """Return the call that names keys by a field in which a part of a new key is; empty: none does."""
+    places = set(config.issue.parts.values())
+    # Of several parts one may be the key's name, as its id is; whether it is shows by its value.
+    secret = places - {config.issue.handle} if len(places) > 1 else places
+    if config.issue.handle in secret:
+        return "issue"
+    handles = {"list": config.list and config.list.handle, "find": config.find and config.find.handle}
+    # What is around it may differ from call to call.
+    found = (name for name, at in handles.items() if at and any(f".{each}".endswith(f".{at}") for each in secret))
+    return next(found, "")
+
+
+def _handle(asking: _admin.Asking, found: Mapping[str, Any], place: str) -> str:
+    """Return the name of a key that an answer tells, which is shown.
+
+    Raises:
+        errors.Stalled: ``RotationUnsupported``: it surely is a key itself, whether or not that one is known.
+    """
+    handle = asking.handle(_at(found, place))
+    if issuers.is_secret(handle):
+        raise by_value("lists keys by their values")
+    return handle
 
 
 def _at(found: Mapping[str, Any], place: str | None) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from ..errors import Reason
@@ -39,15 +39,17 @@ class Place:
 
     def write(self, content: Content, expected: str | None) -> str:
         """Replace what is there by compare-and-set, and return the new version."""
-        from hvac.api.secrets_engines import KvV2
-
         before = _number(expected, self.path)
         values = _content.as_map(content, self.path)
-        reply: Reply = KvV2(self.adapter).create_or_update_secret(self.path, values, before, self.mount)
+        reply = self._put(values, before)
+        if expected is None and _unmatched(reply):
+            # Nothing can be read of a version that was deleted, but it still counts.
+            before = self._deleted()
+            reply = self._put(values, before) if before else reply
         if reply.status == 200:
             return str(reply.field(reply.part("data"), "version", int))
-        if reply.status == 400 and _says(reply, "check-and-set parameter did not match"):
-            return self._written_before(content, before)
+        if _unmatched(reply):
+            return self._written_before(content, expected, before)
         if reply.status == 413 or (reply.body and _says(reply, "too large")):
             said = f"{reply.said}: too large"
             raise errors.Stalled(Reason.VALUE_TOO_LARGE, said, "Spread the properties over several keys")
@@ -80,7 +82,24 @@ class Place:
         if self.mark().is_of(mark):
             self._patch(dict.fromkeys(MARKS))
 
-    def _written_before(self, content: Content, before: int) -> str:
+    def _put(self, values: dict[str, Any], before: int) -> Reply:
+        from hvac.api.secrets_engines import KvV2
+
+        reply: Reply = KvV2(self.adapter).create_or_update_secret(self.path, values, before, self.mount)
+        return reply
+
+    def _deleted(self) -> int:
+        """Return the number of the latest version if that was deleted or destroyed; 0: it was not, or there is none."""
+        from hvac.api.secrets_engines import KvV2
+
+        read = KvV2(self.adapter).read_secret_version
+        reply: Reply = read(self.path, None, self.mount, raise_on_deleted_version=True)
+        data = (reply.body or {}).get("data") if reply.status == 404 else None
+        about = data.get("metadata") if isinstance(data, dict) else None
+        number = about.get("version") if isinstance(about, dict) else None
+        return number if isinstance(number, int) else 0
+
+    def _written_before(self, content: Content, expected: str | None, before: int) -> str:
         """Return the version that an earlier attempt has made, whose answer was lost.
 
         Raises:
@@ -90,7 +109,8 @@ class Place:
         try:
             held = self.fetch()
             now = f"at version {held.version}"
-            if held.version == str(before + 1) and _content.is_same(content, held, self.path):
+            next_to_it = expected is None or held.version == str(before + 1)
+            if held.version and next_to_it and _content.is_same(content, held, self.path):
                 return held.version
         except errors.Stalled as error:
             if error.reason not in (Reason.VERSION_DELETED, Reason.NOT_FOUND):
@@ -132,6 +152,10 @@ def _number(expected: str | None, path: str) -> int:
         said = f"numbers its versions, unlike what is expected at {path}"
         raise errors.Retry(Reason.STORE_CHANGED, said, "Find out who else writes it")
     return int(expected)
+
+
+def _unmatched(reply: Reply) -> bool:
+    return reply.status == 400 and _says(reply, "check-and-set parameter did not match")
 
 
 def _says(reply: Reply, words: str) -> bool:

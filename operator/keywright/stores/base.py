@@ -199,11 +199,12 @@ class Store(abc.ABC):
     #: the store as a whole. What it returns answers for any key as it was at that moment, without I/O.
     snapshot: Callable[[], Snapshot] | None = None
     #: Replaces all that is at a path, or None where the store only is read. ``ref`` names no version; ``expected`` is
-    #: the version that must be current, None: nothing must be there; ``token``, a UUID, names this write. One whose
-    #: answer was lost is done again with the same arguments: it makes no second version. Raises, beside what ``fetch``
-    #: raises, ``Retry`` ``StoreChanged``: another version is current, and nothing was written; ``Stalled``
-    #: ``StoreReadOnly``: the login may not, or there is no room; ``ValueTooLarge``; ``DecodeFailed``: the store cannot
-    #: hold such content; ``Unsupported``: not this store, though others of its kind; ``PendingHeldElsewhere`` and
+    #: the version that must be current, None: nothing must be there, or what was deleted and may be written over;
+    #: ``token``, a UUID, names this write. One whose answer was lost is done again with the same arguments: it makes no
+    #: second version. Raises, beside what ``fetch`` raises, ``Retry`` ``StoreChanged``: another version is current, and
+    #: nothing was written; ``Stalled`` ``StoreReadOnly``: the login may not, or there is no room; ``ValueTooLarge``;
+    #: ``DecodeFailed``: the store cannot hold such content; ``Unsupported``: not this store, though others of its kind;
+    #: ``VersionDeleted``: what was deleted cannot be written over; ``PendingHeldElsewhere`` and
     #: ``RotationOwnedElsewhere``: somebody else is about to write.
     write: Write | None = None
     #: Puts a mark on a path that is there, in place of the one that is known to be there; returns which is there now.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ... import dates, errors, secret
 from ...errors import Reason
 from ...issuers.base import Issuer, Malformed
-from ...issuing.base import Issued, Issuing, Listed, Order
+from ...issuing.base import Issued, Issuing, Listed, Order, by_value
 from ...schema import same_server
 from ...secret import SecretMap
 from . import lost
@@ -81,7 +81,7 @@ def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
     """
     if not any(secret.tells(each.handle, values) for each in listed for values in known if values):
         return None
-    return _by_value("lists keys by their values")
+    return by_value("lists keys by their values")
 
 
 def handle(listed: Sequence[Listed], issuing: Issuing, old: Trial | None, endpoint: str | None) -> str | None:
@@ -128,7 +128,7 @@ def unfit(
     if why := lacking(issued.parts, wanted, "the credential"):
         return why
     if _tells(issued):
-        return _by_value("names a key by its value")
+        return by_value("names a key by its value")
     own = {name: value for name, value in issued.parts.items() if name in wanted}
     found = tester.recognise(own) if tester and formed else None
     if isinstance(found, Malformed):
@@ -138,11 +138,6 @@ def unfit(
         said, hint = f"makes a key of which {tester.title} cannot be asked", "Say in the credential where it is asked"
         return errors.Stalled(Reason.ROTATION_UNSUPPORTED, said, hint)
     return None
-
-
-def _by_value(what: str) -> errors.Stalled:
-    hint = "Take another field for handle, or leave it out"
-    return errors.Stalled(Reason.ROTATION_UNSUPPORTED, f"{what}, which must not be shown", hint)
 
 
 def named(half: Half, issued: Issued) -> Half:

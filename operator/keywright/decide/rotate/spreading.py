@@ -50,6 +50,13 @@ def store_new(at: Situation) -> Move | None:
     return Do(Effect.STORE_NEW) if at.seen.store is wanted else None
 
 
+def not_taken(at: Situation) -> Move | None:
+    """Turn back because the store has not taken the new key in time, though it has what is to be replaced."""
+    wanted = Holds.OLD if at.journal.old else Holds.NOTHING
+    late = at.journal.tries and at.lasts() > at.rules.write_within
+    return at.back(Why.STORE_REFUSED) if late and at.seen.store is wanted else None
+
+
 def store_silent(at: Situation) -> Move | None:
     """Wait for the store, or turn back."""
     if at.seen.store is not None:
@@ -115,6 +122,7 @@ TESTED = (
     Row(died_before, (Step.HELD,)),
     Row(store_silent, _BACK),
     Row(untested, _BACK),
+    Row(not_taken, _BACK),
     Row(store_new, does=(Effect.STORE_NEW,)),
     Row(store_changed, _BACK),
 )

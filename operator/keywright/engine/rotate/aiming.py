@@ -17,7 +17,7 @@ from ...kinds import CredentialSpec
 from ..journals import Kept
 from ..opened_issuer import OpenedIssuer
 from ..queue import Key
-from ..records import API_KEY_SECRETS, Record
+from ..records import Record, is_gone
 from . import policies
 from .aim import Aim
 from .means import Means
@@ -72,7 +72,7 @@ class Aiming:
                 return self._aimed(recipe, place, kept, gone=False), wanted
         if kept is None or (record and kept.journal.step is Step.IDLE and self._has_heir(record, kept)):
             raise Over
-        if record is None and not await self._is_gone():
+        if record is None and not await is_gone(self._means.api, self._key):
             said = "the object is there, and was not heard of yet"
             raise errors.Retry(Reason.CONFLICT, said)
         try:
@@ -140,11 +140,6 @@ class Aiming:
         values = kept.new or kept.old if kept else {}
         tests = self._trials.possible(credential, values or policies.example(credential))
         return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
-
-    async def _is_gone(self) -> bool:
-        """Ask whether the object is gone, of which no watch tells."""
-        found = await self._means.api.get(API_KEY_SECRETS, *self._key)
-        return found is None or "deletionTimestamp" in found["metadata"]
 
 
 def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from ...issuing.base import Way
 from ...secret import SecretMap
 from ..journals import About, Elsewhere, Kept
 from ..queue import Key
-from ..records import Record
+from ..records import Record, is_gone
 from .aim import Aim
 from .aiming import rotated_at
 from .looking import NOTHING, Sight
@@ -45,6 +45,9 @@ class Claiming:
         """Return what a journal says of its key and object."""
         return About(aim.place.key, self._key.namespace, self._key.name, record.uid, aim.recipe.text())
 
+    async def _gone(self, about: About) -> bool:
+        return await is_gone(self._means.api, Key(about.namespace, about.name))
+
     async def found(self, aim: Aim, record: Record) -> Kept | None:
         """Return the journal that there is of the key.
 
@@ -54,7 +57,8 @@ class Claiming:
         """
         about = self.about(aim, record)
         await self._marking.see_that_it_is_free(aim, about, record)
-        found = await self._means.journals.owned(about, rotated_at(self._means, record, aim.place.key))
+        others = rotated_at(self._means, record, aim.place.key)
+        found = await self._means.journals.owned(about, others, self._gone)
         if found is None:
             self._means.places.see_that_it_may_begin(aim.place, self._key.namespace)
         return found
@@ -76,7 +80,7 @@ class Claiming:
         kept = Kept(self.about(aim, record), journal, values, {})
         await self._marking.see_that_it_is_free(aim, kept.about, record)
         await self._marked(aim, kept, record, take_over=take_over)
-        return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key))
+        return await self._means.journals.claim(kept, rotated_at(self._means, record, aim.place.key), self._gone)
 
     async def begun(
         self, aim: Aim, record: Record, kept: Kept, journal: Journal, values: SecretMap, *, take_over: bool
@@ -92,7 +96,8 @@ class Claiming:
         try:
             await self._marking.put(aim, kept, record, take_over=take_over)
         except errors.Stalled as error:
-            if error.reason not in NOTHING:
+            # What was deleted and takes no mark takes no key either.
+            if error.reason not in NOTHING or error.reason is Reason.VERSION_DELETED:
                 raise
 
     async def look(self, aim: Aim, kept: Kept, trials: Trials, wish: Wish, *, alone: bool) -> Sight:
