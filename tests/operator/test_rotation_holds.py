@@ -94,10 +94,15 @@ def test_who_never_had_a_key_holds_up_nobody_and_a_kept_secret_does(world: World
     pinned = entry("REGION", "llm/openai", "region", remote={"version": "1"})
     world.apply(api_key_secret("pinned", pinned, **SLOW))
     world.apply(api_key_secret("kept", KEY, target={"onDelete": "Retain"}, **SLOW))
-    for name in ("fallback", "pinned", "kept"):
+    world.apply(key_store("lost", world.bao.url, world.mount))
+    world.apply(api_key_secret("unrelated", entry("KEY", "llm/main", "api_key"), storeRef={"name": "lost"}, **SLOW))
+    for name in ("fallback", "pinned", "kept", "unrelated"):
         world.is_ready(name)
     world.is_refused("AuthFailed", "stranger")
     world.delete("ApiKeySecret", "kept")
+    world.delete("KeyStore", "lost")
+    world.is_refused("StoreNotFound", "unrelated")
+    world.delete_secret("unrelated")
 
     in_grace(rotating)
     world.until(lambda: rotating.told().get("asks"), "a person is asked")

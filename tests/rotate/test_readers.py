@@ -211,6 +211,19 @@ def test_a_key_within_what_is_read_by_another_name_or_was_read_once_is_looked_fo
     fleet.is_one_that_has(Has.UNKNOWN, looks=1)
 
 
+def test_an_object_in_trouble_that_reads_something_else_holds_up_nobody_whatever_happens_to_its_secret(
+    fleet: Fleet,
+) -> None:
+    for now in ({}, {"KEY": "touched"}):
+        fleet.reads(entry("KEY", "llm/elsewhere"), held={"KEY": ("else", "4")}, storeRef={"name": "gone"})
+        fleet.has_secret(now)
+        fleet.holds_up_nobody(looks=1)
+        # Who may have read the key may have users that have it.
+        fleet.reads(WHOLE, held={"WHOLE": (THIRD, "4")}, storeRef={"name": "gone"})
+        fleet.has_secret(now)
+        assert fleet.has() == [("its", Has.NOTHING)]
+
+
 def test_what_a_backup_has_brought_back_is_its_objects_as_it_says(fleet: Fleet) -> None:
     template = {"target": {"template": {"stringData": {"url": "x"}}}}
     fleet.reads(WHOLE, held={"WHOLE": ("made of it", "3")}, **template)

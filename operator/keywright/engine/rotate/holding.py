@@ -121,6 +121,9 @@ class _Case:
         """Whether it has a key, or those who use it may have one."""
         if self.which is not Has.NOTHING:
             return True
+        if self.was and not any(each.made for each in self.seen.entries):
+            # It reads something else.
+            return False
         if self.read is not None and self.read.found is None:
             # Who sleeps gets none before it reads anew.
             return not self.reader.suspended
