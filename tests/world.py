@@ -211,8 +211,20 @@ class World:
                 self.must("POST", path, {"metadata": {"name": name}, **body})
                 self._cluster_objects += [] if ours else [f"{path}/{name}"]
 
+    def serves(self, name: str) -> str:
+        """Let there be another namespace, which the operator may serve; return its name."""
+        place = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}"
+        self.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        self.remove_later(f"/api/v1/namespaces/{name}")
+        meta = {"metadata": {"name": "keywright"}}
+        self.must("POST", f"{place}/roles", meta | {"rules": helm.rules("own", "served")["Role", "served"]})
+        role = {"kind": "Role", "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
+        subject = {"kind": "ServiceAccount", "name": "keywright", "namespace": self.system}
+        self.must("POST", f"{place}/rolebindings", meta | {"roleRef": role, "subjects": [subject]})
+        return name
+
     def remove_later(self, path: str) -> None:
-        """Remove something of the cluster's own when the test is over."""
+        """Remove something that is in no namespace of ours when the test is over."""
         self._cluster_objects.append(path)
 
     # Looking.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from build import api_key_secret, entry, key_store
+from keywright.decide import marks
 from rotating import Rotating
 from world import World
 
@@ -93,10 +94,15 @@ def test_who_never_had_a_key_holds_up_nobody_and_a_kept_secret_does(world: World
     pinned = entry("REGION", "llm/openai", "region", remote={"version": "1"})
     world.apply(api_key_secret("pinned", pinned, **SLOW))
     world.apply(api_key_secret("kept", KEY, target={"onDelete": "Retain"}, **SLOW))
-    for name in ("fallback", "pinned", "kept"):
+    world.apply(key_store("lost", world.bao.url, world.mount))
+    world.apply(api_key_secret("unrelated", entry("KEY", "llm/main", "api_key"), storeRef={"name": "lost"}, **SLOW))
+    for name in ("fallback", "pinned", "kept", "unrelated"):
         world.is_ready(name)
     world.is_refused("AuthFailed", "stranger")
     world.delete("ApiKeySecret", "kept")
+    world.delete("KeyStore", "lost")
+    world.is_refused("StoreNotFound", "unrelated")
+    world.delete_secret("unrelated")
 
     in_grace(rotating)
     world.until(lambda: rotating.told().get("asks"), "a person is asked")
@@ -106,6 +112,77 @@ def test_who_never_had_a_key_holds_up_nobody_and_a_kept_secret_does(world: World
     assert held(world, "kept") == old
 
     world.delete_secret("kept")
+    rotating.looks()
+    rotating.reaches("Idle")
+    assert rotating.alive() == {rotating.key()}
+
+
+def test_a_kept_secret_counts_whoever_has_brought_it_back_and_whatever_another_namespace_says(
+    world: World, rotating: Rotating
+) -> None:
+    other = world.serves(f"{world.namespace}-b")
+    rotating.begins()
+    rotating.starts(f"--watch-namespace={other}")
+    world.is_ready()
+    old = rotating.key()
+    kept = ("kept", "restored")
+    for name in kept:
+        world.apply(api_key_secret(name, KEY, target={"onDelete": "Retain"}, **SLOW))
+    for name in kept:
+        world.is_ready(name)
+        world.delete("ApiKeySecret", name)
+        world.has_gone(name)
+
+    # A tenant has one of the same name, which says to be the same object's, and deletes it.
+    says = {"labels": marks.MANAGED, "annotations": {marks.OWNER: f"{world.namespace}/kept"}}
+    world.secret_is("kept", {"KEY": "else"}, namespace=other, metadata=says)
+    world.must("DELETE", f"/api/v1/namespaces/{other}/secrets/kept")
+    restore(world, "restored")
+
+    in_grace(rotating)
+    world.until(lambda: rotating.told().get("asks"), "a person is asked")
+    assert rotating.told()["waits"].endswith("These are behind: Secret kept, Secret restored.")
+    rotating.looks()
+    assert rotating.alive() == {old, rotating.key()}
+    assert held(world, "kept") == held(world, "restored") == old
+
+
+def restore(world: World, name: str) -> None:
+    """Delete a Secret, and make it anew as a tool for backups does."""
+    found = world.secret_object(name) or {}
+    world.delete_secret(name)
+    meta = {part: found["metadata"][part] for part in ("name", "labels", "annotations")}
+    place = f"/api/v1/namespaces/{world.namespace}/secrets?fieldManager=velero"
+    world.must("POST", place, {"metadata": meta, "type": found["type"], "data": found["data"]})
+
+
+def test_a_key_within_a_map_is_seen_by_another_name_of_its_server_and_after_its_store_has_gone(
+    world: World, rotating: Rotating
+) -> None:
+    rotating.begins()
+    rotating.starts()
+    world.is_ready()
+    old = rotating.key()
+    stores = {"alias": world.bao.url.replace("127.0.0.1", "localhost"), "orphan": world.bao.url}
+    for name, url in stores.items():
+        world.apply(key_store(name, url, world.mount))
+        world.apply(api_key_secret(name, entry("KEYS", "llm/openai"), storeRef={"name": name}, **SLOW))
+    for name in stores:
+        world.is_ready(name)
+        assert old in (world.secret(name) or {})["KEYS"]
+    world.delete("KeyStore", "orphan")
+    world.is_refused("StoreNotFound", "orphan")
+
+    rotating.asks("Rotate")
+    world.until(lambda: rotating.key() != old, "its own Secret is written")
+    rotating.looks()
+    assert rotating.told()["step"] == "Stored"
+    assert rotating.alive() == {old, rotating.key()}
+
+    # It is asked for in a minute; or now.
+    world.annotate("alias", refresh="now")
+    world.apply(key_store("orphan", stores["orphan"], world.mount))
+    world.until(lambda: all(rotating.key() in (world.secret(name) or {})["KEYS"] for name in stores), "both have it")
     rotating.looks()
     rotating.reaches("Idle")
     assert rotating.alive() == {rotating.key()}

@@ -18,7 +18,7 @@ from keywright.keyfile.contents import Contents
 from keywright.keyfile.keys import Kdf
 from keywright.secret import SecretValue
 from rotating_many import Many, local
-from world import GROUP, SERVED, World
+from world import GROUP, World
 
 TOKEN = {"random": {"part": "token"}}
 
@@ -137,8 +137,7 @@ def test_a_first_key_is_written_over_what_was_deleted_and_is_not_made_where_it_c
 def test_readers_in_two_namespaces_that_name_one_key_by_two_stores_both_get_the_new_one(
     world: World, many: Many
 ) -> None:
-    other = f"{world.namespace}-b"
-    _serve(world, other)
+    other = world.serves(f"{world.namespace}-b")
     many.wants("token", "generated", TOKEN, {"token": "first"}, local("token"))
     cluster = f"{world.namespace}-vault"
     world.apply(cluster_key_store(cluster, world.bao.url, world.mount))
@@ -162,7 +161,6 @@ def test_readers_in_two_namespaces_that_name_one_key_by_two_stores_both_get_the_
     many.succeed("Rotate", "token")
 
     assert read() == many.key("token")["token"] == many.stored("token")["token"] != "first"
-    world.plane.request("DELETE", f"/api/v1/namespaces/{other}")
 
 
 def _has_aws(world: World, aws: Amazon) -> None:
@@ -176,14 +174,3 @@ def _has_aws(world: World, aws: Amazon) -> None:
     config = {"region": REGION, "endpoint": aws.url, "stsEndpoint": aws.url, "auth": {"accessKey": auth}}
     spec = {"access": "ReadWrite", "aws": config}
     world.apply({"apiVersion": API, "kind": "KeyStore", "metadata": {"name": "aws"}, "spec": spec})
-
-
-def _serve(world: World, name: str) -> None:
-    """Let there be another namespace that the operator may serve."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}"
-    world.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    world.must("POST", f"{rbac}/roles", {"metadata": {"name": "keywright"}, "rules": SERVED})
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "keywright"}
-    subject = {"kind": "ServiceAccount", "name": "keywright", "namespace": world.system}
-    binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": [subject]}
-    world.must("POST", f"{rbac}/rolebindings", binding)

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from build import api_key_secret, cluster_key_store, entry, key_store
 from controlplane import BaoRequest
-from world import GROUP, SERVED, World
+from world import GROUP, World
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-
-
-def make_namespace(world: World, name: str) -> None:
-    """Let there be a namespace that the operator may serve."""
-    world.must("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    world.must("POST", f"{RBAC}/namespaces/{name}/roles", {"metadata": {"name": "keywright"}, "rules": SERVED})
-    role = {"kind": "Role", "name": "keywright", "apiGroup": "rbac.authorization.k8s.io"}
-    subject = {"kind": "ServiceAccount", "name": "keywright", "namespace": world.system}
-    binding = {"metadata": {"name": "keywright"}, "roleRef": role, "subjects": [subject]}
-    world.must("POST", f"{RBAC}/namespaces/{name}/rolebindings", binding)
 
 
 def remove_namespace(world: World, name: str) -> None:
@@ -34,12 +23,9 @@ def remove_namespace(world: World, name: str) -> None:
 
 
 @pytest.fixture
-def other(world: World) -> Iterator[str]:
+def other(world: World) -> str:
     """A second namespace that the operator may serve."""
-    name = f"{world.namespace}-b"
-    make_namespace(world, name)
-    yield name
-    world.plane.request("DELETE", f"/api/v1/namespaces/{name}")
+    return world.serves(f"{world.namespace}-b")
 
 
 def shared_store(world: World, *namespaces: str, **spec: Any) -> dict[str, str]:
@@ -221,7 +207,7 @@ def test_a_served_namespace_that_goes_and_comes_back_is_served_again(world: Worl
     apply_in(world, world.namespace, "llm", "llm/openai", ref)
     becomes(world, world.namespace, "llm", "sk-a")
 
-    make_namespace(world, other)
+    world.serves(other)
     apply_in(world, other, "llm", "llm/openai", ref)
     becomes(world, other, "llm", "sk-b")
     assert operator.process.poll() is None
@@ -239,7 +225,7 @@ def test_a_namespace_that_was_made_anew_does_not_use_the_login_of_the_former(wor
 
     # Another team's, of the same name, without that ServiceAccount.
     remove_namespace(world, other)
-    make_namespace(world, other)
+    world.serves(other)
     apply_in(world, other, "thief", "llm/openai", ref)
 
     world.until(lambda: reason_in(world, other, "thief") == "CredentialMissing", "the account is missed", seconds=60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import base64
 import json
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.decide.rotate.held import Entry, Evidence, Found, has, is_in
+from keywright.decide.rotate.held import LONG, Entry, Evidence, Found, are_in, has
 from keywright.decide.rotate.sight import Has, Holds
 from keywright.secret import SecretValue
 
@@ -90,14 +90,55 @@ def entries(texts: Mapping[str, str]) -> dict[str, SecretValue]:
     return {name: SecretValue(text) for name, text in texts.items()}
 
 
-def test_a_key_is_seen_where_it_is_an_entry_or_stands_within_one() -> None:
-    key = 'sk-"1"\\ü'
-    texts = (key, f" {key}\n", f"Bearer {key}", json.dumps({"key": key}), json.dumps([key], ensure_ascii=False))
-    for text in texts:
-        assert is_in(values(key), entries({"A": "else", "B": text})), text
-        assert is_in(values(f"{key}\n"), entries({"B": text})), text
-    assert not is_in(values(key), entries({"A": "sk-1", "B": ""}))
-    assert not is_in({}, entries({"A": key}))
+#: What an entry has, and whether the old key, the new one, or both of them are in that.
+KEY, NEXT = "sk-old-0123456789", "sk-new-0123456789"
+LOGIN = json.dumps({"auth": base64.b64encode(f"user:{NEXT}".encode()).decode()})
+MAPS = [json.dumps({"email": "somebody@example.com", "key": f"-----BEGIN\n{name} key\n"}) for name in ("old", "new")]
+WHERE: list[tuple[str, str, str, str | bytes, str]] = [
+    ("itself", KEY, NEXT, KEY, "old"),
+    ("with white space", KEY, NEXT, f" {KEY}\n", "old"),
+    ("the new one", KEY, NEXT, f"Bearer {NEXT}", "new"),
+    ("both", KEY, NEXT, f"{KEY},{NEXT}", "old new"),
+    ("neither", KEY, NEXT, KEY[:-1], ""),
+    ("within a map", KEY, NEXT, json.dumps({"region": "eu", "api_key": KEY}), "old"),
+    ("within a map, with signs", 'o"1"\\ü', "n", json.dumps({"key": 'o"1"\\ü'}), "old"),
+    ("within a list, with signs", 'o"1"\\ü', "n", json.dumps(['o"1"\\ü'], ensure_ascii=False), "old"),
+    ("in an URL", "p/w@:1234", NEXT, "postgres://app:p%2Fw%40%3A1234@db", "old"),
+    ("in Base64", KEY, NEXT, base64.b64encode(KEY.encode()), "old"),
+    ("after a user in Base64", KEY, NEXT, base64.b64encode(f"me:{KEY}".encode()), "old"),
+    ("after another one", KEY, NEXT, base64.b64encode(f"you:{KEY}:".encode()), "old"),
+    ("in Base64 for URLs", "?>?>?>?>?>", NEXT, base64.urlsafe_b64encode(b"{'?>?>?>?>?>'}"), "old"),
+    ("a login of dockerConfig", KEY, NEXT, LOGIN, "new"),
+    ("decoded from Base64", base64.b64encode(b"\xff\0 some bytes").decode(), NEXT, b"\xff\0 some bytes", "old"),
+    # A short one is seen as it is: better once too often than not at all. What it looks like encoded tells nothing.
+    ("a short one", "1234", "5678", "pin=1234", "old"),
+    ("a short one in Base64", "12", "56", base64.b64encode(b"a12"), ""),
+    ("an empty one", "", NEXT, "anything", ""),
+    ("an empty one and nothing", " ", NEXT, "", ""),
+    # A key that is a map, of which somebody has read one text; what both have in common tells nothing.
+    ("a text of a map", MAPS[0], MAPS[1], "-----BEGIN\nold key\n", "old"),
+    ("within another one", MAPS[0], MAPS[1], json.dumps({"a": "-----BEGIN\nnew key\n"}), "new"),
+    ("what both maps have", MAPS[0], MAPS[1], "somebody@example.com", ""),
+    ("the whole map", MAPS[0], MAPS[1], MAPS[0], "old"),
+    # One that goes on where the other one ends.
+    ("the shorter one", "key-1", "key-12", '"key-1"', "old"),
+    ("the longer one", "key-1", "key-12", '"key-12"', "new"),
+    ("the longer one is the old one", "key-12", "key-1", "key-12", "old"),
+    ("both of them", "key-1", "key-12", "key-1 key-12", "old new"),
+    ("the longer one in Base64", "secret-key-1", "secret-key-12", base64.b64encode(b"secret-key-12"), "new"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "text", "seen"), [each[1:] for each in WHERE], ids=[each[0] for each in WHERE])
+def test_a_key_is_seen_where_it_is_an_entry_or_stands_within_one(
+    old: str, new: str, text: str | bytes, seen: str
+) -> None:
+    texts = {"A": SecretValue("else"), "B": SecretValue(text)}
+
+    assert are_in(values(old), values(new), texts) == ("old" in seen, "new" in seen)
+    assert are_in(values(f"{old}\n"), values(new), texts) == ("old" in seen, "new" in seen)
+    assert are_in(values(new), values(old), texts) == ("new" in seen, "old" in seen)
+    assert are_in({}, {}, texts) == (False, False)
 
 
 def test_of_a_key_of_several_parts_the_short_ones_are_seen_as_whole_entries_alone() -> None:
@@ -108,9 +149,12 @@ def test_of_a_key_of_several_parts_the_short_ones_are_seen_as_whole_entries_alon
         ({"URL": "postgres://app:another@db"}, False),
         ({"HOST": "apple"}, False),
     ):
-        assert is_in(pair, entries(texts)) is seen, texts
+        assert are_in(pair, {}, entries(texts)) == (seen, False), texts
 
 
-def test_bytes_that_are_no_text_are_seen_too() -> None:
-    for before, after in itertools.product((b"", b"x"), repeat=2):
-        assert is_in({"key": SecretValue(b"\xff\x00key")}, {"A": SecretValue(before + b"\xff\x00key" + after)})
+@given(
+    st.binary(min_size=LONG).filter(lambda key: len(key.strip()) >= LONG), st.binary(max_size=8), st.binary(max_size=8)
+)
+def test_a_key_is_seen_whatever_stands_before_and_after_it(key: bytes, before: bytes, after: bytes) -> None:
+    for text in (before + key + after, base64.b64encode(before + key + after)):
+        assert are_in({"key": SecretValue(key)}, {}, {"A": SecretValue(text)}) == (True, False), text

@@ -2,151 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import dataclasses
-import itertools
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from build import api_key_secret, cluster_key_store, entry, key_store
-from keywright import cluster, errors
+from build import cluster_key_store, entry
 from keywright.decide import marks, sync
 from keywright.decide.rotate.journal import Step
-from keywright.decide.rotate.sight import Has, Holds
-from keywright.engine import catalog, records, target
-from keywright.engine.journals import About, Kept
+from keywright.decide.rotate.sight import Has
+from keywright.engine import catalog
+from keywright.engine.journals import Kept
 from keywright.engine.queue import Key
-from keywright.engine.records import Record
-from keywright.engine.rotate.holding import Holding
-from keywright.engine.rotate.place import Places
-from keywright.engine.rotate.secrets import Secrets
-from keywright.secret import FingerprintKey, SecretValue
-from keywright.settings import Settings
-from keywright.stores.base import Location
+from keywright.secret import SecretValue
 
-from .cases import at
-
-KEYS = FingerprintKey("k1", SecretValue(b"x" * 32))
-URL = "https://vault.example.com:8200"
-WHERE = Location(f'vault {{"server":"{URL}","mount":"kv"}} llm/openai')
-RECIPE = json.dumps(
-    {
-        "credential": {"name": "it", "issuer": "openai", "parts": {"apiKey": "KEY"}},
-        "storeRef": None,
-        "path": "llm/openai",
-        "properties": {"apiKey": "api_key"},
-    }
-)
-KEPT = Kept(
-    About("key", "a", "llm", "u", RECIPE),
-    at(Step.STORED),
-    {"apiKey": SecretValue("old"), "region": SecretValue("eu")},
-    {"apiKey": SecretValue("new"), "region": SecretValue("eu")},
-)
-OLD, NEW, THIRD = '{"api_key":"old"}', '{"api_key":"new"}', '{"api_key":"third"}'
-READER = Key("b", "reader")
-#: How an object reads the key as it is, and as something in which it stands.
-KEY, WHOLE = entry("KEY", "llm/openai", "api_key"), entry("WHOLE", "llm/openai")
-
-
-class Fleet:
-    """Objects, their stores and their Secrets, as an operator has heard of them."""
-
-    def __init__(self) -> None:
-        self.catalog = catalog.Catalog(Settings(), lambda _: None)
-        self.records: dict[Key, Record] = {}
-        self.places = Places(self.catalog, self.records, lambda *_: pytest.fail("nobody logs in"), lambda: None)
-        self.seen: dict[Key, sync.Seen] = {}
-        self.owned: dict[Key, set[str]] = {}
-        self.secrets: dict[Key, cluster.Json] = {}
-        self.looked: list[str] = []
-        self.silent, self.meanwhile = False, dict[Key, bytes]()
-        self.versions = map(str, itertools.count(1))
-        secrets = Secrets(self.get, KEYS, self.seen, self.owned, self.records)
-        self.holding = Holding(KEYS, self.places, secrets, self.as_written)
-
-    async def get(self, namespace: str, name: str) -> cluster.Json | None:
-        """Read a Secret."""
-        self.looked.append(name)
-        if self.silent:
-            raise errors.Retry(errors.Reason.KUBERNETES_UNAVAILABLE, "nobody answers")
-        for key, status in self.meanwhile.items():
-            self.records[key].status = status
-        return self.secrets.get(Key(namespace, name))
-
-    def as_written(self, record: Record) -> bool:
-        """Whether a Secret is as it was written."""
-        seen, known = self.seen.get(Key(record.key.namespace, "its")), record.applied
-        return bool(seen and known and (seen.uid, seen.resource_version) == (known.uid, known.resource_version))
-
-    def store(self, name: str, server: str = URL, namespace: str = "b") -> None:
-        """Let there be a store."""
-        meta = {"name": name, "namespace": namespace, "uid": f"{name} {server}", "resourceVersion": "1"}
-        self.catalog.put(catalog.read("KeyStore", key_store(name, server, "kv") | {"metadata": meta}))
-
-    def reads(
-        self, *data: Any, held: Mapping[str, tuple[str, str]], told: Mapping[str, Any] = {}, **spec: Any
-    ) -> Record:
-        """Let ``b/reader`` have a Secret: values and the store's versions by entry.
-
-        Args:
-            told: what the status tells of each entry besides.
-        """
-        item = api_key_secret("reader", *data, **spec)
-        item["metadata"] |= {"namespace": "b", "uid": "u", "resourceVersion": "1", "generation": 1}
-        versions = [
-            {
-                "key": name,
-                "fingerprint": KEYS.fingerprint(f"{READER}/{name}", SecretValue(value)),
-                "version": version,
-                **told,
-            }
-            for name, (value, version) in held.items()
-        ]
-        written = self.has_secret({name: value for name, (value, _) in held.items()})
-        item["status"] = {"versions": versions, "target": written | {"generation": 1}} if held else {}
-        record = self.records[READER] = records.read(item)
-        record.ask, record.ready = False, True
-        return record
-
-    def has_secret(self, held: Mapping[str, str], name: str = "its") -> cluster.Json:
-        """Let the reader's Secret hold something, or be gone; return what a status tells of it."""
-        version = next(self.versions)
-        secret, manager = Key("b", name), marks.field_manager(str(READER))
-        for each in (self.seen, self.secrets, self.owned):
-            each.clear()
-        if not held:
-            return {}
-        fields: cluster.Json = {"f:data": {f"f:{each}": {} for each in held}}
-        self.secrets[secret] = {
-            "metadata": {
-                "namespace": "b",
-                "uid": "s",
-                "resourceVersion": version,
-                "managedFields": [{"manager": manager, "operation": "Apply", "fieldsV1": fields}],
-            },
-            "data": {each: base64.b64encode(value.encode()).decode() for each, value in held.items()},
-        }
-        self.seen[secret] = sync.Seen("s", version, str(READER))
-        self.owned[READER] = {name}
-        entries = {each: SecretValue(value) for each, value in held.items()}
-        fingerprint = target.fingerprint(KEYS, str(READER), entries, None)
-        return {"name": name, "uid": "s", "resourceVersion": version, "fingerprint": fingerprint}
-
-    def has(self, kept: Kept = KEPT, version: str = "4", store: Holds = Holds.NEW) -> list[tuple[str, Has]]:
-        """Return which Secrets count, where the store has the new key."""
-        found = asyncio.run(self.holding.of(WHERE, kept, store, version))
-        return [(each.secret, each.which) for each in found]
-
-    def is_one_that_has(self, which: Has, *, looks: int, **more: Any) -> None:
-        """See which key the one Secret has that counts, and whether it had to be looked into for that."""
-        self.looked.clear()
-        assert self.has(**more) == [("its", which)]
-        assert len(self.looked) == looks
+from .fleet import KEPT, KEY, NEW, OLD, READER, THIRD, URL, WHERE, WHOLE, Fleet
 
 
 @pytest.fixture
@@ -311,6 +182,63 @@ def test_whoever_has_the_key_of_the_path_counts_by_whatever_name_its_server_goes
     assert fleet.holding.readers(WHERE, KEPT) == fleet.holding.readers(WHERE, None) == set()
 
 
+def test_a_key_within_what_is_read_by_another_name_or_was_read_once_is_looked_for_once(fleet: Fleet) -> None:
+    fleet.store("other", "https://vault.internal:8200")
+    elsewhere, extract = entry("ELSE", "llm/elsewhere"), {"dataFrom": [{"extract": {"path": "llm/openai"}}]}
+    # By another name of the server, which may be another server; from a store that is gone.
+    for store in ("other", "gone"):
+        more = {"storeRef": {"name": store}}
+        cases: list[tuple[Any, Any]] = [(WHOLE, {}), (elsewhere, extract), (WHOLE, {"target": {"template": 5}})]
+        for data, spec in cases:
+            for text, which in ((OLD, Has.OLD), (NEW, Has.NEW)):
+                fleet.reads(data, held={"WHOLE": (text, "4")}, **more, **spec).failures = 1
+                fleet.is_one_that_has(which, looks=1)
+                fleet.is_one_that_has(which, looks=0)
+            fleet.reads(data, held={"WHOLE": (THIRD, "4")}, **more, **spec).failures = 1
+            fleet.holds_up_nobody(looks=1)
+            fleet.holds_up_nobody(looks=0)
+    # It reads something else, and was written since it says so, or before.
+    fleet.reads(elsewhere, held={"WHOLE": (OLD, "4")}, storeRef={"name": "gone"})
+    fleet.holds_up_nobody(looks=0)
+    fleet.reads(elsewhere, held={"WHOLE": (OLD, "4")}, storeRef={"name": "gone"}).generation = 2
+    fleet.is_one_that_has(Has.OLD, looks=1)
+    # A part as it is, its value tells. Where neither key is known, nobody is looked into.
+    fleet.reads(KEY, held={"KEY": ("third", "4")}, storeRef={"name": "other"})
+    fleet.holds_up_nobody(looks=0)
+    fleet.reads(WHOLE, held={"WHOLE": (OLD, "4")}, storeRef={"name": "gone"})
+    fleet.holds_up_nobody(looks=0, kept=dataclasses.replace(KEPT, old={}, new={}))
+    fleet.silent = True
+    fleet.is_one_that_has(Has.UNKNOWN, looks=1)
+
+
+def test_an_object_in_trouble_that_reads_something_else_holds_up_nobody_whatever_happens_to_its_secret(
+    fleet: Fleet,
+) -> None:
+    for now in ({}, {"KEY": "touched"}):
+        fleet.reads(entry("KEY", "llm/elsewhere"), held={"KEY": ("else", "4")}, storeRef={"name": "gone"})
+        fleet.has_secret(now)
+        fleet.holds_up_nobody(looks=1)
+        # Who may have read the key may have users that have it.
+        fleet.reads(WHOLE, held={"WHOLE": (THIRD, "4")}, storeRef={"name": "gone"})
+        fleet.has_secret(now)
+        assert fleet.has() == [("its", Has.NOTHING)]
+
+
+def test_what_a_backup_has_brought_back_is_its_objects_as_it_says(fleet: Fleet) -> None:
+    template = {"target": {"template": {"stringData": {"url": "x"}}}}
+    fleet.reads(WHOLE, held={"WHOLE": ("made of it", "3")}, **template)
+    # A template may have hidden the key; what is nobody's here has none.
+    for says, which in (({marks.OWNER: str(READER)}, Has.UNKNOWN), ({}, Has.NOTHING)):
+        fleet.has_secret({"WHOLE": "made of another one"})
+        fleet.secrets[Key("b", "its")]["metadata"] |= {"managedFields": [], "annotations": says}
+        fleet.is_one_that_has(which, looks=1)
+    # One that is as it was is as its status tells.
+    fleet.reads(WHOLE, held={"WHOLE": ("made of it", "4")}, **template)
+    fleet.has_secret({"WHOLE": "made of it"})
+    fleet.secrets[Key("b", "its")]["metadata"] |= {"managedFields": [], "annotations": {marks.OWNER: str(READER)}}
+    fleet.is_one_that_has(Has.NEW, looks=1)
+
+
 def test_an_object_that_never_had_a_secret_holds_up_nobody(fleet: Fleet) -> None:
     specs: tuple[dict[str, Any], ...] = ({}, {"suspend": True})
     for spec in specs:
@@ -341,10 +269,10 @@ def test_a_secret_that_was_kept_when_its_object_went_counts_when_a_key_is_about_
     for value, counts in (("new", [("its", Has.NEW)]), ("third", [])):
         fleet.has_secret({"KEY": value})
         assert fleet.has(grace) == counts
-    # A copy that says to be its, and is not.
+    # One that somebody else has written, as from a backup.
     fleet.has_secret({"KEY": "old"})
     fleet.secrets[Key("b", "its")]["metadata"]["managedFields"] = []
-    assert fleet.has(grace) == []
+    assert fleet.has(grace) == [("its", Has.OLD)]
     # Its object has another one by now.
     fleet.reads(KEY, held={"KEY": ("new", "4")})
     fleet.secrets[Key("b", "former")] = fleet.secrets[Key("b", "its")] | {
@@ -356,3 +284,9 @@ def test_a_secret_that_was_kept_when_its_object_went_counts_when_a_key_is_about_
     fleet.silent = True
     fleet.seen[Key("b", "former")] = sync.Seen("former", "2", str(READER))
     assert fleet.has(grace) == [("its", Has.NEW), ("former", Has.UNKNOWN)]
+    # That one is gone, and nobody makes it anew.
+    fleet.silent = False
+    fleet.reads(KEY, held={"KEY": ("new", "4")}, suspend=True)
+    fleet.has_secret({"KEY": "old"}, name="former")
+    fleet.seen[Key("b", "former")] = sync.Seen("former", "3", str(READER))
+    assert fleet.has(grace) == [("former", Has.OLD)]

@@ -46,7 +46,7 @@ MAY_REVEAL = {
     "decide/filters.py": 2,
     "decide/looks.py": 2,
     "decide/render.py": 5,
-    "decide/rotate/held.py": 5,
+    "decide/rotate/held.py": 2,
     "decide/rotate/recipe.py": 1,
     "decide/rewrite.py": 1,
     "decide/shapes.py": 1,

@@ -177,7 +177,7 @@ def joined(work: Work, parts: Sequence[Any], between: str = "") -> str:
 # Text
 
 #: How each byte is written in a URL (urllib does the same, beside a client of the network that may not come in here).
-_PERCENT = [chr(byte) if re.match(r"[A-Za-z0-9._~-]", chr(byte)) else f"%{byte:02X}" for byte in range(256)]
+PERCENT = [chr(byte) if re.match(r"[A-Za-z0-9._~-]", chr(byte)) else f"%{byte:02X}" for byte in range(256)]
 
 
 def urlencode(work: Work, value: Any) -> str:
@@ -185,7 +185,7 @@ def urlencode(work: Work, value: Any) -> str:
     data = _bytes(work, text(value), 3)
     # Piece by piece, as join makes a list of all that it joins.
     pieces = (data[at : at + 16 * 1024] for at in range(0, len(data), 16 * 1024))
-    return "".join("".join(map(_PERCENT.__getitem__, piece)) for piece in pieces)
+    return "".join("".join(map(PERCENT.__getitem__, piece)) for piece in pieces)
 
 
 def b64encode(work: Work, value: Any) -> str:

@@ -336,14 +336,14 @@ class App:
             self._loop.namespace_changed(key.name)
 
     def _secret_changed(self, key: Key, old: sync.Seen | None, new: sync.Seen | None) -> None:
-        before, now = target.owners(old), target.owners(new)
+        before, now = target.owners(key.namespace, old), target.owners(key.namespace, new)
         for owner in before - now:
-            self._disown(Key.of(owner), key.name)
+            self._disown(owner, key.name)
         for owner in now:
-            self._owned.setdefault(Key.of(owner), set()).add(key.name)
+            self._owned.setdefault(owner, set()).add(key.name)
         if self._loop:
             for owner in before | now:
-                self._loop.target_changed(Key.of(owner), key.name)
+                self._loop.target_changed(owner, key.name)
             if new is None:
                 self._loop.target_gone(key)
 

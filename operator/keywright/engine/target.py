@@ -231,11 +231,16 @@ def entries_of(secret: cluster.Json) -> dict[str, SecretValue]:
     return {name: _decoded(text) for name, text in (secret.get("data") or {}).items()}
 
 
-def owners(seen: sync.Seen | None) -> set[str]:
-    """Return the ApiKeySecrets that a Secret says to belong to, or to have entries of."""
+def owners(namespace: str, seen: sync.Seen | None) -> set[Key]:
+    """Return the ApiKeySecrets that a Secret says to belong to, or to have entries of.
+
+    Args:
+        namespace: of the Secret. What it says of other namespaces is nothing to them: anybody may write annotations.
+    """
     if seen is None:
         return set()
-    return {owner for owner, _ in seen.merged} | ({seen.owner} if seen.owner else set())
+    said = {owner for owner, _ in seen.merged} | ({seen.owner} if seen.owner else set())
+    return {owner for owner in map(Key.of, said) if owner.namespace == namespace}
 
 
 def _taken(refused: cluster.Refused, where: str, parts: Mapping[str, str]) -> errors.Stalled:

@@ -67,6 +67,11 @@ class Location:
         return f"{self.where} {self.account}".rstrip()
 
     @property
+    def name(self) -> str:
+        """The end of its path: whoever reads it says that, whatever prefix a store puts in front."""
+        return self.where.rpartition("/")[2].rpartition(" ")[2]
+
+    @property
     def _readings(self) -> set[str]:
         return {self.where, self.other} - {""}
 

@@ -8,12 +8,16 @@ Does not belong here: finding any of this out (``engine/rotate``), what follows 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
-from ...secret import SecretMap, SecretValue
+from ...secret import SecretMap
+from ..filters import PERCENT
 from .sight import HAS, Has, Holds
 
 
@@ -37,7 +41,7 @@ class Found:
     """What was found in a Secret itself.
 
     Attributes:
-        old: whether the old key is in it as it is.
+        old: whether the old key is in it.
         new: the same of the new key.
         ours: whether any entry in it is ours.
     """
@@ -113,19 +117,69 @@ def has(seen: Evidence) -> Has:
     return next((which for check in CHECKS if (which := check(seen))), Has.UNKNOWN)
 
 
-def is_in(values: SecretMap, entries: SecretMap) -> bool:
-    """Whether a key is in the entries of a Secret: a part of it as a whole entry, its longest part within one."""
-    longest = max((len(each.reveal()) for each in values.values()), default=0)
-    within = [form for each in values.values() if len(each.reveal()) == longest for form in _forms(each)]
-    texts = [each.reveal() for each in entries.values()]
-    whole = {each.reveal().strip() for each in values.values()}
-    return any(text.strip() in whole or any(each in text for each in within) for text in texts)
+#: Bytes that a value has at least whose encodings tell anything: three signs of Base64 stand in every text.
+LONG = 8
 
 
-def _forms(value: SecretValue) -> Iterator[bytes]:
-    """Yield a value as it may stand within a text: as it is, and as within one of JSON."""
-    data = value.reveal().strip()
+def are_in(old: SecretMap, new: SecretMap, entries: SecretMap) -> tuple[bool, bool]:
+    """Return whether either of two keys is in the entries of a Secret, or may be.
+
+    A part counts as a whole entry, and the longest also within one: as it is, and as JSON, URLs and Base64 write it. Of
+    a part that is a map, so does the longest text that the other key has not: somebody may have read that alone.
+    Where one key is the beginning of the other, say, the longer one is not taken for both.
+    """
+    texts = [each.reveal().strip() for each in entries.values()]
+    mine, theirs = ({each.reveal().strip() for each in values.values()} - {b""} for values in (old, new))
+    ours, other = _within(mine, theirs), _within(theirs, mine)
+    return any(_has(each, mine, ours, other) for each in texts), any(_has(each, theirs, other, ours) for each in texts)
+
+
+def _has(text: bytes, whole: AbstractSet[bytes], forms: AbstractSet[bytes], others: AbstractSet[bytes]) -> bool:
+    """Whether a text is a part of a key, or has one of its forms in it that is no piece of the other key's."""
+    if text in whole:
+        return True
+    if any(form in text for form in forms):
+        for each in others - forms:
+            text = text.replace(each, b"\0") if any(form in each for form in forms) else text
+    return any(form in text for form in forms)
+
+
+def _within(parts: AbstractSet[bytes], others: AbstractSet[bytes]) -> AbstractSet[bytes]:
+    """Return what of a key may stand within a text, in all forms: its longest part, and the longest text in that."""
+    pieces, theirs = ({piece for each in key for piece in _pieces(each)} for key in (parts, others))
+    found = _longest(parts) | (_longest(pieces - theirs) if theirs else set())
+    return {form for each in found for form in _forms(each)}
+
+
+def _longest(parts: AbstractSet[bytes]) -> set[bytes]:
+    longest = max(map(len, parts), default=0)
+    return {each for each in parts if len(each) == longest}
+
+
+def _pieces(part: bytes) -> Iterator[bytes]:
+    """Yield the texts of a part that is a map, as a key of Google's is."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(part)
+        for each in found.values() if isinstance(found, dict) else ():
+            if isinstance(each, str) and len(each) >= LONG:
+                yield each.strip().encode()
+
+
+def _forms(data: bytes) -> Iterator[bytes]:
+    """Yield a value as it may stand within a text: as it is, within one of JSON, in an URL, and in Base64."""
     yield data
     with contextlib.suppress(UnicodeDecodeError):
         for ascii_only in (True, False):
             yield json.dumps(data.decode(), ensure_ascii=ascii_only)[1:-1].encode()
+    if len(data) < LONG:
+        return
+    yield "".join(map(PERCENT.__getitem__, data)).encode()
+    for before in range(3):
+        # The signs that hold all of it, whatever stands before and after: a user and a colon, say.
+        signs = base64.b64encode(b"\0" * before + data)[(8 * before + 5) // 6 : 8 * (before + len(data)) // 6]
+        yield signs
+        yield signs.translate(bytes.maketrans(b"+/", b"-_"))
+    with contextlib.suppress(binascii.Error):
+        decoded = base64.b64decode(data, validate=True)
+        if len(decoded) >= LONG:
+            yield decoded

@@ -23,7 +23,7 @@ from .. import records
 from ..journals import Kept
 from ..queue import Key
 from ..records import Record
-from .made import Made, Making, making
+from .made import Made, Making, astray, making
 from .place import Places, Reader
 from .secrets import Read, Secrets, Sought, Version
 
@@ -31,6 +31,8 @@ from .secrets import Read, Secrets, Sought, Version
 AT_ONCE = 100
 #: Of so many places it is remembered who has neither key: there may be thousands of each.
 REMEMBERED = 8
+#: By what a Secret was seen to have neither key: the status that tells of it, its name and its version.
+_State = tuple[bytes, str, Version | None]
 #: When a key is about to end, so that it matters that no Secret at all has it, be its object gone.
 ENDING = frozenset({Step.GRACE, Step.ROLLING_BACK})
 
@@ -88,6 +90,7 @@ class _Case:
         prints: fingerprints of its entries.
         whole: the fingerprint of all of them.
         last: what it was, where its status has told the same then.
+        was: what it was looked at by, of one of which it is not known where it reads.
         read: what is in it; None where it was not looked into.
     """
 
@@ -96,6 +99,7 @@ class _Case:
     prints: frozenset[str]
     whole: str | None
     last: _Last | None
+    was: _State | None = None
     read: Read | None = None
 
     @property
@@ -117,6 +121,9 @@ class _Case:
         """Whether it has a key, or those who use it may have one."""
         if self.which is not Has.NOTHING:
             return True
+        if self.was and not any(each.made for each in self.seen.entries):
+            # It reads something else.
+            return False
         if self.read is not None and self.read.found is None:
             # Who sleeps gets none before it reads anew.
             return not self.reader.suspended
@@ -137,8 +144,8 @@ class Holding:
         self._keys, self._places, self._secrets, self._as_written = keys, places, secrets, as_written
         #: By the place, and the reader.
         self._last: dict[Location, dict[Key, _Last]] = {}
-        #: Who was seen to have neither key of a rotation, and by what: its status, its Secret and that one's version.
-        self._without: dict[Location, tuple[str, dict[Key, tuple[bytes, str, Version | None]]]] = {}
+        #: Who was seen to have neither key of a rotation, and by what.
+        self._without: dict[Location, tuple[str, dict[Key, _State]]] = {}
 
     def readers(self, where: Location, kept: Kept | None) -> set[Key]:
         """Return who reads a key, and who else has it, now or when that was looked at last."""
@@ -170,8 +177,8 @@ class Holding:
         cases += await self._astray([each for key, each in unsure.items() if key not in here], asked)
         if kept.old or kept.new:
             await asyncio.gather(*(self._look(each, asked) for each in cases if each.which is Has.UNKNOWN))
-        cases = [each for each in cases if each.matters]
         self._remember(cases, asked)
+        cases = [each for each in cases if each.matters]
         found = [Held(each.reader.record.key, each.reader.secret, each.which, each.reader) for each in cases]
         if kept.journal.step in ENDING and not kept.journal.urgent:
             found += await self._left({(each.owner, each.secret) for each in found}, asked)
@@ -181,14 +188,17 @@ class Holding:
     def _remember(self, cases: Iterable[_Case], asked: _Question) -> None:
         """Remember what a Secret was when its status told of it."""
         before, last = self._last.get(asked.where, {}), dict[Key, _Last]()
+        _, without = self._without.get(asked.where, ("", {}))
         for each in cases:
             record = each.reader.record
-            if each.is_told:
+            if not each.matters:
+                if each.was:
+                    without[record.key], record.read_status = each.was, None
+            elif each.is_told:
                 last[record.key] = _Last(each.prints, asked.rotation, each.which)
             elif record.key in before:
                 last[record.key] = before[record.key]
         self._last[asked.where] = last
-        _, without = self._without.get(asked.where, ("", {}))
         for key in last.keys() & without.keys():
             del without[key]
 
@@ -212,7 +222,8 @@ class Holding:
     async def _astray(self, records: Iterable[Record], asked: _Question) -> list[_Case]:
         """Return what is known of those of which it is not known where they read; without those that have neither key.
 
-        Its value tells, or that nothing was written since it was known to have been read here.
+        Its value tells, or that nothing was written since it was known to have been read here. What has the key within
+        it, as all of a map has, no value tells: it is looked into.
         """
         found, (before, without) = [], self._without.get(asked.where, ("", {}))
         without = without if before == asked.about else {}
@@ -224,27 +235,28 @@ class Holding:
         for number, record in enumerate([each for each in records if not self._is_as_it_was(each, without)], 1):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-            last = self._was(record, asked)
-            target = record.told_target
+            last, target = self._was(record, asked), record.told_target
+            made = last or (astray(self._places, record, asked.where, asked.names) if asked.sought else None)
             secret = str(target.get("name") or next(iter(self._secrets.names(record.key)), ""))
             seen = Evidence(
                 written=bool(secret),
                 told=self._is_told(record),
-                entries=tuple(self._entry(record, each, asked, last) for each in _told(record)),
+                entries=tuple(self._entry(record, each, asked, made) for each in _told(record)),
                 before=_before(last, asked),
                 # Nothing else says that anything in it is made of the key.
                 plain=last is None,
             )
-            case = _Case(Reader(record, secret), seen, _prints(record), target.get("fingerprint"), last)
+            state = record.status, secret, self._secrets.version(record.key.namespace, secret)
+            case = _Case(Reader(record, secret), seen, _prints(record), target.get("fingerprint"), last, state)
             if case.which is Has.NOTHING:
-                without[record.key] = record.status, secret, self._secrets.version(record.key.namespace, secret)
+                without[record.key] = state
                 record.read_status = None
             else:
                 without.pop(record.key, None)
                 found.append(case)
         return found
 
-    def _is_as_it_was(self, record: Record, without: Mapping[Key, tuple[bytes, str, Version | None]]) -> bool:
+    def _is_as_it_was(self, record: Record, without: Mapping[Key, _State]) -> bool:
         """Whether nothing is new of one that had neither key."""
         status, secret, version = without.get(record.key, (b"", "", None))
         return status is record.status and version == self._secrets.version(record.key.namespace, secret)
@@ -264,7 +276,7 @@ class Holding:
                 read = await self._secrets.read(owner, secret, asked.sought)
             except errors.Error:
                 return Held(owner, secret, Has.UNKNOWN)
-            if read.found is None or not read.found.ours:
+            if read.found is None:
                 return None
             which = held.has(Evidence(found=read.found, plain=True))
             return Held(owner, secret, which) if which is not Has.NOTHING else None
@@ -293,7 +305,7 @@ class Holding:
         comparable = asked.whole and told["fingerprint"].startswith(f"{self._keys.key_id}:")
         value = Has.NOTHING if how is Made.PART and comparable else Has.UNKNOWN
         current = asked.version is not None and told.get("version") == asked.version
-        return Entry(value, made=how is not Made.ELSE, current=current and isinstance(made, Making))
+        return Entry(value, made=how is not Made.ELSE, current=current and isinstance(made, Making) and not made.astray)
 
 
 def _question(where: Location, kept: Kept, store: Holds | None, version: str | None) -> _Question:

@@ -38,6 +38,7 @@ class Making:
         as_said: whether its Secret was last made to fit that.
         where: where the key lies.
         names: properties there that are its parts, None for all that is there; empty where it is not known.
+        astray: whether it is not known where it read what it has: any place of that name may have been this one.
     """
 
     places: Places
@@ -46,6 +47,7 @@ class Making:
     as_said: bool
     where: Location
     names: Collection[str | None]
+    astray: bool = False
 
     @property
     def plain(self) -> bool:
@@ -59,8 +61,10 @@ class Making:
 
     def of(self, told: Mapping[str, Any]) -> Made:
         """Return what an entry is made of that the status tells of."""
-        if told.get("fromDefault") or self.spec is None:
+        if told.get("fromDefault"):
             return Made.ELSE
+        if self.spec is None:
+            return Made.SOMEHOW if self.astray else Made.ELSE
         if not self.as_said:
             return Made.SOMEHOW
         spec, name = self.spec, str(told["key"])
@@ -78,6 +82,8 @@ class Making:
         return max(made, key=lambda each: each.value, default=Made.ELSE)
 
     def _is_there(self, ref: StoreRef | None, path: str) -> bool:
+        if self.astray:
+            return self.where.name in path
         default = self.spec.store_ref if self.spec else None
         found = self.places.leads(self.record, ref or default, path)
         return found is not None and found.may_be(self.where)
@@ -112,8 +118,23 @@ def making(places: Places, record: Record, where: Location, names: Collection[st
         spec = record.spec_model()
     except errors.Stalled:
         spec = None
-    as_said = record.told_target.get("generation") == record.generation
-    return Making(places, record, spec, as_said, where, names)
+    return Making(places, record, spec, _is_as_said(record), where, names)
+
+
+def astray(places: Places, record: Record, where: Location, names: Collection[str | None]) -> Making | None:
+    """Return how an object made its entries that may have read the key; None where it has read nothing of that name.
+
+    Args:
+        names: see ``Making``.
+    """
+    # There may be thousands: few of them need to be parsed.
+    if _is_as_said(record) and where.name not in record.reads:
+        return None
+    return dataclasses.replace(making(places, record, where, names), astray=True)
+
+
+def _is_as_said(record: Record) -> bool:
+    return bool(record.told_target.get("generation") == record.generation)
 
 
 def _expression(entry: DataEntry) -> bool:

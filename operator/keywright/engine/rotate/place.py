@@ -168,10 +168,8 @@ class Places:
         """
         sure: list[Reader] = []
         alike: list[Reader] = []
-        # Whatever prefix a store puts in front: who does not say this need not be parsed.
-        said = where.where.rpartition("/")[2].rpartition(" ")[2]
-        # By far the most read something else.
-        for record in [each for each in self._records.values() if said in each.reads]:
+        # By far the most read something else, and need not be parsed.
+        for record in [each for each in self._records.values() if where.name in each.reads]:
             if record.leaving:
                 continue
             try:

@@ -42,6 +42,10 @@ class Sought:
     new: SecretMap
     turn: str
 
+    def __bool__(self) -> bool:
+        """Whether anything is looked for."""
+        return bool(self.old or self.new)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Read:
@@ -103,8 +107,8 @@ class Secrets:
         for owner, names in self._owned.items():
             record = self._records.get(owner)
             applied = record.applied if record and not record.leaving else None
-            if applied and len(names) == 1:
-                # By far the most.
+            if applied and record and len(names) == 1 and record.ready and record.refreshed:
+                # By far the most: it is the one that its status tells of.
                 continue
             for name in names:
                 seen = self._seen.get(Key(owner.namespace, name))
@@ -137,7 +141,11 @@ class Secrets:
             return Read(None)
         meta, manager = secret["metadata"], marks.field_manager(str(owner))
         entries, mine = target.entries_of(secret), marks.own_entries(meta.get("managedFields") or [], manager)
+        says = target.seen(meta)
+        if not mine and says.is_of(str(owner)):
+            # Somebody else has made it anew, as from a backup.
+            mine = entries.keys()
         own = {name: value for name, value in entries.items() if name in mine}
-        old, new = (held.is_in(values, entries) for values in (sought.old, sought.new))
-        made_of = dict(target.seen(meta).made_of).get(manager)
+        old, new = held.are_in(sought.old, sought.new, entries)
+        made_of = dict(says.made_of).get(manager)
         return Read(held.Found(old, new, bool(own)), target.fingerprint(self._keys, str(owner), own, made_of))
