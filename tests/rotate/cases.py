@@ -232,7 +232,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a test of long ago", RULES, at(Step.GRACE), seen(new=OLDER), "wait NewKeyUnconfirmed!"),
     ("no way back once it is asked for", RULES, at(Step.GRACE, old=Half("old", "k0", ending=True)), seen(wish=Wish(back=True)), "revoke k0"),
     ("a grace of a wrong clock", RULES, at(Step.GRACE, until=NOW + 99 * LONG), seen(), "Grace"),
-    ("begun by a wrong clock", RULES, at(Step.GRACE, since=-LONG, until=NOW + LONG + DAY), seen(), "wait"),
+    ("begun by a wrong clock", RULES, at(Step.GRACE, since=-LONG, until=NOW + LONG + DAY), seen(), "Grace"),
+    ("begun by a clock of another machine", RULES, at(Step.GRACE, since=-60, until=NOW + DAY + 60), seen(), "wait"),
     ("nobody knows which it is", RULES, at(Step.GRACE, old=Half("old")), seen(), "wait WaitsForRevocation!"),
     ("there was none", RULES, at(Step.GRACE, old=None), seen(), "Revoked"),
     ("there is nobody to tell", LOCAL, at(Step.GRACE, old=Half("old")), seen(new=None), "Revoked"),
@@ -241,6 +242,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("revoked, and still accepted", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(), "wait"),
     ("revoked, and dead", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=REFUSED), "Revoked"),
     ("revoked, and accepted for long", RULES, at(Step.GRACE, since=3601, old=Half("old", "k0", revoked=True)), seen(), "Revoked"),
+    ("revoked, and nobody can say for long if it is dead", RULES, at(Step.GRACE, since=3601, old=Half("old", "k0", revoked=True)), seen(old=None), "Revoked"),
     ("no way back from there", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=BAD, wish=Wish(back=True)), "Revoked"),
     # Rolling back.
     ("the old key is put back", RULES, at(Step.ROLLING_BACK), seen(), "storeOld"),

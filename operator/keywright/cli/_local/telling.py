@@ -36,7 +36,7 @@ _HERE = {
 _OWED = {
     "Revoke": "it is still to be revoked, which the next rotation tries. Or do so at the issuer; then --forget.",
     "Find": "it may have been made, and cannot be found. Look for it at the issuer and remove it; then --forget.",
-    "Die": "it was revoked, and still accepted when it was last tested. See there that it is dead; then --forget.",
+    "Die": "it was revoked, and not seen to be dead. See at the issuer that it is; then --forget.",
     "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then --forget.",
 }
 _AGAIN, _NO_HARM = "The same command goes on.", "Ctrl-C does no harm: the same command goes on."

@@ -150,7 +150,7 @@ class Owed(enum.StrEnum):
     FIND = "Find"
     """It may exist, and cannot be found: a person has to look."""
     DIE = "Die"
-    """It was revoked, and its issuer still accepted it when we stopped looking."""
+    """It was revoked, and was not seen to be dead when we stopped looking."""
     KEEP = "Keep"
     """It was left alive on purpose, as its object went."""
 

@@ -221,7 +221,7 @@ class Rules:
         adopt_within: after which a person is told that not everybody uses the new key.
         overlap: from adoption to the end of the old key.
         observe: from switching the old key off to revoking it.
-        die_within: after which a revoked key that is still accepted is a debt.
+        die_within: after which a revoked key that is not seen to be dead is a debt.
         anew: whether a wait that has begun is as long as is declared by now; else as it was when it began.
         needs_users: whether somebody must be seen to use the new key before the old one ends.
     """
