@@ -63,6 +63,7 @@ def test_a_new_key_does_not_end_under_a_secret_that_somebody_has_touched(world: 
     touch(world, "denied", "asleep")
     rotating.asks("Rollback", "back")
     world.until(lambda: rotating.key() == old, "its own Secret is written")
+    rotating.wants(overlap="0")
     rotating.looks()
     assert rotating.told()["step"] == "RollingBack"
     assert rotating.alive() == {old, new}

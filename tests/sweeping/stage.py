@@ -29,6 +29,7 @@ from build import (
 from controlplane import ControlPlane, FaultProxy, Hold, OpenBao
 from controlplane.proxy import Upstream
 from controlplane.rules import Rule
+from keywright.decide.rotate.journal import Why
 from keywright.engine.journals import name_of
 from running import Operator
 from sweeping.issuer import Issuer, TouchyServer
@@ -338,11 +339,15 @@ class Stage:
         Args:
             phase: of what asked for it last.
         """
-        until = time.monotonic() + seconds
+        until, at_once = time.monotonic() + seconds, False
         while True:
             self.lives()
             told = self.told(subject)
             last = told.get("last") or {}
+            if told.get("why") == Why.NEW_IN_OVERLAP and not at_once:
+                # All is back: nothing but time ends the new key.
+                at_once = True
+                self.wants(subject)
             if told.get("step") == "Idle" and last.get("id") == f"kw-{subject.uid}":
                 break
             assert time.monotonic() < until, f"the rotation of {subject.name} does not end: {told}"

@@ -58,6 +58,22 @@ async def test_an_order_ends_with_its_rotation(action: str, after: Journal, reas
     assert ended.code is reason
 
 
+async def test_who_turns_back_need_not_wait_until_the_new_key_ends_and_is_told_when_it_does() -> None:
+    back = GRACE.at(Step.ROLLING_BACK, 1160.0, why=Why.ASKED)
+    everywhere = back.but(back_from=1170.0, until=1230.0)
+
+    asked = Asked("u1", "Rollback", at=1150.0)
+    assert await came_of(asked, GRACE, back) is None
+    ended = await came_of(asked, GRACE, back, everywhere)
+    assert ended
+    assert ended.code is Reason.DONE
+    assert "the new one works until 1970-01-01T00:20:30Z" in ended.message
+    # The old one does not end any more by that.
+    late = await came_of(Asked("u2", "RevokeNow", at=1165.0), back)
+    assert late
+    assert "the new one ends once rotation.overlap is over" in late.message
+
+
 async def test_what_nobody_asks_for_any_more_is_no_wish_and_begins_nothing() -> None:
     orders = Orders()
     now = orders.add(Asked("u1", "RevokeNow", at=1150.0))

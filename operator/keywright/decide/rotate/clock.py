@@ -13,7 +13,7 @@ from .outcomes import LONGEST_TRY
 from .sight import Rules
 
 #: Times at which something was, as a journal tells them.
-_TIMES = ("since", "began", "stored", "placed", "reissued")
+_TIMES = ("since", "began", "stored", "placed", "reissued", "back_from")
 
 
 def put_right(journal: Journal, rules: Rules, now: float) -> Journal:
@@ -31,6 +31,8 @@ def put_right(journal: Journal, rules: Rules, now: float) -> Journal:
     if journal.step is Step.GRACE and ("since" in told or "old" in told):
         is_off = journal.old is not None and journal.old.disabled
         told["until"] = min(journal.until, now + (rules.observe if is_off else rules.overlap))
+    if "back_from" in told:
+        told["until"] = min(journal.until, now + rules.overlap)
     if any(each.due > ahead + LONGEST_TRY for each in journal.debts):
         told["debts"] = tuple(dataclasses.replace(each, due=min(each.due, now)) for each in journal.debts)
     return journal.but(**told)

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import random
 
-from ... import errors
+from ... import errors, pacing
 from ...decide import act
 from ...decide.rotate import told
 from ...decide.rotate.journal import Cause, Journal, Step
@@ -200,11 +200,21 @@ def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
             return none(why)
         order.about = journal.id
     if journal.step is not Step.IDLE:
-        return None
+        return _back_in_place(journal) if back else None
     turned = journal.why is not None
     if turned == back:
         return act.Ended(Reason.DONE, "The old key is in place." if back else "The old key is dead.")
     return none("It had ended before.") if back else act.Ended(Reason.ROLLED_BACK, "The rotation turned back.")
+
+
+def _back_in_place(journal: Journal) -> act.Ended | None:
+    """Return that all is as it was, but for the new key, which need not be waited for."""
+    if journal.step is not Step.ROLLING_BACK or not journal.back_from:
+        return None
+    said = (
+        f"The old key is in place; the new one works until {pacing.rfc3339(journal.until)}, for who has it elsewhere."
+    )
+    return act.Ended(Reason.DONE, said)
 
 
 def _too_late(journal: Journal) -> str:
@@ -214,4 +224,6 @@ def _too_late(journal: Journal) -> str:
 
 
 def _too_early(journal: Journal) -> str:
+    if journal.step is Step.ROLLING_BACK:
+        return "The rotation turns back, so the old key stays; the new one ends once rotation.overlap is over."
     return "" if journal.step in _SPREAD else "The new key is not in the store yet, so the old one cannot end."
