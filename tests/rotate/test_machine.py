@@ -178,6 +178,10 @@ def test_on_the_way_back_the_new_key_lives_for_the_overlap_once_nobody_is_seen_t
     wait = after(noted)
     assert isinstance(wait, Wait)
     assert (wait.until, wait.asks) == (NOW + 900, False)
+    # What was refused is looked at until it is known to be dead.
+    doubted = after(noted, seen(BACK, new=REFUSED))
+    assert isinstance(doubted, Wait)
+    assert doubted.until == NOW + 30
     assert (
         short(after(noted, seen(BACK, new=dataclasses.replace(GOOD, at=NOW + DAY)), NOW + DAY, fresh=2 * DAY))
         == "revoke k1"

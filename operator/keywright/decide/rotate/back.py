@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ...issuers.base import Verdict
 from ...issuing.base import Way
 from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
 from .journal import Half, Journal, Owed, Step, Why
@@ -185,7 +186,10 @@ def new_in_overlap(at: Situation) -> Move | None:
     if until <= at.now:
         return None
     noted = journal.but(back_from=began, until=until)
-    return Go(noted) if noted != journal else at.wait(min(until - at.now, NOW_AND_THEN), Why.NEW_IN_OVERLAP)
+    # What was refused once is looked at until it is known whether it is dead: then it need not be waited for.
+    doubted = at.seen.new is not None and at.seen.new.last is Verdict.INVALID
+    pause = min(until - at.now, _pause(at) if doubted else NOW_AND_THEN)
+    return Go(noted) if noted != journal else at.wait(pause, Why.NEW_IN_OVERLAP)
 
 
 def _may_be_elsewhere(at: Situation) -> bool:
