@@ -231,10 +231,12 @@ class Rotations:
             there = await self._asks("rotate", "--reason", "Scheduled")
             _check(self._key() != before.key, "the key was not replaced")
             back = await self._asks("rollback", "--reason", "Other")
+            _check(self._key() == before.key, "the old key is not in place")
+            # Whoever has read the new one elsewhere could use it for as long.
+            await self._overlap(f"{OVERLAP}s")
             await self._ends("RolledBack")
             _check(self._key() == before.key, "the old key is not back")
             _check(self._alive() == {before.key}, "the new key is still alive")
-            await self._overlap(f"{OVERLAP}s")
             step.remark = self._remark(before)
         self._teller.command(*there)
         self._teller.command(*back)

@@ -232,7 +232,7 @@ def test_while_the_old_key_lives_one_can_turn_back(openai: Laptop) -> None:
     seen = openai.rotate("--overlap=1h", "-o", "json")
     other = openai.rotate("--overlap=1h", "--parts=apiKey=api_key")
     typed = openai.desk("store", ".keywright/rotations/llm/key", stdin="x")
-    back = openai.rotate("--overlap=1h", "--back")
+    back = openai.rotate("--overlap=1s", "--back")
     nothing = openai.rotate("--back")
 
     assert [each.code for each in (begun, seen, other, typed, back, nothing)] == [3, 3, 1, 1, 0, 1]

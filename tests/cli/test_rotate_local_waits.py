@@ -81,11 +81,16 @@ def test_with_wait_it_stays_for_the_overlap_but_no_longer_than_it_may(openai: La
     old = openai.has_key()
 
     stayed = openai.rotate("--overlap=1h", "--wait", "--timeout=2s")
-    back = openai.rotate("--overlap=1h", "--back")
+    back = openai.rotate("--overlap=1h", "--back", "--wait", "--timeout=4s")
+    again = openai.rotate("-o", "json")
 
-    assert (stayed.code, back.code) == (WAITS, FINE), stayed.everything + back.everything
+    assert (stayed.code, back.code, again.code) == (WAITS, WAITS, WAITS), stayed.everything + back.everything
     assert "llm/key: the new key is in use, and the old one lives until" in stayed.err
-    assert (openai.held(), openai.issuer.handles()) == (old.parts["apiKey"], {old.handle})
+    # Whoever has read the new one elsewhere has as long.
+    assert "llm/key: the file has the old key again, and the new one lives until" in back.err
+    assert (again.json["step"], again.json["why"]) == ("RollingBack", "NewKeyInOverlap")
+    assert f"the new one lives until {again.json['until']}" in again.json["message"]
+    assert (openai.held(), len(openai.issuer.handles())) == (old.parts["apiKey"], 2)
 
 
 def test_an_old_key_that_is_switched_off_can_be_switched_on_again(aws: Laptop) -> None:

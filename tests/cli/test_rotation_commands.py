@@ -138,6 +138,13 @@ ASKED: dict[str, Json] = {
         "debt": "-",
         "reason": "Other",
     },
+    f"debts forget llm --handle - --made-from {LOST['madeFrom']} --reason other": {
+        "action": "ForgetDebt",
+        "credential": "openai",
+        "debt": "-",
+        "madeFrom": LOST["madeFrom"],
+        "reason": "Other",
+    },
 }
 
 
@@ -171,6 +178,21 @@ def test_an_end_is_waited_for_and_told_with_why(desk: Desk) -> None:
     for each in (said, begun):
         assert (each.code, each.err) == (1, "")
         assert FAILED in each.out
+
+
+def test_of_several_debts_without_a_handle_one_has_to_be_named(desk: Desk) -> None:
+    several = [debt("Find", "", 9) | LOST, debt("Keep", "", 4)]
+    forget = ("debts", "forget", "llm", "--handle=-", "--reason=Other")
+    with desk.told(openai=idle() | {"debts": several}):
+        unsaid, other = desk(*forget), desk(*forget, "--made-from=2026-01-01")
+        named = desk(*forget, "--made-from", several[1]["since"])
+
+    assert (unsaid.code, other.code, named.code) == (1, 1, 0), unsaid.everything + other.everything + named.everything
+    assert "/llm has 2 debts without a handle." in unsaid.err
+    assert unsaid.err.endswith(f"Say which one with --made-from: {LOST['madeFrom']}, {several[1]['since']}.\n")
+    assert "/llm has no debt of that time." in other.err
+    asked = desk.world.object(named.out.removesuffix(": asked for\n"), "KeyAction")["spec"]
+    assert (asked["debt"], asked["madeFrom"]) == ("-", several[1]["since"])
 
 
 def test_what_is_not_there_is_not_asked_for_and_not_repeated(desk: Desk) -> None:
@@ -212,6 +234,7 @@ def test_what_is_not_there_is_not_asked_for_and_not_repeated(desk: Desk) -> None
         "pin llm --off",
         "debts forget llm --reason test",
         "debts forget llm --handle key_1",
+        "debts forget llm --handle key_1 --made-from yesterday --reason test",
         "debts list -A -n team-a",
         "debts list llm -A",
         "history",

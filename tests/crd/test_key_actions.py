@@ -25,6 +25,7 @@ ACCEPTED = {
     "a debt": key_action("a", action="ForgetDebt", debt="key_4f1a9b", credential="openai"),
     "the longest debt": key_action("a", action="ForgetDebt", debt="a" * 512),
     "a debt without a name": key_action("a", action="ForgetDebt", debt="-"),
+    "one of several": key_action("a", action="ForgetDebt", debt="-", madeFrom="2026-11-20T12:58:04Z"),
 }
 REFUSED: dict[str, tuple[Json, str]] = {
     "no action": (key_action("a", action=None), "spec.action: Required value"),
@@ -37,6 +38,12 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "a test that takes over": (key_action("a", action="Rotate", takeOver=True, testOnly=True), "without testOnly"),
     "a debt of a refresh": (key_action("a", debt="key_1"), NO_DEBT),
     "debts that are tried by name": (key_action("a", action="RetryDebts", debt="key_1"), NO_DEBT),
+    "a debt by name and time": (
+        key_action("a", action="ForgetDebt", debt="key_1", madeFrom="2026-11-20T12:58:04Z"),
+        "madeFrom goes with debt: -",
+    ),
+    "a time of no debt": (key_action("a", madeFrom="2026-11-20T12:58:04Z"), "madeFrom goes with debt: -"),
+    "no time of a debt": (key_action("a", action="ForgetDebt", debt="-", madeFrom="yesterday"), "spec.madeFrom: Inv"),
     "no debt to forget": (key_action("a", action="ForgetDebt"), NO_DEBT),
     "an empty debt": (key_action("a", action="ForgetDebt", debt=""), "spec.debt: Invalid value"),
     "a debt of two words": (key_action("a", action="ForgetDebt", debt="key 1"), "spec.debt: Invalid value"),

@@ -143,6 +143,10 @@ NEVER = errors.Stalled(Reason.ROTATION_OWNED_ELSEWHERE, "another object rotates 
         ({"action": "Reissue", "takeOver": True}, {"take_over": True}),
         ({"action": "ForgetDebt", "debt": "key_1"}, {"debt": "key_1"}),
         ({"action": "ForgetDebt", "debt": "-"}, {"debt": ""}),
+        (
+            {"action": "ForgetDebt", "debt": "-", "madeFrom": "1970-01-01T00:10:00Z"},
+            {"debt": "", "made_from": 600.0},
+        ),
     ],
 )
 async def test_an_act_on_a_rotation_is_handed_on_as_it_was_asked(

@@ -73,9 +73,16 @@ def test_a_person_turns_back_while_the_old_key_still_works(world: World, rotatin
     condition = world.condition(type_="Rotating")
     assert (condition["status"], condition["reason"]) == ("True", "Rotating")
 
+    new = rotating.key()
     rotating.asks("Rollback", "back")
-    world.ends("back", "Succeeded")
+    assert "The old key is in place; the new one works until" in world.ends("back", "Succeeded")["message"]
 
+    assert rotating.key() == rotating.stored()["api_key"] == first.parts["apiKey"]
+    # Whoever has read the new one outside of the cluster has the overlap, as long as that is declared.
+    world.until(lambda: rotating.told().get("why") == "NewKeyInOverlap", lambda: f"it is told: {rotating.told()}")
+    assert rotating.told()["until"]
+    assert (rotating.told()["step"], rotating.alive()) == ("RollingBack", {new, first.parts["apiKey"]})
+    rotating.wants(overlap="0")
     assert rotating.reaches("Idle")["last"]["why"] == "Asked"
     assert rotating.key() == first.parts["apiKey"]
     assert rotating.alive() == {first.parts["apiKey"]}

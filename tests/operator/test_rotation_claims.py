@@ -270,6 +270,7 @@ def test_a_dead_key_in_the_store_ends_no_key_that_works(world: World, rotating: 
 
     world.until(waits, lambda: f"a person is asked; it is {rotating.told()}", seconds=60)
     assert new in rotating.alive()
+    rotating.wants(overlap="0")
     assert {"old.apiKey", "new.apiKey"} <= set(journal(rotating)["entries"])
 
     world.put("llm/openai", api_key=new, region="eu")

@@ -47,9 +47,8 @@ def test_a_new_key_does_not_end_under_a_secret_that_somebody_has_touched(world: 
     world.is_ready()
     old = rotating.key()
     asleep = {"storeRef": {"name": "vault"}, **SLOW}
-    world.apply(api_key_secret("denied", KEY, storeRef={"name": "other"}, **SLOW))
-    world.apply(api_key_secret("asleep", KEY, **asleep))
-    for name in ("denied", "asleep"):
+    for name, said in (("denied", {"storeRef": {"name": "other"}, **SLOW}), ("asleep", asleep)):
+        world.apply(api_key_secret(name, KEY, **said))
         world.is_ready(name)
     new = in_grace(rotating)
     assert held(world, "denied") == held(world, "asleep") == new != old
@@ -63,6 +62,7 @@ def test_a_new_key_does_not_end_under_a_secret_that_somebody_has_touched(world: 
     touch(world, "denied", "asleep")
     rotating.asks("Rollback", "back")
     world.until(lambda: rotating.key() == old, "its own Secret is written")
+    rotating.wants(overlap="0")
     rotating.looks()
     assert rotating.told()["step"] == "RollingBack"
     assert rotating.alive() == {old, new}

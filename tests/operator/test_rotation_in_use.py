@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 
 from build import api_key_secret, credential, entry, key_issuer
+from rolling import MERGE
 from rotating import LISTED, QUICK, Rotating, declared
 from rotating_many import Many
 from vendors.base import Request, Response, Vendor
@@ -88,6 +89,10 @@ def test_a_place_that_a_person_has_filled_anew_is_left_alone(world: World, tmp_p
         theirs = Vendor.make(vendor, "Key2", "Key2", "key")
         many.writes("azureOpenai", theirs.parts)
 
+        many.until("azureOpenai", why="NewKeyInOverlap")
+        (one,) = world.object("azureopenai")["spec"]["credentials"]
+        one["rotation"]["overlap"] = "0"
+        world.must("PATCH", world.path("ApiKeySecret", "azureopenai"), {"spec": {"credentials": [one]}}, MERGE)
         many.until("azureOpenai", step="Idle")
         assert many.told("azureOpenai")["last"]["outcome"] == "RolledBack"
         assert many.key("azureOpenai") == theirs.parts

@@ -40,6 +40,8 @@ THEIRS = dataclasses.replace(
 UNTESTED = Rules(tests=False)
 DAY = 86400.0
 LONG = 10 * DAY
+#: On the way back, nine seconds after the last one was seen to have the new key.
+ELSEWHERE: dict[str, Any] = {"back_from": NOW - 9, "until": NOW - 9 + DAY}
 #: The old one, switched off.
 OFF = dataclasses.replace(OLD, disabled=True)
 #: The same, ten seconds ago.
@@ -59,10 +61,14 @@ IN_USE = lives(OLD, 3000)
 
 
 def at(step: Step, *, since: float | None = None, **more: object) -> Journal:
-    """Return a journal at a step, so many seconds after it was reached; on the way back, long enough by default."""
+    """Return a journal at a step, so many seconds after it was reached; on the way back, long enough by default, and as
+    the overlap is over.
+    """
     since = (100.0 if step is Step.ROLLING_BACK else 0.0) if since is None else since
     reached = step if step not in (Step.ROLLING_BACK, Step.ROLLED_BACK) else Step.WRITTEN
     fields: dict[str, object] = {"old": OLD, "before": frozenset({"k0"}), "reached": reached}
+    if step is Step.ROLLING_BACK:
+        fields["back_from"] = NOW - DAY
     if step not in (Step.ISSUING, Step.IDLE):
         fields["new"] = NEW
     return dataclasses.replace(Journal("r1", step, NOW - since), **{**fields, **more})  # type: ignore[arg-type]
@@ -232,7 +238,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a test of long ago", RULES, at(Step.GRACE), seen(new=OLDER), "wait NewKeyUnconfirmed!"),
     ("no way back once it is asked for", RULES, at(Step.GRACE, old=Half("old", "k0", ending=True)), seen(wish=Wish(back=True)), "revoke k0"),
     ("a grace of a wrong clock", RULES, at(Step.GRACE, until=NOW + 99 * LONG), seen(), "Grace"),
-    ("begun by a wrong clock", RULES, at(Step.GRACE, since=-LONG, until=NOW + LONG + DAY), seen(), "wait"),
+    ("begun by a wrong clock", RULES, at(Step.GRACE, since=-LONG, until=NOW + LONG + DAY), seen(), "Grace"),
+    ("begun by a clock of another machine", RULES, at(Step.GRACE, since=-60, until=NOW + DAY + 60), seen(), "wait"),
     ("nobody knows which it is", RULES, at(Step.GRACE, old=Half("old")), seen(), "wait WaitsForRevocation!"),
     ("there was none", RULES, at(Step.GRACE, old=None), seen(), "Revoked"),
     ("there is nobody to tell", LOCAL, at(Step.GRACE, old=Half("old")), seen(new=None), "Revoked"),
@@ -241,6 +248,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("revoked, and still accepted", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(), "wait"),
     ("revoked, and dead", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=REFUSED), "Revoked"),
     ("revoked, and accepted for long", RULES, at(Step.GRACE, since=3601, old=Half("old", "k0", revoked=True)), seen(), "Revoked"),
+    ("revoked, and nobody can say for long if it is dead", RULES, at(Step.GRACE, since=3601, old=Half("old", "k0", revoked=True)), seen(old=None), "Revoked"),
     ("no way back from there", RULES, at(Step.GRACE, old=Half("old", "k0", revoked=True)), seen(old=BAD, wish=Wish(back=True)), "Revoked"),
     # Rolling back.
     ("the old key is put back", RULES, at(Step.ROLLING_BACK), seen(), "storeOld"),
@@ -274,7 +282,26 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("a person is asked after three times", RULES, at(Step.ROLLING_BACK, tries=3, again=NOW + 9), seen(), "wait !"),
     ("the clock of a try was wrong", RULES, at(Step.ROLLING_BACK, tries=1, again=NOW + LONG), seen(), "wait"),
     ("the new one is revoked", RULES, at(Step.ROLLING_BACK), seen(BACK), "revoke k1"),
+    ("it lives on for whoever has it elsewhere", RULES, at(Step.ROLLING_BACK, back_from=0.0), seen(BACK), "RollingBack"),
+    ("for a while", RULES, at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK), "wait NewKeyInOverlap"),
+    ("for longer, as is wanted by now, back", Rules(overlap=9 * DAY), at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK), "RollingBack"),
+    ("for less, as is wanted by now, back", Rules(overlap=9.0), at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK), "revoke k1"),
+    ("as long as when it began, back", Rules(overlap=0.0, anew=False), at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK), "wait NewKeyInOverlap"),
+    ("not where that is not wanted", Rules(overlap=0.0), at(Step.ROLLING_BACK, back_from=0.0), seen(BACK), "revoke k1"),
+    ("not once it is dead", RULES, at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK, new=BAD), "revoke k1"),
+    ("nor if it was dead", RULES, at(Step.ROLLING_BACK, back_from=0.0, why=Why.NEW_INVALID), seen(BACK, new=SILENT), "revoke k1"),
+    ("nor where nobody is waited for", RULES, at(Step.ROLLING_BACK, urgent=True, **ELSEWHERE), seen(BACK), "revoke k1"),
+    ("nor where somebody asks for that, back", RULES, at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK, wish=Wish(now=True)), "revoke k1"),
+    ("nor if the store never had it", RULES, at(Step.ROLLING_BACK, back_from=0.0, reached=Step.TESTED), seen(BACK), "revoke k1"),
+    ("nor once it may be dead", RULES, at(Step.ROLLING_BACK, new=Half("new", "k1", ending=True), **ELSEWHERE), seen(BACK), "revoke k1"),
+    ("whoever has to end it", Rules(revokes=False), at(Step.ROLLING_BACK, **ELSEWHERE), seen(BACK), "wait NewKeyInOverlap"),
+    ("whatever the store has by now", RULES, at(Step.ROLLING_BACK, **ELSEWHERE), THEIRS, "wait NewKeyInOverlap"),
+    ("the store has it again", RULES, at(Step.ROLLING_BACK, **ELSEWHERE), seen(), "storeOld"),
     ("a late write may arrive", RULES, at(Step.ROLLING_BACK, since=59), seen(BACK), "wait"),
+    ("a store may take longer than its issuer", Rules(settle=0.0), at(Step.ROLLING_BACK, since=29, reached=Step.TESTED), seen(BACK), "wait"),
+    ("but not for ever", Rules(settle=0.0), at(Step.ROLLING_BACK, since=30, reached=Step.TESTED), seen(BACK), "revoke k1"),
+    ("it was written long before it turned back", Rules(settle=0.0), at(Step.ROLLING_BACK, since=1, stored=NOW - 30), seen(BACK), "revoke k1"),
+    ("and once more after that", Rules(settle=0.0), at(Step.ROLLING_BACK, since=1, stored=NOW - 30, restored=1), seen(BACK), "wait"),
     ("it is revoked", RULES, at(Step.ROLLING_BACK, new=Half("new", "k1", revoked=True)), seen(BACK), "RolledBack"),
     ("the same key is in the store already", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(), "RolledBack"),
     ("the same key stays", RULES, at(Step.ROLLING_BACK, reached=Step.HELD, new=Half("old", "k1")), seen(BACK), "RolledBack"),
@@ -319,6 +346,7 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("minted: its object went", LEASED, at(Step.GRACE, **FRESH), seen(keys=None, wish=Wish(gone=True)), "Revoked"),
     ("minted: it turns back as others do", LEASED, at(Step.ROLLING_BACK, **FRESH), seen(keys=None), "storeOld"),
     ("minted: a candidate is revoked", LEASED, at(Step.ROLLING_BACK, reached=Step.HELD, **FRESH), seen(BACK, keys=None), "revoke k1"),
+    ("minted: also if it was in use", LEASED, at(Step.ROLLING_BACK, back_from=0.0, **FRESH), seen(BACK, keys=None), "revoke k1"),
     ("minted: or left to itself", MINTED, at(Step.ROLLING_BACK, reached=Step.HELD, **FRESH), seen(BACK, keys=None), "RolledBack"),
     ("minted: so is an answer that was lost", LEASED, at(Step.ROLLING_BACK, reached=Step.ISSUING, new=None, asked_at=NOW), seen(BACK, keys=None), "RolledBack"),
     ("minted: the old one has ended, so the new one stays", MINTED, at(Step.ROLLING_BACK, **OVER), seen(), "Revoked"),

@@ -8,14 +8,14 @@ import pytest
 
 from keywright.decide.rotate import calls, machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
-from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation, Wait
-from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, looks
+from keywright.decide.rotate.moves import Came, Do, Effect, Go, Move, Situation, Wait
+from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Users, looks
 from keywright.issuers import ISSUERS, table
 from keywright.issuing.base import Issued
 from keywright.secret import SecretValue
 from vendors.bedrock import short_term
 
-from .cases import BACK, BEFORE, CASES, NEW, NOW, OLD, REFUSED, RULES, WELL, at, short
+from .cases import BACK, BAD, BEFORE, CASES, DAY, GOOD, NEW, NOW, OLD, REFUSED, RULES, WELL, at, seen, short
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,44 @@ def test_a_wait_ends_by_what_is_wanted_now_and_the_journal_says_so() -> None:
     # What ends by itself before that is not waited for.
     assert until(ends, overlap=60.0) == -40.0
     assert until(ends, overlap=2 * 86400.0) == 5.0
+
+
+def test_on_the_way_back_the_new_key_lives_for_the_overlap_once_nobody_is_seen_to_have_it() -> None:
+    def after(journal: Journal, looked: Seen = BACK, now: float = NOW, **rules: float) -> Move:
+        return machine.decide(Situation(dataclasses.replace(RULES, **rules), journal, looked, now))  # type: ignore[arg-type]
+
+    late = dataclasses.replace(BACK, users=Users(3, 1))
+    turned = at(Step.ROLLING_BACK, back_from=0.0, until=NOW - 5, why=Why.ASKED)
+    assert short(after(turned, late)) == "wait NotAdopted"
+    move = after(turned)
+    assert isinstance(move, Go)
+    noted = move.journal
+    assert noted == turned.but(back_from=NOW, until=NOW + DAY)
+    wait = after(noted)
+    assert isinstance(wait, Wait)
+    assert (wait.until, wait.asks) == (NOW + 900, False)
+    # What was refused is looked at until it is known to be dead.
+    doubted = after(noted, seen(BACK, new=REFUSED))
+    assert isinstance(doubted, Wait)
+    assert doubted.until == NOW + 30
+    assert (
+        short(after(noted, seen(BACK, new=dataclasses.replace(GOOD, at=NOW + DAY)), NOW + DAY, fresh=2 * DAY))
+        == "revoke k1"
+    )
+    # A change counts for a wait that has begun.
+    sooner = after(noted, overlap=60.0)
+    assert isinstance(sooner, Go)
+    assert sooner.journal.until == NOW + 60
+    # What others may have read once more begins anew, also where it was not known that the store has it.
+    again = after(noted, WELL)
+    unsure = after(at(Step.ROLLING_BACK, reached=Step.TESTED), WELL)
+    assert isinstance(again, Do) and isinstance(unsure, Do) and again.first and unsure.first
+    assert again.first.back_from == unsure.first.back_from == 0.0
+    assert (unsure.first.reached, unsure.first.stored) == (Step.STORED, NOW)
+    # Its old key died meanwhile: it goes on.
+    on = after(noted, dataclasses.replace(BACK, old=BAD))
+    assert isinstance(on, Go)
+    assert (on.journal.step, on.journal.back_from) == (Step.STORED, 0.0)
 
 
 def test_while_the_old_key_can_be_put_back_the_new_one_is_watched_and_all_the_more_once_it_was_refused() -> None:

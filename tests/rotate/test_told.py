@@ -68,6 +68,16 @@ def test_of_a_key_that_is_switched_off_nobody_is_told_that_it_works() -> None:
     assert "the old one is switched off, and is revoked if nobody wants it back" in off
 
 
+def test_on_the_way_back_it_is_told_until_when_the_new_key_works() -> None:
+    back = Journal("r", Step.ROLLING_BACK, 0.0, until=600.0, why=Why.ASKED)
+
+    assert "until" not in told.status(Tale("it", back))
+    status = told.status(Tale("it", back.but(back_from=1.0), Why.NEW_IN_OVERLAP))
+    assert (status["until"], status["why"]) == ("1970-01-01T00:10:00Z", "NewKeyInOverlap")
+    assert RotationStatus.model_validate(status)
+    assert "it still works until the overlap is over" in status["waits"]
+
+
 def test_who_is_behind_is_named_in_ones_own_namespace_and_counted_elsewhere() -> None:
     own = tuple(("a", f"object-{number}", f"secret-{number}") for number in range(7))
     others = (("b", "theirs", "hidden"), ("b", "theirs-too", "hidden-too"), ("c", "theirs", "hidden"))

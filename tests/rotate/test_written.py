@@ -49,9 +49,9 @@ ASKS = st.lists(st.builds(Ask, TIMES, st.frozensets(WORDS, max_size=2), WORDS, W
 
 
 @settings(deadline=None)
-@given(JOURNALS, ASKS)
-def test_it_is_read_as_it_was_written(journal: Journal, asks: tuple[Ask, ...]) -> None:
-    journal = journal.but(unanswered=asks)
+@given(JOURNALS, ASKS, TIMES)
+def test_it_is_read_as_it_was_written(journal: Journal, asks: tuple[Ask, ...], back: float) -> None:
+    journal = journal.but(unanswered=asks, back_from=back)
 
     assert written.read(written.text(journal), "it") == journal
 
@@ -71,7 +71,7 @@ def test_every_field_is_tried() -> None:
 
     plain = json.loads(written.text(Journal("r1", Step.IDLE, 0.0))).keys()
     # What is left out where it has its default.
-    assert drawn - {"later"} == plain - {"version"} | {"unanswered"}
+    assert drawn - {"later"} == plain - {"version"} | {"unanswered", "back_from"}
 
 
 @pytest.mark.parametrize(

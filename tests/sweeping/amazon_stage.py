@@ -201,7 +201,7 @@ class AmazonStage(Stage):
         def spread() -> bool:
             self.lives()
             told = self.told(subject)
-            return told.get("id") == f"kw-{subject.uid}" and told.get("step") == "Grace"
+            return str(told.get("id")).startswith(f"kw-{subject.uid}-") and told.get("step") == "Grace"
 
         self.world.until(spread, lambda: f"both keys are in use: {self.told(subject)}", seconds)
         self.world.apply(key_action(f"{subject.action}-now", subject.name, action="RevokeNow", reason="Test"))

@@ -39,7 +39,7 @@ PATH = "llm/openai"
 #: As little waiting as there may be.
 QUICK = ("--passes=1", "--apart=0s", "--settle=1s", "--within=60s", "--yes")
 #: What begins a rotation that leaves both keys alive; what turns it back.
-SPREADS, TURNS_BACK = ("--overlap=1h",), ("--overlap=1h", "--back")
+SPREADS, TURNS_BACK = ("--overlap=1h",), ("--back",)
 #: How a call ends: all is done, it waits for a person or a time, -9.
 FINE, WAITS, KILLED = 0, 3, -signal.SIGKILL
 #: Calls after which a rotation is over, whatever happened to the first. Seconds that one takes at most.

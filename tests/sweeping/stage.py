@@ -29,6 +29,7 @@ from build import (
 from controlplane import ControlPlane, FaultProxy, Hold, OpenBao
 from controlplane.proxy import Upstream
 from controlplane.rules import Rule
+from keywright.decide.rotate.journal import Why
 from keywright.engine.journals import name_of
 from running import Operator
 from sweeping.issuer import Issuer, TouchyServer
@@ -338,12 +339,16 @@ class Stage:
         Args:
             phase: of what asked for it last.
         """
-        until = time.monotonic() + seconds
+        until, at_once = time.monotonic() + seconds, False
         while True:
             self.lives()
             told = self.told(subject)
             last = told.get("last") or {}
-            if told.get("step") == "Idle" and last.get("id") == f"kw-{subject.uid}":
+            if told.get("why") == Why.NEW_IN_OVERLAP and not at_once:
+                # All is back: nothing but time ends the new key.
+                at_once = True
+                self.wants(subject)
+            if told.get("step") == "Idle" and str(last.get("id")).startswith(f"kw-{subject.uid}-"):
                 break
             assert time.monotonic() < until, f"the rotation of {subject.name} does not end: {told}"
             time.sleep(0.05)
@@ -359,7 +364,7 @@ class Stage:
 
     def is_well(self, subject: Subject, outcome: str = "Rotated") -> None:
         """See that one key of ours is alive, that it is in use everywhere, and that nothing is left over."""
-        ours = [each for each in self.vendor.made.values() if each.name == f"kw-{subject.uid}"]
+        ours = [each for each in self.vendor.made.values() if each.name.startswith(f"kw-{subject.uid}-")]
         if outcome == "Rotated":
             assert len(ours) == 1, f"{len(ours)} keys of one rotation are alive"
             assert subject.first is None or self.vendor.lives[subject.first].ended is not None

@@ -18,7 +18,7 @@ def rotating(stage: Stage) -> Stage:
 
 def ours(stage: Stage, subject: Subject) -> list[str]:
     """Return the keys of a rotation that are alive."""
-    return [each.parts["apiKey"] for each in stage.vendor.made.values() if each.name == f"kw-{subject.uid}"]
+    return [each.parts["apiKey"] for each in stage.vendor.made.values() if each.name.startswith(f"kw-{subject.uid}-")]
 
 
 def test_a_wish_that_changes_on_the_way_counts_from_then_on(rotating: Stage) -> None:

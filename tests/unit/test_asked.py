@@ -9,7 +9,7 @@ import pytest
 
 from keywright import errors
 from keywright.decide.act import Ended
-from keywright.decide.rotate.journal import Cause, Half, Journal, Step, Why
+from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.engine.act_on import Asked
 from keywright.engine.rotate.asked import Orders
 from keywright.errors import Reason
@@ -56,6 +56,22 @@ async def test_an_order_ends_with_its_rotation(action: str, after: Journal, reas
 
     assert ended
     assert ended.code is reason
+
+
+async def test_who_turns_back_need_not_wait_until_the_new_key_ends_and_is_told_when_it_does() -> None:
+    back = GRACE.at(Step.ROLLING_BACK, 1160.0, why=Why.ASKED)
+    everywhere = back.but(back_from=1170.0, until=1230.0)
+
+    asked = Asked("u1", "Rollback", at=1150.0)
+    assert await came_of(asked, GRACE, back) is None
+    ended = await came_of(asked, GRACE, back, everywhere)
+    assert ended
+    assert ended.code is Reason.DONE
+    assert "the new one works until 1970-01-01T00:20:30Z" in ended.message
+    # The old one does not end any more by that.
+    late = await came_of(Asked("u2", "RevokeNow", at=1165.0), back)
+    assert late
+    assert "the new one ends once rotation.overlap is over" in late.message
 
 
 async def test_what_nobody_asks_for_any_more_is_no_wish_and_begins_nothing() -> None:
@@ -143,3 +159,32 @@ async def test_a_pin_waits_for_the_journal_that_remembers_it_and_nothing_else_do
 
     assert ended
     assert ended.code is Reason.NO_ROTATION
+
+
+async def test_of_debts_without_a_handle_one_is_forgotten_and_none_where_it_is_not_said_which() -> None:
+    debts = (
+        Debt(Owed.FIND, "", "", 900.0, made_from=600.4, made_until=700.0),
+        Debt(Owed.FIND, "", "", 900.0, made_from=601.0, made_until=700.0),
+        Debt(Owed.KEEP, "", "f0", 800.0),
+        Debt(Owed.REVOKE, "k0", "f0", 800.0),
+    )
+
+    async def forgets(start: tuple[Debt, ...], handle: str = "", made: float | None = None) -> tuple[list[int], str]:
+        orders, journal = Orders(), GRACE.but(debts=start)
+        told = orders.add(Asked("u1", "ForgetDebt", debt=handle, made_from=made))
+        # Asked again, as after a journal that could not be written, no other one is forgotten.
+        for _ in range(2):
+            journal = orders.journal(journal, 1200.0) or journal
+        orders.settle(journal)
+        return [debts.index(each) for each in debts if each not in journal.debts], told.result().message
+
+    assert await forgets(debts, made=600.0) == ([0], "It is noted.")
+    assert await forgets(debts, made=601.0) == ([1], "It is noted.")
+    # One of which that is not known, by when it was told first.
+    assert await forgets(debts, made=800.0) == ([2], "It is noted.")
+    assert await forgets(debts, "k0") == ([3], "It is noted.")
+    times = "1970-01-01T00:10:00Z, 1970-01-01T00:10:01Z, 1970-01-01T00:13:20Z"
+    assert await forgets(debts) == ([], f"3 debts have no handle: say by madeFrom which one is settled: {times}.")
+    gone, said = await forgets(debts, made=1.0)
+    assert (gone, said.startswith("There is no such debt;")) == ([], True)
+    assert await forgets(debts[2:]) == ([0, 1, 2], "It is noted.")

@@ -43,6 +43,7 @@ class Act:
     test_only: bool | None = None
     take_over: bool | None = None
     debt: str | None = None
+    made_from: str | None = None
 
     def spec(self, target: str, who: str) -> Json:
         """Return the spec of the KeyAction.
@@ -58,6 +59,7 @@ class Act:
             "testOnly": self.test_only,
             "takeOver": self.take_over,
             "debt": self.debt,
+            "madeFrom": self.made_from,
             "reason": self.reason,
             "reference": self.reference,
             "requestedBy": who,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import errors
+from .. import errors, pacing
 from ..errors import Reason
 from . import _asking, _connection, _rotations, _types
 
@@ -24,6 +24,7 @@ _NAMELESS = "-"
 @click.command("forget")
 @click.argument("name", type=_types.NAME)
 @click.option("--handle", required=True, help="Which one, as `debts list` shows it; - where it shows no handle.")
+@click.option("--made-from", type=_types.MOMENT, help="Which one of several without a handle, as -o json shows it.")
 @_asking.of_a_credential
 @_asking.asks("60s")
 @_connection.connects
@@ -32,6 +33,7 @@ def command(
     name: str,
     *,
     handle: str,
+    made_from: float | None,
     credential: str | None,
     wait: bool,
     timeout: float,
@@ -39,8 +41,9 @@ def command(
 ) -> None:
     """Vouch that one debt of the ApiKeySecret NAME is settled: somebody has seen to it at the issuer.
 
-    Nothing is done there, and the debt is told no more; it is recorded who vouched, and why. You need the rights to get
-    the ApiKeySecret, to create keyactions, and to the verb `forgetdebt` on the ApiKeySecret.
+    Of several without a handle, --made-from says which one: its madeFrom as `debts list -o json` tells it, or its since
+    where there is none. Nothing is done there, and the debt is told no more; it is recorded who vouched, and why. You
+    need the rights to get the ApiKeySecret, to create keyactions, and to the verb `forgetdebt` on the ApiKeySecret.
 
     Exit code: 0 if it is asked for, and with --wait if it is done; 1 if it is refused, failed, or the wait was in vain.
     """
@@ -49,7 +52,10 @@ def command(
         from ..engine.records import API_KEY_SECRETS
 
         item = await _connection.read(api, API_KEY_SECRETS, "ApiKeySecret", place.namespace_in(api), name)
-        act = _asking.Act("ForgetDebt", credential=_whose(item, handle, credential), debt=handle, **what)
+        whose = _whose(item, handle, credential)
+        made = pacing.rfc3339(made_from) if made_from is not None else None
+        _see_which(item, handle, whose, made)
+        act = _asking.Act("ForgetDebt", credential=whose, debt=handle, made_from=made, **what)
         return await _asking.carry_out(api, place, name, act, wait=wait, timeout=timeout)
 
     _connection.run(place, work)
@@ -71,3 +77,24 @@ def _whose(item: Json, handle: str, credential: str | None) -> str:
         raise errors.Stalled(Reason.NOT_FOUND, f"{about} has no debt of that handle", hint)
     said = f"{about} has debts of that handle for several credentials"
     raise errors.Stalled(Reason.NOT_FOUND, said, f"Say which one with --credential: {', '.join(names)}")
+
+
+def _see_which(item: Json, handle: str, credential: str, made: str | None) -> None:
+    """See that it is known which debt is meant.
+
+    Raises:
+        errors.Stalled: of several without a handle none is named, or one that is not there.
+        click.UsageError: one with a handle is named by its time too.
+    """
+    if handle != _NAMELESS:
+        if made:
+            raise click.UsageError("--made-from goes with --handle -.")
+        return
+    nameless = [each for each in _rotations.owed(item) if not each["handle"] and each["credential"] == credential]
+    times = [str(each["madeFrom"] or each["since"]) for each in nameless]
+    if made in times or (made is None and len(times) == 1):
+        return
+    about = f"ApiKeySecret {item['metadata']['namespace']}/{item['metadata']['name']}"
+    said = "has no debt of that time" if made else f"has {len(times)} debts without a handle"
+    hint = f"Say which one with --made-from: {', '.join(times)}"
+    raise errors.Stalled(Reason.NOT_FOUND, f"{about} {said}", hint)

@@ -33,8 +33,8 @@ OWED = {
     "Revoke": "The key is still to be revoked. That is tried again by itself; `keywright debts retry` tries it now.",
     "Find": "A key may have been made and cannot be found. Look for it at the issuer and remove it; then"
     " `keywright debts forget`.",
-    "Die": "The key was revoked, and its issuer still accepted it when it was last tested. See there that it is dead;"
-    " then `keywright debts forget`.",
+    "Die": "The key was revoked, and was not seen to be dead: its issuer accepted it when it was last tested, or it"
+    " could not be tested. See there that it is dead; then `keywright debts forget`.",
     "Keep": "The key was left alive on purpose, as its object went. When nobody needs it, remove it at the issuer; then"
     " `keywright debts forget`.",
 }

@@ -24,7 +24,7 @@ SECTION = Section.ROTATION
 
 #: KeyActions that are shown to people; programs are told all.
 _SHOWN = 20
-_ASKED = ("action", "credential", "testOnly", "takeOver", "debt", "requestedBy", "reason", "reference")
+_ASKED = ("action", "credential", "testOnly", "takeOver", "debt", "madeFrom", "requestedBy", "reason", "reference")
 
 
 @click.command("history")

@@ -23,8 +23,9 @@ SECTION = Section.ROTATION
 def command(place: _connection.Place, name: str, wait: bool, timeout: float, **what: Any) -> None:
     """Turn the rotation of a credential of the ApiKeySecret NAME back, while the old key still works.
 
-    The old key is put back into the store and the Secret, and the new one is revoked. Once the old key is revoked there
-    is no way back.
+    The old key is put back into the store and the Secret, and the new one is revoked once the overlap is over, as
+    others may have read it in the store; --wait does not wait for that. Once the old key is revoked there is no way
+    back.
 
     You need the right to create keyactions, and to the verb `rollback` on the ApiKeySecret.
 

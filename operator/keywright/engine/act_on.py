@@ -24,6 +24,8 @@ class Asked:
         test_only: of ``Rotate``: make a key, test it, destroy it, and write nothing.
         take_over: of ``Rotate`` and ``Reissue``: also if the store says that another install rotates the key.
         debt: of ``ForgetDebt``: handle of the debt, as the status tells it; empty: of one whose handle is not known.
+        made_from: of a debt whose handle is not known: Unix time before which its key was not made, or since which it
+            is owed; None: of the only one.
         at: Unix time at which it was asked.
     """
 
@@ -34,6 +36,7 @@ class Asked:
     debt: str = ""
     at: float = 0.0
     take_over: bool = False
+    made_from: float | None = None
 
 
 class Rotating(Protocol):

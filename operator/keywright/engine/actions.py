@@ -195,7 +195,8 @@ class Actions:
         if spec.action == _REFRESH:
             return await self._refresh(found)
         debt = "" if spec.debt in (None, _NAMELESS) else spec.debt
-        asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt, at, spec.take_over)
+        made = pacing.unix(spec.made_from)
+        asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt, at, spec.take_over, made)
         try:
             return await self._rotating.carry_out(asked, found)
         except errors.Stalled as error:

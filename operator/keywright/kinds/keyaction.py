@@ -29,6 +29,7 @@ class KeyActionSpec(Spec):
             "takeOver goes with action: Rotate or Reissue, and without testOnly",
         ),
         Cel("has(self.debt) == (self.action == 'ForgetDebt')", "debt goes with action: ForgetDebt, and only so"),
+        Cel("!has(self.madeFrom) || has(self.debt) && self.debt == '-'", "madeFrom goes with debt: -"),
     )
 
     action: Literal["Refresh", "Rotate", "Rollback", "Pin", "Unpin", "RevokeNow", "Reissue", "RetryDebts", "ForgetDebt"]
@@ -50,6 +51,9 @@ class KeyActionSpec(Spec):
     debt: Annotated[Visible, pydantic.StringConstraints(max_length=512)] | None = None
     """Which clean-up a `ForgetDebt` is about: the issuer's name for the key, as `keywright debts list` shows it; `-`
     where it is not known."""
+    made_from: Time | None = None
+    """Which one of several of which no handle is known: its `madeFrom`, as the status of the ApiKeySecret tells it, or
+    its `since`, where that tells no `madeFrom`."""
     reason: Literal["Scheduled", "Compromised", "Personnel", "Policy", "Maintenance", "Test", "Other"]
     """Why. `Compromised`: a key may be known to others; `Personnel`: somebody left; `Policy`: a rule asks for it. What
     else there is to say stands where `reference` points."""

@@ -86,7 +86,8 @@ class RotationSpec(Spec):
     hour, then after two, and so on. The key that the store has is tested before."""
     overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
     """How long the old key still works once everybody is seen to use the new one; a change counts for a wait that has
-    begun as well. Default `24h`."""
+    begun as well. Where a rotation turns back, the new key works for as long, once nobody is seen to have it, if it was
+    in the store: others may have read it there. Default `24h`."""
     observe: Annotated[Duration, Cel("self <= duration('24h')", "must be at most 24h")] = "5m"
     """How long the old key is switched off before it is revoked, where its issuer can switch keys off and on: until
     then somebody who still needs it can have it back. A change counts as that of `overlap`. Default `5m`."""
@@ -129,7 +130,7 @@ class DebtStatus(Spec):
 
     owed: Literal["Revoke", "Find", "Die", "Keep"]
     """What: `Revoke`: the key still is to be revoked; `Find`: one may have been made that cannot be found; `Die`: it
-    was revoked, and is still accepted; `Keep`: it was left alive as its object went."""
+    was revoked, and was not seen to be dead; `Keep`: it was left alive as its object went."""
     handle: Annotated[str, pydantic.StringConstraints(max_length=512)]
     """The issuer's name of the key; empty where it is not known."""
     since: Time
@@ -189,7 +190,7 @@ class RotationStatus(PodsStatus):
     asks: bool | None = None
     """Whether a person has to do something."""
     until: Time | None = None
-    """In `Grace`: until when the old key is left alive."""
+    """In `Grace`: until when the old key is left alive; in `RollingBack`: until when the new one is."""
     next: Time | None = None
     """When the next one begins by itself."""
     pinned: bool | None = None

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ... import errors
 from ...decide.rotate import calls, machine, outcomes
-from ...decide.rotate.journal import Cause, Journal, Step
+from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, End, Go, Situation, Wait
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
@@ -206,8 +206,9 @@ class Driver:
 
     def _leaves(self, wait: Wait, kept: Kept, sight: Sight) -> bool:
         """Whether what is waited for is left to another call."""
-        grace = kept.journal.step is Step.GRACE and wait.until - time.time() > _PATIENCE
-        long = wait.asks or grace or isinstance(sight.trouble, errors.Stalled)
+        overlaps = kept.journal.step is Step.GRACE or wait.why is Why.NEW_IN_OVERLAP
+        lives = overlaps and wait.until - time.time() > _PATIENCE
+        long = wait.asks or lives or isinstance(sight.trouble, errors.Stalled)
         return self._left <= 0 or (long and not self._patience.asked)
 
 

@@ -85,7 +85,9 @@ OPTIONS = (
     click.option("--apart", type=_SPAN, default="10s", show_default=True, help="From the first of them to the last."),
     click.option("--within", type=_SPAN, default="15m", show_default=True, help="After which a bad key is given up."),
     click.option("--settle", type=_types.DURATION, help="After which a new key is listed. Default: the KeyIssuer's."),
-    click.option("--back", is_flag=True, help="Turn back, while the old key lives."),
+    click.option(
+        "--back", is_flag=True, help="Turn back, while the old key lives; the new one then has the --overlap."
+    ),
     click.option("--forget", metavar="HANDLE", help="You have seen to a key that is owed: remember it no more."),
     click.option("-y", "--yes", is_flag=True, help="Do not ask."),
     click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),

@@ -91,7 +91,8 @@ def _rules(asked: Options, name: str, spec: kinds.KeyIssuerSpec, issuing: Issuin
     rotation = RotationSpec.model_construct(overlap=asked.overlap, test=trial, consumers="Optional")
     settle = spec.limits.settle_seconds if asked.settle is None else asked.settle
     who = f"{issuing.name} {issuing.account or name}"
-    rules = policies.rules_of(rotation, issuing, who=who, settle=settle, tests=tests)
+    # A file is written when the call returns, or never.
+    rules = policies.rules_of(rotation, issuing, who=who, settle=settle, store_within=0.0, tests=tests)
     # Who wants no overlap wants no time either in which the old key is switched off and could be switched on. Where the
     # same command goes on, an overlap that is left out must not cut the one that it began with.
     return dataclasses.replace(rules, disables=rules.disables and rules.overlap > 0, needs_users=False, anew=False)

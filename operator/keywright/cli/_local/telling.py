@@ -36,7 +36,7 @@ _HERE = {
 _OWED = {
     "Revoke": "it is still to be revoked, which the next rotation tries. Or do so at the issuer; then --forget.",
     "Find": "it may have been made, and cannot be found. Look for it at the issuer and remove it; then --forget.",
-    "Die": "it was revoked, and still accepted when it was last tested. See there that it is dead; then --forget.",
+    "Die": "it was revoked, and not seen to be dead. See at the issuer that it is; then --forget.",
     "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then --forget.",
 }
 _AGAIN, _NO_HARM = "The same command goes on.", "Ctrl-C does no harm: the same command goes on."
@@ -87,7 +87,9 @@ class Telling:
         """Print what is waited for, where that is more than a moment."""
         long = wait.until - time.time() > _MOMENT
         said = trouble or (words(wait.why) if wait.why else "")
-        if said:
+        if wait.why is Why.NEW_IN_OVERLAP:
+            self._says(_overlap(journal), f"It waits; {_NO_HARM}")
+        elif said:
             again = "It waits" if wait.asks else f"It is looked at again until {pacing.rfc3339(until)}"
             self._says(said, f"{again}; {_NO_HARM}")
         elif journal.step is Step.GRACE and long:
@@ -112,7 +114,8 @@ class Telling:
             for each in journal.debts
         ]
         if self._output != "table":
-            until = pacing.rfc3339(journal.until) if journal.step is Step.GRACE else None
+            overlaps = journal.step is Step.GRACE or journal.back_from
+            until = pacing.rfc3339(journal.until) if overlaps else None
             told: dict[str, Any] = {"path": self._path, "id": journal.id, "outcome": outcome, "message": said}
             why = left.wait.why if left.wait else journal.why
             told |= {"step": str(journal.step), "why": str(why) if why else None, "until": until, "debts": owed}
@@ -134,7 +137,8 @@ def words(why: AnyWhy) -> str:
 
 def _waits(left: Left) -> tuple[Exit, str, str]:
     wait, journal = left.wait, left.kept.journal
-    parts = [words(wait.why)] if wait and wait.why else []
+    over = wait is not None and wait.why is Why.NEW_IN_OVERLAP
+    parts = [report.begun(_overlap(journal))] if over else [words(wait.why)] if wait and wait.why else []
     if left.trouble:
         parts.append(report.begun(left.trouble))
     if not parts and journal.step is Step.GRACE:
@@ -150,6 +154,11 @@ def _grace(journal: Journal) -> str:
     if old and old.disabled:
         return f"the new key is in use, and the old one is switched off; --back switches it on again until {until}."
     return f"the new key is in use, and the old one lives until {until}; --back turns back until then."
+
+
+def _overlap(journal: Journal) -> str:
+    """Return how it is with the new key once the old one is back."""
+    return f"the file has the old key again, and the new one lives until {pacing.rfc3339(journal.until)}."
 
 
 def _over(journal: Journal, *, back: bool) -> tuple[Exit, str, str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from ...issuers.base import Verdict
 from ...issuing.base import Way
-from .any_time import LATER, SOON, alive, condemned, enable
+from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
 from .journal import Half, Journal, Owed, Step, Why
 from .living import worn_back
 from .lost import asked, finding, orphan
@@ -57,23 +58,35 @@ def put_back(at: Situation) -> Move | None:
     if _ends(old):
         return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
-        return Do(Effect.STORE_OLD)
+        return Do(Effect.STORE_OLD, first=_was_stored(at))
     if condemned(at.seen.old):
         return _no_way_back(at)
     return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
 
 
+def _was_stored(at: Situation) -> Journal:
+    """Return the journal that knows that others may have read the new key, which the store has."""
+    journal = at.journal.but(back_from=0.0)
+    return journal if journal.got(Step.STORED) else journal.but(reached=Step.STORED, stored=journal.stored or at.now)
+
+
 def _no_way_back(at: Situation) -> Move:
     """Go on where that was, with a key that works; with two that do not, a person has to make one."""
     if alive(at, at.seen.new) or not at.rules.tests:
-        return at.go(Step.STORED, why=None, one_way=True)
+        return at.go(Step.STORED, why=None, one_way=True, back_from=0.0)
     return at.wait(LATER, Why.OLD_DEAD, asks=True)
 
 
 def late_write(at: Situation) -> Move | None:
     """Let a write whose answer was lost arrive, so that it cannot do so after the new key is dead."""
-    written = at.journal.got(Step.TESTED) and at.journal.new is not None
-    return at.wait(SOON) if written and at.lasts() < at.rules.settle else None
+    journal = at.journal
+    if journal.new is None or not journal.got(Step.TESTED):
+        return None
+    # What was written once, and no more, was asked for before the store had it.
+    asked_at = journal.stored if journal.stored and not journal.restored else journal.since
+    left = min(asked_at + at.rules.store_within - at.now, at.rules.store_within)
+    left = max(left, at.rules.settle - at.lasts())
+    return at.wait(min(SOON, left)) if left > 0 else None
 
 
 def nobody_looks(at: Situation) -> Move | None:
@@ -162,6 +175,32 @@ def _ends(old: Half | None) -> bool:
     return old is not None and (old.revoked or old.ending)
 
 
+def new_in_overlap(at: Situation) -> Move | None:
+    """Leave the new key alive for the overlap, where the store had it: who has read it there may be seen by nobody."""
+    journal, rules = at.journal, at.rules
+    if not _may_be_elsewhere(at):
+        return None
+    began, until = journal.back_from or at.now, journal.until
+    if rules.anew or not journal.back_from:
+        until = began + rules.overlap
+    if until <= at.now:
+        return None
+    noted = journal.but(back_from=began, until=until)
+    # What was refused once is looked at until it is known whether it is dead: then it need not be waited for.
+    doubted = at.seen.new is not None and at.seen.new.last is Verdict.INVALID
+    pause = min(until - at.now, _pause(at) if doubted else NOW_AND_THEN)
+    return Go(noted) if noted != journal else at.wait(pause, Why.NEW_IN_OVERLAP)
+
+
+def _may_be_elsewhere(at: Situation) -> bool:
+    """Whether somebody who cannot be seen may use the new key, and can."""
+    journal, new = at.journal, at.journal.new
+    if new is None or new.ending or at.rules.way is Way.MINTED or not journal.got(Step.STORED):
+        return False
+    dead = condemned(at.seen.new) or journal.why is Why.NEW_INVALID
+    return not (dead or journal.urgent or at.seen.wish.now)
+
+
 def revoke_new(at: Situation) -> Move | None:
     """Revoke the new key; or owe it, where we cannot."""
     new = at.journal.new
@@ -205,6 +244,7 @@ ROLLING_BACK = (
     Row(orphan, does=(Effect.REVOKE,)),
     Row(revoked, _END),
     Row(last_one, (*_END, Step.STORED)),
+    Row(new_in_overlap),
     Row(revoke_new, _END, (Effect.REVOKE,)),
     Row(keys_unknown, _END),
     Row(answer_lost, _END),

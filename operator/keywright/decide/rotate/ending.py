@@ -48,14 +48,14 @@ def nothing_old(at: Situation) -> Move | None:
 
 
 def is_revoked(at: Situation) -> Move | None:
-    """See that a revoked key is dead; where it is not in time, that is owed."""
+    """See that a revoked key is dead; where that is not seen in time, it is owed."""
     old = at.journal.old
     if old is None or not old.revoked:
         return None
     trial = at.seen.old
     if not at.rules.tests or (trial and trial.last is Verdict.INVALID and trial.at >= at.journal.since):
         return at.go(Step.REVOKED)
-    if at.lasts() > at.rules.die_within and trial is not None:
+    if at.lasts() > at.rules.die_within:
         if at.rules.way is Way.MINTED:
             return at.go(Step.REVOKED)
         return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))

@@ -131,6 +131,8 @@ class Why(enum.StrEnum):
     """Not everybody uses the new key, and the old one ends by itself."""
     WORN_OUT = "WornOut"
     """Most of the new key's short life was over before it was in use."""
+    NEW_IN_OVERLAP = "NewKeyInOverlap"
+    """Nobody is seen to have the new key any more, and it lives for whoever has it elsewhere."""
     QUEUED = "WaitsForTurn"
     """Other rotations at its issuer go first."""
 
@@ -150,7 +152,7 @@ class Owed(enum.StrEnum):
     FIND = "Find"
     """It may exist, and cannot be found: a person has to look."""
     DIE = "Die"
-    """It was revoked, and its issuer still accepted it when we stopped looking."""
+    """It was revoked, and was not seen to be dead when we stopped looking."""
     KEEP = "Keep"
     """It was left alive on purpose, as its object went."""
 
@@ -240,7 +242,7 @@ class Journal:
         unanswered: what was asked for before, of this rotation and of those before, and was not answered: keys may have
             been made that are not listed yet.
         reached: the furthest step on the way there, also when it is on the way back.
-        until: Unix time up to which the old key is left alive in ``Grace``.
+        until: Unix time up to which the old key is left alive in ``Grace``; on the way back, the new one.
         urgent: whether the old key does more harm than good: nobody is waited for.
         test_only: whether it ends after the test.
         why: why it turns back.
@@ -260,6 +262,7 @@ class Journal:
         began: Unix time at which the rotation began; 0 of one that an older version began.
         stored: Unix time at which the store had its new key first.
         placed: the same of the last rotation that succeeded: since then the key is in use.
+        back_from: Unix time since which nobody is seen to have the new key any more, on the way back; 0 before that.
         later: fields of a later version, as JSON; empty where there are none.
     """
 
@@ -293,6 +296,7 @@ class Journal:
     stored: float = 0.0
     placed: float = 0.0
     unanswered: tuple[Ask, ...] = ()
+    back_from: float = 0.0
     later: str = ""
 
     def but(self, **changes: object) -> Journal:

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ...issuing.base import Way
-from . import back, ending, living, makers, making, spreading
+from . import back, clock, ending, living, makers, making, spreading
 from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
 from .lost import not_looked_for, owes, remembered, surely_none, turned_up
@@ -148,7 +148,9 @@ def decide(at: Situation) -> Move:
 
     Whatever is done outside is written to the journal before: of two who believe to lead, one can.
     """
-    journal = at.journal
+    journal = clock.put_right(at.journal, at.rules, at.now)
+    if journal != at.journal:
+        return Go(journal)
     if journal.step is not Step.IDLE and not makers.same(journal.issuer, at.rules.issuer):
         return at.wait(LATER, Why.ISSUER_CHANGED, asks=True)
     move = first(STEPS[journal.step], at) or at.wait(LATER)

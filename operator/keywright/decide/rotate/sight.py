@@ -215,13 +215,14 @@ class Rules:
         settle: after which a key that was asked for is in the list, if it was made.
         issue_within: after which an issuer that does not answer is given up.
         test_within: after which a key that is not accepted is given up.
+        store_within: which one call of the store may take: so late a write may arrive whose answer was lost.
         write_within: after which a store or a Secret that is not written is given up.
         fresh: for which a test counts.
         quiet: for which the old key must not have been used before it ends, where the issuer tells.
         adopt_within: after which a person is told that not everybody uses the new key.
-        overlap: from adoption to the end of the old key.
+        overlap: from adoption to the end of the old key; on the way back, of the new one.
         observe: from switching the old key off to revoking it.
-        die_within: after which a revoked key that is still accepted is a debt.
+        die_within: after which a revoked key that is not seen to be dead is a debt.
         anew: whether a wait that has begun is as long as is declared by now; else as it was when it began.
         needs_users: whether somebody must be seen to use the new key before the old one ends.
     """
@@ -241,6 +242,7 @@ class Rules:
     settle: float = 60.0
     issue_within: float = 900.0
     test_within: float = 900.0
+    store_within: float = 30.0
     write_within: float = 3600.0
     fresh: float = 900.0
     quiet: float = 3600.0

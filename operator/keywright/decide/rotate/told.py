@@ -59,6 +59,8 @@ WORDS: dict[Why, str] = {
     Why.OLD_ENDS: "Not everybody is seen to use the new key, and the old one ends by itself: who does not take up the "
     "new one is left without. `keywright consumers` says who that is.",
     Why.WORN_OUT: "Most of the new key's life was over before it was in use.",
+    Why.NEW_IN_OVERLAP: "Nobody is seen to have the new key any more; it still works until the overlap is over, for "
+    "whoever has read it elsewhere.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
 }
 #: The same on the way back.
@@ -198,11 +200,15 @@ def status(tale: Tale) -> dict[str, Any]:
         facts["last"] = last(journal)
         return _there(facts)
     why = tale.why or (journal.why if journal.step is Step.ROLLING_BACK else None)
-    grace = journal.until if journal.step is Step.GRACE else None
+    lives = journal.step is Step.GRACE or journal.back_from
     # One of a later version is none of the CRD's.
     cause = str(journal.cause) if isinstance(journal.cause, Cause) else None
     facts |= {"id": journal.id, "cause": cause, "why": str(why) if why else None}
-    return _there(facts | {"since": _time(journal.since), "until": _time(grace)} | dict(tale.pods or {}))
+    return _there(
+        facts
+        | {"since": _time(journal.since), "until": _time(journal.until if lives else None)}
+        | dict(tale.pods or {})
+    )
 
 
 def last(journal: Journal) -> dict[str, Any] | None:

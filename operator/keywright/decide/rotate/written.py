@@ -28,7 +28,9 @@ _LATER = "later"
 #: What only minted keys have, those that are switched off, and those that are to be found: left out elsewhere, so that
 #: the version before can go on with other rotations.
 _MINTED, _OFF, _FIND = ("lives_from", "lives_until", "spent"), ("off_from",), ("made_from", "made_until")
-#: The same of a journal; to the version before, a field of a later one that outlasts a rotation.
+#: The same of a journal on the way back.
+_BACK = "back_from"
+#: And of one with answers that were lost; to the version before, a field of a later one that outlasts a rotation.
 _LOST = "unanswered"
 _HALVES = ("old", "new", "left")
 #: Where nothing but what is told follows from why it turned back.
@@ -44,6 +46,8 @@ def text(journal: Journal) -> str:
                 del part[name]
     told |= {name: _whole(told[name]) for name in _HALVES if told[name]}
     told["debts"] = [_whole(each) for each in told["debts"]]
+    if not told[_BACK]:
+        del told[_BACK]
     asks = [_whole(each) for each in told.pop(_LOST)]
     whole = {"version": VERSION, **_whole(told)}
     if asks:

@@ -139,7 +139,9 @@ class Aiming:
         credential, issuer = recipe.credential, self._issuer(recipe)
         values = kept.new or kept.old if kept else {}
         tests = self._trials.possible(credential, values or policies.example(credential))
-        return Aim(recipe, place, issuer, policies.rules(credential, issuer, tests=tests), gone)
+        takes = place.use.record.spec.limits.timeout_seconds
+        rules = policies.rules(credential, issuer, store_within=takes, tests=tests)
+        return Aim(recipe, place, issuer, rules, gone)
 
 
 def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
+from collections.abc import Sequence
 
-from ... import errors
+from ... import errors, pacing
 from ...decide import act
 from ...decide.rotate import told
-from ...decide.rotate.journal import Cause, Journal, Step
+from ...decide.rotate.journal import Cause, Debt, Journal, Step
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
 from ..act_on import Asked
@@ -52,6 +53,18 @@ class _Order:
     about: str = ""
     #: Whether the journal was made to say what is asked.
     heeded: bool = False
+    #: Of a debt without a handle that is to be forgotten: which one that is, or why none is, as it was found first.
+    debt: Debt | None = None
+    unmet: str = ""
+
+    def forgotten(self, debts: Sequence[Debt]) -> tuple[Debt, ...]:
+        """Return what is owed without the debt that is to be forgotten; asked again, no other one is."""
+        if self.asked.debt:
+            return tuple(each for each in debts if each.handle != self.asked.debt)
+        if self.debt is None and not self.unmet:
+            self.unmet = unmet(debts, self.asked)
+            self.debt = None if self.unmet else _meant(debts, self.asked)[0]
+        return tuple(each for each in debts if each != self.debt)
 
 
 class Orders:
@@ -103,7 +116,7 @@ class Orders:
                 due = tuple(dataclasses.replace(debt, due=min(debt.due, now)) for debt in wanted.debts)
                 wanted = wanted.but(debts=due)
             elif asked.action == "ForgetDebt":
-                wanted = wanted.but(debts=tuple(debt for debt in wanted.debts if debt.handle != asked.debt))
+                wanted = wanted.but(debts=each.forgotten(wanted.debts))
         return None if wanted == journal else wanted
 
     def settle(self, journal: Journal | None, failed: errors.Error | None = None) -> None:
@@ -148,6 +161,29 @@ def none(said: str) -> act.Ended:
     return act.Ended(Reason.NO_ROTATION, said)
 
 
+def unmet(debts: Sequence[Debt], asked: Asked) -> str:
+    """Return why none of these debts is forgotten, as sentences; empty where it is known which one is meant."""
+    meant = _meant(debts, asked)
+    if not meant:
+        return "There is no such debt; `keywright debts list` shows what there is."
+    if asked.debt or len(meant) == 1:
+        return ""
+    times = ", ".join(pacing.rfc3339(_made(each)) for each in meant)
+    return f"{len(meant)} debts have no handle: say by madeFrom which one is settled: {times}."
+
+
+def _meant(debts: Sequence[Debt], asked: Asked) -> list[Debt]:
+    found = [each for each in debts if each.handle == asked.debt]
+    if asked.made_from is None:
+        return found
+    # Times of objects have no fractions of a second. One of two of the same second is settled as well as the other.
+    return [each for each in found if int(_made(each)) == int(asked.made_from)][:1]
+
+
+def _made(debt: Debt) -> float:
+    return debt.since if debt.made_from is None else debt.made_from
+
+
 def _is_of(journal: Journal, asked: Asked) -> bool:
     """Whether a journal is of the rotation that was begun because of this."""
     name = f"kw-{asked.uid}"
@@ -160,6 +196,8 @@ def _ended(order: _Order, journal: Journal | None, failed: errors.Error | None) 
         # There will be one to remember a pin.
         return None if action == "Pin" else none("Nothing is remembered of a rotation.")
     if action in AT_ONCE:
+        if order.unmet:
+            return none(order.unmet)
         # What was asked during a look is not noted yet.
         return act.Ended(Reason.DONE, "It is noted.") if order.heeded else None
     if action in BEGINS:
@@ -200,11 +238,21 @@ def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
             return none(why)
         order.about = journal.id
     if journal.step is not Step.IDLE:
-        return None
+        return _back_in_place(journal) if back else None
     turned = journal.why is not None
     if turned == back:
         return act.Ended(Reason.DONE, "The old key is in place." if back else "The old key is dead.")
     return none("It had ended before.") if back else act.Ended(Reason.ROLLED_BACK, "The rotation turned back.")
+
+
+def _back_in_place(journal: Journal) -> act.Ended | None:
+    """Return that all is as it was, but for the new key, which need not be waited for."""
+    if journal.step is not Step.ROLLING_BACK or not journal.back_from:
+        return None
+    said = (
+        f"The old key is in place; the new one works until {pacing.rfc3339(journal.until)}, for who has it elsewhere."
+    )
+    return act.Ended(Reason.DONE, said)
 
 
 def _too_late(journal: Journal) -> str:
@@ -214,4 +262,6 @@ def _too_late(journal: Journal) -> str:
 
 
 def _too_early(journal: Journal) -> str:
+    if journal.step is Step.ROLLING_BACK:
+        return "The rotation turns back, so the old key stays; the new one ends once rotation.overlap is over."
     return "" if journal.step in _SPREAD else "The new key is not in the store yet, so the old one cannot end."

@@ -51,19 +51,26 @@ def example(credential: CredentialSpec) -> SecretMap:
     return {part: SecretValue("none") for part in credential.parts}
 
 
-def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, tests: bool) -> Rules:
-    """Return what an issuer can do and its users have declared."""
+def rules(credential: CredentialSpec, issuer: OpenedIssuer, *, store_within: float, tests: bool) -> Rules:
+    """Return what an issuer can do and its users have declared.
+
+    Args:
+        store_within: seconds that one call of the store may take.
+    """
     rotation, makes = credential.rotation or RotationSpec(), issuer.issuing
     who = makers.name(makes.name, makers.bound(issuer.label, issuer.binding), makes.address, makes.account)
-    return rules_of(rotation, makes, who=who, settle=issuer.settle, tests=tests)
+    return rules_of(rotation, makes, who=who, settle=issuer.settle, store_within=store_within, tests=tests)
 
 
-def rules_of(rotation: RotationSpec, makes: Issuing, *, who: str, settle: float, tests: bool) -> Rules:
+def rules_of(
+    rotation: RotationSpec, makes: Issuing, *, who: str, settle: float, store_within: float, tests: bool
+) -> Rules:
     """Return the same out of its parts.
 
     Args:
         who: makes keys, by what stays the same.
         settle: seconds after which a key that was asked for is in the list.
+        store_within: seconds that one call of the store may take.
     """
     return Rules(
         way=makes.way,
@@ -80,6 +87,7 @@ def rules_of(rotation: RotationSpec, makes: Issuing, *, who: str, settle: float,
         apart=rotation.test.apart_seconds,
         test_within=rotation.test.within_seconds,
         settle=settle,
+        store_within=store_within,
         overlap=rotation.overlap_seconds,
         observe=rotation.observe_seconds,
         adopt_within=rotation.adoption_seconds,

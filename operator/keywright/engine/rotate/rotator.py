@@ -19,7 +19,7 @@ from ...decide.rotate.journal import Owed, Step
 from ..act_on import Asked
 from ..journals import Kept
 from ..queue import Key
-from .asked import none
+from .asked import none, unmet
 from .means import Means
 from .policies import disabled
 from .post import Post
@@ -205,8 +205,8 @@ class Rotator:
             names = ", ".join(sorted(each.name for each in posts))
             return none(f"ApiKeySecret {key.name} rotates several credentials: name one of {names}.")
         debts = posts[0].journal.debts if posts[0].journal else ()
-        if asked.action == "ForgetDebt" and asked.debt not in {each.handle for each in debts}:
-            return none("There is no such debt; `keywright debts list` shows what there is.")
+        if asked.action == "ForgetDebt" and (why := unmet(debts, asked)):
+            return none(why)
         if asked.uid not in self._asking:
             return none("It was deleted.")
         self._asking.discard(asked.uid)
