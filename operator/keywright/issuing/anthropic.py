@@ -52,7 +52,7 @@ class Anthropic(Issuing, name="anthropic", title="Anthropic", way=Way.MANUAL, is
         """Entry that holds the admin key: `sk-ant-admin01-…`."""
 
     names = False
-    reads_handle = True
+    reads_handle = reads_hint = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config

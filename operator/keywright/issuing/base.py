@@ -174,6 +174,9 @@ class Issuing(abc.ABC):
     #: Whether a part of the old key is enough to say which one it is, as its id is, or how it begins and ends: whoever
     #: writes it to the store can write anything there, so it counts once the issuer has accepted that very key.
     reads_handle: bool = False
+    #: Whether that part is no more than how a key begins and ends: a server that has keys of its own, or makes up
+    #: which it accepts, may accept one that only looks so.
+    reads_hint: bool = False
     #: The issuer's fields in KeyIssuer and ClusterKeyIssuer; their docstrings are the docs.
     Config: ClassVar[type[Spec]]
 

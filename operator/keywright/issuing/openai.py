@@ -58,7 +58,7 @@ class OpenAI(Issuing, name="openai", title="OpenAI", way=Way.ISSUE, issuer="open
         admin_key_ref: SecretKeyRef
         """Entry that holds the admin key: `sk-admin-…`, with the right to write API keys."""
 
-    reads_handle = True
+    reads_handle = reads_hint = True
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config = config

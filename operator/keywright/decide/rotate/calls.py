@@ -87,14 +87,14 @@ def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
 def handle(listed: Sequence[Listed], issuing: Issuing, old: Trial | None, endpoint: str | None) -> str | None:
     """Return the issuer's name of the old key; None where the list does not show it, or it is not proven.
 
-    Where a part of a key is enough to say which one it is, that counts once the issuer has accepted that very key, at
-    its own server: else whoever writes to the store could have another's key ended, as elsewhere any text may do.
+    Where a part of a key is enough to say which one it is, that counts once the issuer has accepted that very key: else
+    whoever writes to the store could have another's key ended. A hint counts at the issuer's own server alone.
 
     Args:
         old: what tests of the old key have come to.
         endpoint: where these were made; None: where that is usual.
     """
-    own = endpoint is None or same_server(endpoint, issuing.address)
+    own = endpoint is None or not issuing.reads_hint or same_server(endpoint, issuing.address)
     if issuing.reads_handle and not (own and old and old.passes):
         return None
     return next((each.handle for each in listed if each.is_old), None)
