@@ -18,7 +18,7 @@ from ... import cluster, errors
 from ...decide import rollout
 from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
-from ...decide.rotate.journal import Half, Step
+from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, doubtful, looks
 from ...decide.rotate.sight import Place as Spot
 from ...decide.rotate.told import Behind
@@ -121,7 +121,7 @@ class Looking:
         keys = await self._try(sight, self._listed(aim, kept)) if Spot.KEYS in wanted and aim.rules.lists else None
         if wanted & {Spot.TARGETS, Spot.USERS}:
             await self._readers(aim, kept, sight, wanted)
-        often, halves = journal.step in (Step.HELD, Step.TESTED) or wish.now, _halves(kept, sight)
+        often, halves = wish.now or _tests_often(journal), _halves(kept, sight)
 
         async def trial(spot: Spot) -> Trial | None:
             half, values = halves[spot]
@@ -273,6 +273,12 @@ class Looking:
             found.append(rollout.counts(seen, named=reader.record.key == own))
         pods = sight.pods = rollout.together(found)
         return Users(pods["pods"], pods["pods"] - pods["current"])
+
+
+def _tests_often(journal: Journal) -> bool:
+    """Whether something waits for the tests: the new key, or the name of the old one, which is proven by its test."""
+    unproven = journal.step is Step.GRACE and journal.old is not None and journal.old.handle is None
+    return unproven or journal.step in (Step.HELD, Step.TESTED)
 
 
 def _halves(kept: Kept, sight: Sight) -> dict[Spot, tuple[Half | None, SecretMap]]:
