@@ -115,8 +115,7 @@ class Looking:
     def _holds(self, kept: Kept, sight: Sight) -> tuple[Holds, Half | None]:
         """Say what the entry has. Its fingerprint is another one once the file is sealed anew."""
         if sight.values is None:
-            torn = sight.store is not None and recipes.has_some(self._task.recipe, sight.store)
-            return Holds.OTHER if torn else Holds.NOTHING, None
+            return calls.lacks(self._task.recipe, sight.store), None
         return calls.stored(kept.journal, kept.old, kept.new, sight.values, self.half(sight.values))
 
     def _listed(self, kept: Kept, sight: Sight, old: Trial | None) -> Keys | None:

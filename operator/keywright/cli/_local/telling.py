@@ -149,7 +149,7 @@ def _waits(left: Left) -> tuple[Exit, str, str]:
 def _grace(journal: Journal) -> str:
     """Return how it is with the old key while one may still turn back."""
     until, old = pacing.rfc3339(journal.until), journal.old
-    if old and (old.ending or old.revoked):
+    if journal.old_may_be_dead:
         return "the new key is in use, and the old one is being revoked."
     if old and old.disabled:
         return f"the new key is in use, and the old one is switched off; --back switches it on again until {until}."

@@ -71,14 +71,13 @@ def alive(at: Situation, trial: Trial | None) -> bool:
 def enable(at: Situation) -> Move | None:
     """Switch the old key on again."""
     old = at.journal.old
-    off = old and old.handle and old.disabled and not (old.revoked or old.ending)
+    off = old and old.handle and old.disabled and not at.journal.old_may_be_dead
     return Do(Effect.ENABLE, old.handle or "") if old and off else None
 
 
 def asked_back(at: Situation) -> Move | None:
     """Turn back because somebody asked, unless the old key is dead by now, or may be."""
-    old = at.journal.old
-    dead = at.journal.one_way or (old and (old.revoked or old.ending))
+    dead = at.journal.one_way or at.journal.old_may_be_dead
     return at.back(Why.ASKED) if at.seen.wish.back and not dead else None
 
 

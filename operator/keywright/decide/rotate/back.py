@@ -12,7 +12,7 @@ import dataclasses
 from ...issuers.base import Verdict
 from ...issuing.base import Way
 from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
-from .journal import Half, Journal, Owed, Step, Why
+from .journal import Journal, Owed, Step, Why
 from .living import worn_back
 from .lost import asked, finding, orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
@@ -51,11 +51,10 @@ def first_one(at: Situation) -> Move | None:
 
 def put_back(at: Situation) -> Move | None:
     """Write the old key over the new one, if it works; else go on, or have a person see to it."""
-    old = at.journal.old
     # One that was given twice is there already, and would be for ever.
     if at.seen.store is not Holds.NEW or at.journal.same_key:
         return None
-    if _ends(old):
+    if at.journal.old_may_be_dead:
         return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
         return Do(Effect.STORE_OLD, first=_was_stored(at))
@@ -153,14 +152,14 @@ def last_one(at: Situation) -> Move | None:
         return _old_unknown(at)
     if at.seen.store is Holds.OTHER and at.rules.tests:
         return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
-    if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not _ends(at.journal.old):
+    if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not at.journal.old_may_be_dead:
         return None
     return Go(_left(at).owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
 def _old_unknown(at: Situation) -> Move | None:
     """Keep the new key until the old one is known to work, wherever the store has it from."""
-    if _ends(at.journal.old):
+    if at.journal.old_may_be_dead:
         # It was accepted before perhaps.
         return _no_way_back(at)
     if not at.rules.tests or alive(at, at.seen.old):
@@ -168,11 +167,6 @@ def _old_unknown(at: Situation) -> Move | None:
     if condemned(at.seen.old):
         return _no_way_back(at)
     return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
-
-
-def _ends(old: Half | None) -> bool:
-    """Whether a key is revoked, or may be by now."""
-    return old is not None and (old.revoked or old.ending)
 
 
 def new_in_overlap(at: Situation) -> Move | None:

@@ -14,8 +14,10 @@ from ...issuers.base import Issuer, Malformed
 from ...issuing.base import Issued, Issuing, Listed, Order, by_value
 from ...schema import same_server
 from ...secret import SecretMap
+from ...stores.base import Fetched
 from . import lost
 from .journal import Ask, Debt, Half, Journal, Step
+from .recipe import Recipe, has_some
 from .sight import Holds, Keys, Trial
 
 
@@ -36,6 +38,15 @@ def stored(journal: Journal, old: SecretMap, new: SecretMap, values: SecretMap, 
             return which, half
     left = journal.left
     return Holds.OTHER, left if left and left.fingerprint == held.fingerprint else held
+
+
+def lacks(recipe: Recipe, found: Fetched | None) -> Holds:
+    """Return what a store has that has no whole credential: some parts of one are another key, and no empty place.
+
+    Args:
+        found: None where there is nothing.
+    """
+    return Holds.OTHER if found is not None and has_some(recipe, found) else Holds.NOTHING
 
 
 def order(journal: Journal, old: SecretMap) -> Order:

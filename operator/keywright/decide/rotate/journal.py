@@ -304,6 +304,11 @@ class Journal:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     @property
+    def old_may_be_dead(self) -> bool:
+        """Whether the old key is revoked, or may be by now."""
+        return self.old is not None and (self.old.revoked or self.old.ending)
+
+    @property
     def same_key(self) -> bool:
         """Whether the new key is the old one."""
         return self.old is not None and self.new is not None and self.old.fingerprint == self.new.fingerprint

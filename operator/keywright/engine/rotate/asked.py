@@ -256,8 +256,7 @@ def _back_in_place(journal: Journal) -> act.Ended | None:
 
 
 def _too_late(journal: Journal) -> str:
-    old = journal.old
-    dead = journal.one_way or (old and (old.revoked or old.ending))
+    dead = journal.one_way or journal.old_may_be_dead
     return "The old key is dead, or may be: there is no way back." if dead else ""
 
 

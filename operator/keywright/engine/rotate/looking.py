@@ -197,18 +197,15 @@ class Looking:
         if found is None:
             return
         sight.store, sight.values = found
-        store, held = Holds.OTHER if self._torn(aim, sight) else Holds.NOTHING, None
-        if sight.values:
+        store, held = Holds.NOTHING, None
+        if sight.values is None:
+            store = calls.lacks(aim.recipe, sight.store)
+        elif sight.values:
             half = self.half(kept.about.key, sight.values)
             store, held = calls.stored(kept.journal, kept.old, kept.new, sight.values, half)
         if kept.journal.step is Step.ISSUING and sight.store:
             sight.mark = await self._try(sight, self.mark(aim.place))
         sight.seen = dataclasses.replace(sight.seen, store=store, held=held)
-
-    @staticmethod
-    def _torn(aim: Aim, sight: Sight) -> bool:
-        """Whether the store has some parts of the credential, and not all of them."""
-        return sight.store is not None and sight.values is None and recipes.has_some(aim.recipe, sight.store)
 
     async def mark(self, place: Place) -> Mark | None:
         """Return the mark that the store's key has, nobody's where it has none; None where there is no room for any.
