@@ -10,12 +10,14 @@ import requests
 
 from build import api_key_secret, credential, entry, key_store
 from checking import DAY, starts, token
+from controlplane import FaultProxy, Hold
 from keywright import pacing
 from vendors import VendorServer
 from world import Json, World
 
 #: A moment that comes a few seconds after a token was made that ends in six days.
 SOON = "518396s"
+MERGE = "application/merge-patch+json"
 
 
 def has_token(world: World, days: float, **spec: object) -> None:
@@ -74,6 +76,28 @@ def test_a_new_key_ends_the_matter(world: World) -> None:
 
     assert world.condition(type_="ExpiringSoon") == {}
     assert "warned" not in told(world)
+
+
+def test_what_is_told_of_a_rotation_while_news_are_said_stays(api_proxy: FaultProxy, world: World) -> None:
+    world.start(server=api_proxy.url, ca_file=api_proxy.ca_file)
+    has_token(world, 400, warnBeforeExpiry=["518388s"])
+    world.is_ready()
+    world.has_events("Created")
+    rotating = {"type": "Rotating", "status": "True", "reason": "Rotating", "message": "A new key is being made."}
+
+    world.put("llm/gateway", token=token(6))
+    world.refreshes("now")
+    world.has_events("Created", "Updated")
+    with api_proxy.fault(Hold(), method="POST", path="/events", times=1) as held:
+        held.wait()
+        # As a rotation tells of itself; the operator has heard of it before it goes on.
+        since = {"lastTransitionTime": pacing.rfc3339(time.time()), "observedGeneration": 1}
+        status = {"conditions": [*world.object()["status"]["conditions"], rotating | since]}
+        world.must("PATCH", f"{world.path('ApiKeySecret', 'llm')}/status", {"status": status}, MERGE)
+        time.sleep(1.0)
+
+    world.until(lambda: world.condition(type_="ExpiringSoon").get("status") == "True", "the end is told")
+    assert world.condition(type_="Rotating")["message"] == "A new key is being made."
 
 
 def test_each_moment_is_said_when_it_comes_and_the_end_too(world: World) -> None:

@@ -91,6 +91,33 @@ def test_a_person_turns_back_while_the_old_key_still_works(world: World, rotatin
     world.ends("again", "Failed")
 
 
+def test_a_rotation_of_an_object_that_is_suspended_says_so_and_goes_on_when_it_wakes(
+    world: World, rotating: Rotating
+) -> None:
+    first = rotating.begins(overlap="1h")
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    rotating.reaches("Grace")
+
+    def sleeps(suspended: bool) -> None:
+        patch = {"spec": {"suspend": suspended}}
+        world.must("PATCH", world.path("ApiKeySecret", "llm"), patch, "application/merge-patch+json")
+
+    sleeps(True)
+    world.until(lambda: rotating.told().get("why") == "Suspended", lambda: f"it is told: {rotating.told()}")
+    assert "goes on once spec.suspend is false" in world.condition(type_="Rotating")["message"]
+    asked = len(rotating.server.requests)
+    world.holds(lambda: rotating.told()["step"] == "Grace", "it sleeps")
+    assert len(rotating.server.requests) == asked
+
+    sleeps(False)
+    world.until(lambda: "why" not in rotating.told(), lambda: f"it goes on: {rotating.told()}")
+    rotating.wants(overlap="0")
+    rotating.reaches("Idle")
+    assert rotating.alive() == {rotating.key()} != {first.parts["apiKey"]}
+
+
 def test_a_rotation_turns_back_by_itself_when_the_new_key_dies_in_grace(world: World, rotating: Rotating) -> None:
     first = rotating.begins(overlap="1h")
     rotating.starts()

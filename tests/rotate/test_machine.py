@@ -28,8 +28,8 @@ def test_the_first_reason_counts(rules: Rules, journal: Journal, looked: Seen, s
 def test_every_word_for_a_delay_has_a_case() -> None:
     told = " ".join(each[4].removesuffix("!") for each in CASES).split()
 
-    # One is told of an effect, not of a look; of turns the machine knows nothing.
-    assert {*told, Why.ISSUE_REFUSED, Why.QUEUED} >= set(Why)
+    # One is told of an effect, not of a look; of turns and of objects that sleep the machine knows nothing.
+    assert {*told, Why.ISSUE_REFUSED, Why.QUEUED, Why.SUSPENDED} >= set(Why)
 
 
 def after(journal: Journal, effect: Effect, came: Came, handle: str = "", issued: Half | None = None) -> Journal:

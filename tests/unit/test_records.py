@@ -103,3 +103,16 @@ def test_what_an_object_reads_is_known_without_its_spec_being_parsed() -> None:
     record = records.read(_item(spec=spec))
 
     assert record.reads.splitlines() == ["all", "b", "backup/openai", "github", "llm/openai"]
+
+
+def test_a_spec_that_changes_while_the_former_is_worked_on_is_known_to_others_at_once() -> None:
+    record = records.read(_item())
+    record.working, record.parsed = record.generation, record.spec_model()
+    assert record.newest_spec() is record.spec_model()
+
+    changed = _item(spec=SPEC | {"suspend": True})
+    changed["metadata"] |= {"generation": 3, "resourceVersion": "6"}
+    assert record.took(records.read(changed))
+
+    assert not record.spec_model().suspend
+    assert record.newest_spec().suspend

@@ -105,12 +105,20 @@ class Record:
         return events.Regarding("ApiKeySecret", self.key.namespace, self.key.name, self.uid)
 
     def spec_model(self) -> kinds.ApiKeySecretSpec:
-        """Parse the spec.
+        """Parse the spec in the generation that is worked on; where none is, as it is by now.
 
         Raises:
             errors.Stalled: ``InvalidSpec``.
         """
         return self.parsed or kinds.ApiKeySecret.read_spec(self.spec)
+
+    def newest_spec(self) -> kinds.ApiKeySecretSpec:
+        """Parse the spec as it is by now, for whoever does not report on it: a rotation.
+
+        Raises:
+            errors.Stalled: ``InvalidSpec``.
+        """
+        return self.spec_model() if self.working == self.generation else kinds.ApiKeySecret.read_spec(self.spec)
 
     def status_json(self) -> dict[str, Any]:
         """Return the status parsed; it is not to be changed."""

@@ -299,9 +299,13 @@ class Reporter:
         if not patch:
             record.untold = None
             return True
-        namespace, name = record.key
         # What was written is told all the same where the object turns out to be suspended by now.
         record.untold = {each: told for each, told in after.items() if each in WRITTEN and told != before.get(each)}
+        if record.status_json() != before:
+            # Another part of it was told since, whose words this would take back: the version that is known is not the
+            # one that this was decided on.
+            return await self._decided_on_old(record, after)
+        namespace, name = record.key
         try:
             version = await standing.patch(
                 self._api, API_KEY_SECRETS, namespace, name, version=record.resource_version, status=patch
@@ -309,12 +313,16 @@ class Reporter:
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
-            found = await self._api.get(API_KEY_SECRETS, namespace, name)
-            self._changed(record, found)
-            # It may stand there already: the answer to a first try was lost.
-            return bool(found and not report.needs_write(found.get("status") or {}, after))
+            return await self._decided_on_old(record, after)
         record.took_status(after, version)
         return True
+
+    async def _decided_on_old(self, record: Record, after: dict[str, Any]) -> bool:
+        """Have an object looked at again that is another by now; whether it says what was to be said all the same."""
+        found = await self._api.get(API_KEY_SECRETS, *record.key)
+        self._changed(record, found)
+        # It may stand there already: the answer to a first try was lost.
+        return bool(found and not report.needs_write(found.get("status") or {}, after))
 
 
 def rfc3339() -> str:

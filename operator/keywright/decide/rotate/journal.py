@@ -135,6 +135,8 @@ class Why(enum.StrEnum):
     """Nobody is seen to have the new key any more, and it lives for whoever has it elsewhere."""
     QUEUED = "WaitsForTurn"
     """Other rotations at its issuer go first."""
+    SUSPENDED = "Suspended"
+    """The object that asked for the rotation is suspended."""
 
 
 #: What a later version calls a cause or a reason that this one does not know.

@@ -62,6 +62,7 @@ WORDS: dict[Why, str] = {
     Why.NEW_IN_OVERLAP: "Nobody is seen to have the new key any more; it still works until the overlap is over, for "
     "whoever has read it elsewhere.",
     Why.QUEUED: "Other rotations at its issuer go first, as many as its rotationsAtOnce.",
+    Why.SUSPENDED: "The object is suspended: it goes on once spec.suspend is false.",
 }
 #: The same on the way back.
 _BACK: dict[Why, str] = {

@@ -115,7 +115,7 @@ class Aiming:
     def _wanted(self, record: Record | None) -> tuple[CredentialSpec | None, Recipe | None]:
         if record is None:
             return None, None
-        spec = record.spec_model()
+        spec = record.newest_spec()
         found = next((each for each in spec.credentials if each.name == self._name and each.rotation), None)
         return (found, recipes.of(spec, found)) if found else (None, None)
 
@@ -146,7 +146,7 @@ class Aiming:
 
 def rotated_at(means: Means, record: Record, key: str) -> frozenset[str]:
     """Return the names of the credentials that an object has rotated where a key lies."""
-    spec, found = record.spec_model(), set()
+    spec, found = record.newest_spec(), set()
     for each in spec.credentials:
         with contextlib.suppress(errors.Stalled):
             if each.rotation and means.places.find(record.key, recipes.of(spec, each)).journaled(key).key == key:

@@ -115,7 +115,7 @@ def making(places: Places, record: Record, where: Location, names: Collection[st
         names: see ``Making``.
     """
     try:
-        spec = record.spec_model()
+        spec = record.newest_spec()
     except errors.Stalled:
         spec = None
     return Making(places, record, spec, _is_as_said(record), where, names)

@@ -74,7 +74,7 @@ class Reader:
     def rollout(self) -> kinds.RolloutSpec | None:
         """How those who use it are restarted; None where nothing says."""
         try:
-            return self.record.spec_model().rollout
+            return self.record.newest_spec().rollout
         except errors.Stalled:
             return None
 
@@ -173,7 +173,7 @@ class Places:
             if record.leaving:
                 continue
             try:
-                spec = record.spec_model()
+                spec = record.newest_spec()
             except errors.Stalled:
                 continue
             places = list(self._read_by(record, spec))
@@ -220,7 +220,7 @@ def _is_shared(use: Use) -> bool:
 
 def _is_suspended(record: Record) -> bool:
     try:
-        return record.spec_model().suspend
+        return record.newest_spec().suspend
     except errors.Stalled:
         return False
 

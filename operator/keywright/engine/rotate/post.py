@@ -133,8 +133,10 @@ class Post:
         if not self._means.settings.rotations:
             raise policies.disabled()
         record = self._record()
-        if record and record.spec_model().suspend and not self.orders:
+        if record and record.newest_spec().suspend and not self.orders:
             self._turn.give()
+            if self._runs():
+                await self._tell(Tale(self.name, self.journal, Why.SUSPENDED))
             return RESTING
         if not self._runs():
             await self._turn_over(record)

@@ -137,7 +137,7 @@ class Rotator:
         """Return the credentials that an object has rotated."""
         record = self._means.records.get(key)
         try:
-            return [each.name for each in record.spec_model().credentials if each.rotation] if record else []
+            return [each.name for each in record.newest_spec().credentials if each.rotation] if record else []
         except errors.Stalled:
             return []
 
