@@ -37,7 +37,7 @@ class Step(enum.StrEnum):
     GRACE = "Grace"
     """The old key still works, for whoever is late."""
     REVOKED = "Revoked"
-    """The old key is dead."""
+    """The old key is dead, ends by itself, or is owed to be cleaned up."""
     ROLLING_BACK = "RollingBack"
     """The old key is put back, and the new one revoked."""
     ROLLED_BACK = "RolledBack"
@@ -156,7 +156,7 @@ class Owed(enum.StrEnum):
     DIE = "Die"
     """It was revoked, and was not seen to be dead when we stopped looking."""
     KEEP = "Keep"
-    """It was left alive on purpose, as its object went."""
+    """It is left alive, as somebody may use it: when nobody does, a person ends it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from ... import errors, pacing
 from ...errors import Reason
 from .. import report
-from . import makers
+from . import fate, makers
 from .journal import AnyWhy, Cause, Debt, Journal, Owed, Step, Why
 
 #: The condition of an object that tells of its rotations.
@@ -79,10 +79,11 @@ _STEPS: dict[Step, str] = {
     Step.WRITTEN: "Whoever uses the Secret is taking up the new key.",
     Step.ADOPTED: "Everybody uses the new key.",
     Step.GRACE: "Everybody has the new key; the old one still works.",
-    Step.REVOKED: "The old key is dead.",
     Step.ROLLING_BACK: "The old key is put back, and the new one revoked.",
     Step.ROLLED_BACK: "All is as it was.",
 }
+_HURRIED = "The new key is in place; nobody else is waited for to end the old one."
+_ENDS = "The new key is in place, and the old one is being revoked."
 _OFF = "Everybody has the new key; the old one is switched off, and is revoked if nobody wants it back."
 
 
@@ -185,8 +186,17 @@ class Tale:
 
 
 def _begins(journal: Journal) -> str:
-    off = journal.step is Step.GRACE and journal.old is not None and journal.old.disabled
-    return _OFF if off else _STEPS[journal.step]
+    if journal.step is Step.REVOKED:
+        return fate.of_old(journal, journal).said
+    if journal.step is not Step.GRACE:
+        return _STEPS[journal.step]
+    if journal.old is None:
+        return "Everybody has the new key."
+    if journal.old_may_be_dead:
+        return _ENDS
+    if journal.old.disabled:
+        return _OFF
+    return _HURRIED if journal.urgent else _STEPS[Step.GRACE]
 
 
 def status(tale: Tale) -> dict[str, Any]:

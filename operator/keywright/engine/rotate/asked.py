@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ... import errors, pacing
 from ...decide import act
-from ...decide.rotate import told
+from ...decide.rotate import fate, told
 from ...decide.rotate.journal import Cause, Debt, Journal, Step
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
@@ -25,8 +25,12 @@ BEGINS = frozenset({"Rotate", "Reissue"})
 AT_ONCE = frozenset({"Pin", "Unpin", "RetryDebts", "ForgetDebt"})
 #: Seconds by which the clocks of two machines may differ, and by which objects tell when they were made.
 SKEW, A_SECOND = 60.0, 1.0
-#: Steps at which there is an old key to turn back to, or to end.
+#: What is told of a rotation that turned back; of the old key where there is none.
+_TURNED = "The rotation turned back."
+_NO_OLD = "There was no key before, so the new one stays."
+#: Steps at which there is an old key to turn back to, or to end; those on the way back.
 _SPREAD = frozenset({Step.STORED, Step.WRITTEN, Step.ADOPTED, Step.GRACE})
+_BACK = frozenset({Step.ROLLING_BACK, Step.ROLLED_BACK})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class _Order:
     told: asyncio.Future[act.Ended]
     #: The rotation that it is about, once that is known.
     about: str = ""
+    #: The journal of that rotation, as it was seen under way last.
+    seen: Journal | None = None
+    #: Whether it is about the new key of a rotation that turns back.
+    turning: bool = False
+    #: Whether it begins once a rotation that turns back has ended, and nobody waits for that one's overlap.
+    presses: bool = False
     #: Whether the journal was made to say what is asked.
     heeded: bool = False
     #: Of a debt without a handle that is to be forgotten: which one that is, or why none is, as it was found first.
@@ -88,7 +98,8 @@ class Orders:
     def wish(self) -> Wish:
         """What is asked of the rotation that is under way."""
         wanted = {each.asked.action for each in self._orders.values() if each.about}
-        return Wish(back="Rollback" in wanted, now="RevokeNow" in wanted)
+        presses = any(each.presses for each in self._orders.values())
+        return Wish(back="Rollback" in wanted, now=presses or "RevokeNow" in wanted)
 
     @property
     def needs_journal(self) -> bool:
@@ -207,20 +218,50 @@ def _ended(order: _Order, journal: Journal | None, failed: errors.Error | None) 
 
 def _begun(order: _Order, journal: Journal | None, failed: errors.Error | None) -> act.Ended | None:
     if journal is None or not _is_of(journal, order.asked):
-        if journal and journal.step is not Step.IDLE:
-            return act.Ended(Reason.ROTATING, "Another rotation of this credential is under way.")
-        return none("It was begun, and nothing is remembered of it.") if order.about else None
-    order.about = journal.id
-    if journal.step is Step.GRACE:
-        return act.Ended(Reason.DONE, "The new key is in place; the old one works until the overlap is over.")
-    if journal.step is not Step.IDLE:
+        return _another(order, journal)
+    order.about, order.presses = journal.id, False
+    if journal.step is Step.IDLE:
+        return _come_to(order, journal, failed)
+    order.seen = journal
+    if journal.step is not Step.GRACE or journal.urgent or journal.old is None:
         return None
-    last = told.last(journal) or {}
-    if last.get("outcome") == "RolledBack":
+    return act.Ended(Reason.DONE, "The new key is in place; the old one works until the overlap is over.")
+
+
+def _another(order: _Order, journal: Journal | None) -> act.Ended | None:
+    """Return what is told while no rotation is there that was begun because of this."""
+    step = journal.step if journal else Step.IDLE
+    if journal is None or step is Step.IDLE:
+        order.presses = False
+        return none("It was begun, and nothing is remembered of it.") if order.about else None
+    back = step is Step.ROLLING_BACK
+    # The old key is to be replaced, which is in place: that it is once more need not be waited for.
+    order.presses = order.asked.action == "Reissue" and back and (order.presses or journal.back_from > 0)
+    if order.presses or step is Step.ROLLED_BACK:
+        return None
+    if not (back and journal.back_from):
+        return act.Ended(Reason.ROTATING, "Another rotation of this credential is under way.")
+    said = (
+        "Another rotation of this credential has turned back, and its new key works until "
+        f"{pacing.rfc3339(journal.until)}, for who has it elsewhere. `keywright revoke`, `keywright rotate --reissue`"
+        " or a shorter rotation.overlap ends that."
+    )
+    return act.Ended(Reason.ROTATING, said)
+
+
+def _come_to(order: _Order, journal: Journal, failed: errors.Error | None) -> act.Ended:
+    """Return what a rotation has come to, for who had it begun."""
+    outcome = (told.last(journal) or {}).get("outcome")
+    if outcome == "RolledBack":
         why = told.turned_back(journal, failed)
         return act.Ended(Reason.ROLLED_BACK, f"The rotation turned back. {why}".strip())
-    tested = "A new key was made, passed its tests, and was revoked." if last.get("outcome") == "Tested" else ""
-    return act.Ended(Reason.DONE, tested or "The new key is in place, and the old one is dead.")
+    if outcome == "Tested":
+        said = f"A new key was made, and passed its tests. {fate.of_tested(journal, order.seen)}"
+        return act.Ended(Reason.DONE, said.strip())
+    old = fate.of_old(journal, order.seen)
+    # Who wants the old key dead does not have that before it is.
+    code = old.code if order.asked.action == "Reissue" else Reason.DONE
+    return act.Ended(code, f"The new key is in place. {old.said}")
 
 
 def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
@@ -236,13 +277,36 @@ def _turned(order: _Order, journal: Journal | None) -> act.Ended | None:
             return none("The rotation that it was asked of has ended.")
         if why := _too_late(journal) if back else _too_early(journal):
             return none(why)
-        order.about = journal.id
+        order.about, order.turning = journal.id, journal.step in _BACK
     if journal.step is not Step.IDLE:
+        order.seen = journal
         return _back_in_place(journal) if back else None
-    turned = journal.why is not None
-    if turned == back:
-        return act.Ended(Reason.DONE, "The old key is in place." if back else "The old key is dead.")
-    return none("It had ended before.") if back else act.Ended(Reason.ROLLED_BACK, "The rotation turned back.")
+    return _turned_back(order, journal) if back else _ended_now(order, journal)
+
+
+def _turned_back(order: _Order, journal: Journal) -> act.Ended:
+    """Return what has come of turning back."""
+    if journal.why is None:
+        return none("It had ended before.")
+    if order.seen is None:
+        return act.Ended(Reason.DONE, _TURNED)
+    if order.seen.old is None:
+        return none(_NO_OLD) if fate.stays(journal, order.seen) else act.Ended(Reason.DONE, _TURNED)
+    if fate.replaced(journal, order.seen):
+        said = "The rotation turned back, and the store has another key than the old one."
+        return act.Ended(Reason.ROLLED_BACK, f"{said} {fate.of_old(journal, order.seen).said}")
+    return act.Ended(Reason.DONE, "The old key is in place.")
+
+
+def _ended_now(order: _Order, journal: Journal) -> act.Ended:
+    """Return what has come of the key that was to end at once."""
+    if journal.why is None:
+        ended = fate.of_old(journal, order.seen)
+    elif order.turning:
+        ended = fate.of_new(journal, order.seen)
+    else:
+        ended = fate.Fate(Reason.ROLLED_BACK, _TURNED)
+    return act.Ended(ended.code, ended.said)
 
 
 def _back_in_place(journal: Journal) -> act.Ended | None:
@@ -256,11 +320,16 @@ def _back_in_place(journal: Journal) -> act.Ended | None:
 
 
 def _too_late(journal: Journal) -> str:
+    if journal.old is None and journal.step in _SPREAD:
+        return _NO_OLD
     dead = journal.one_way or journal.old_may_be_dead
     return "The old key is dead, or may be: there is no way back." if dead else ""
 
 
 def _too_early(journal: Journal) -> str:
-    if journal.step is Step.ROLLING_BACK:
-        return "The rotation turns back, so the old key stays; the new one ends once rotation.overlap is over."
-    return "" if journal.step in _SPREAD else "The new key is not in the store yet, so the old one cannot end."
+    if journal.step in _BACK:
+        said = "The rotation turns back, so the old key stays; the new one ends once rotation.overlap is over."
+        return "" if journal.back_from else f"{said} Once the old key is in place, ask again to end it before."
+    if journal.step not in (*_SPREAD, Step.REVOKED):
+        return "The new key is not in the store yet, so the old one cannot end."
+    return "" if journal.old else _NO_OLD

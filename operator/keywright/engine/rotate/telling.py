@@ -12,7 +12,7 @@ from typing import Any
 
 from ... import cluster, errors, events, pacing
 from ...decide import history, report
-from ...decide.rotate import told
+from ...decide.rotate import fate, told
 from ...decide.rotate.journal import Journal, Step, Why
 from ...decide.rotate.told import Tale
 from ...events import EventReason
@@ -57,7 +57,7 @@ class Telling:
         journal = tale.journal
         if record is None or journal is None or (before and before.step is journal.step):
             return
-        reason, note = _event(journal, tale.error, tested=tale.tested)
+        reason, note = _event(journal, before, tale.error, tested=tale.tested)
         if reason:
             said = f"Credential {tale.credential}: {note}"
             self._recorder.say(record.regarding, reason, "Rotate", said, about=f"{journal.id} {journal.step}")
@@ -126,21 +126,30 @@ _REACHED = {
 _ENDED = {
     "Tested": (EventReason.ROTATED, "a new key passed its tests; no more was asked for."),
     "RolledBack": (EventReason.ROLLED_BACK, "the rotation has turned back."),
-    "Rotated": (EventReason.ROTATED, "the new key is in place, and the old one gone."),
+    "Rotated": (EventReason.ROTATED, "the new key is in place."),
 }
 
 
 #: The same of a new key about which nobody can be asked.
 _UNTESTED = "a new key was made, and is in the store; nobody can be asked whether it works."
+#: Where nobody is waited for; where there was no key before.
+_HURRIED = "the object's own Secret has the new key; nobody else is waited for to end the old one."
+_FIRST = "every Secret has the new key."
 
 
-def _event(journal: Journal, failed: errors.Error | None, *, tested: bool) -> tuple[EventReason | None, str]:
+def _event(
+    journal: Journal, before: Journal | None, failed: errors.Error | None, *, tested: bool
+) -> tuple[EventReason | None, str]:
     if journal.step is Step.IDLE:
-        reason, note = _ENDED.get(str((told.last(journal) or {}).get("outcome")), (None, ""))
+        outcome = str((told.last(journal) or {}).get("outcome"))
+        reason, note = _ENDED.get(outcome, (None, ""))
+        note += f" {fate.of_old(journal, before).said}" if outcome == "Rotated" else ""
     else:
         reason, note = _REACHED.get(journal.step, (None, ""))
     if journal.step is Step.STORED and not tested:
         note = _UNTESTED
+    if journal.step is Step.GRACE and (journal.urgent or journal.old is None):
+        note = _HURRIED if journal.urgent else _FIRST
     if journal.step is Step.ISSUING:
         note += f" ({journal.cause})."
     if reason in (EventReason.ROLLING_BACK, EventReason.ROLLED_BACK):
