@@ -328,6 +328,18 @@ def test_debts_are_listed_with_what_to_do_about_them(desk: Desk) -> None:
     assert every.out.splitlines()[1].split()[:2] == [desk.world.namespace, "llm"]
 
 
+def test_nobody_is_told_that_a_debt_is_tried_again_which_is_not() -> None:
+    named, unnamed, kept = debt("Revoke", "key_0", 5), debt("Revoke", "", 5), debt("Keep", "key_1", 5)
+
+    assert _rotations.meaning("Revoke", [kept]) == []
+    assert _rotations.meaning("Revoke", [named, kept]) == [_rotations.OWED["Revoke"]]
+    both = _rotations.meaning("Revoke", [named, unnamed])
+    assert both[0] == _rotations.OWED["Revoke"]
+    assert ["tried again" in each for each in (*both, _rotations.OWED["Keep"])] == [True, False, False]
+    assert both[1:] == _rotations.meaning("Revoke", [unnamed])
+    assert _rotations.meaning(_rotations.UNDER_WAY, [debt(_rotations.UNDER_WAY, "", 5)])
+
+
 def test_every_command_of_the_page_is_one() -> None:
     blocks = re.findall(r"^```(?:bash|console)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     lines = re.findall(r"^(?:\$ )?(keywright .*)$", "".join(blocks), re.MULTILINE)

@@ -110,9 +110,10 @@ def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
         page.line("Their objects are gone. What is settled is forgotten with its journal, a Secret in the operator's")
         page.line(f"namespace: {', '.join(journals)}.")
     for word in (*_rotations.OWED, _rotations.UNDER_WAY):
-        if any(each["owed"] == word for each in debts):
+        if said := _rotations.meaning(word, debts):
             page.line()
             page.line(word)
-            page.below(_rotations.meaning(word))
+            for line in said:
+                page.below(line)
             for line in filter(None, (_rotations.search(each) for each in debts if each["owed"] == word)):
                 page.below(line)

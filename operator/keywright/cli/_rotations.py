@@ -30,23 +30,37 @@ FIELDS = (
 OF_A_DEBT = ("owed", "handle", "since", "tries", "issuer", "madeFrom", "madeUntil")
 #: What each of these means, and what to do.
 OWED = {
-    "Revoke": "The key is still to be revoked. That is tried again by itself; `keywright debts retry` tries it now.",
+    "Revoke": "The key is still to be revoked. Where Keywright may revoke it, and nobody has it, that is tried again by"
+    " itself, and `keywright debts retry` tries it now. One that is never tried is for a person: revoke it at the"
+    " issuer; then `keywright debts forget`.",
     "Find": "A key may have been made and cannot be found. Look for it at the issuer and remove it; then"
     " `keywright debts forget`.",
     "Die": "The key was revoked, and was not seen to be dead: its issuer accepted it when it was last tested, or it"
     " could not be tested. See there that it is dead; then `keywright debts forget`.",
-    "Keep": "The key was left alive on purpose, as its object went. When nobody needs it, remove it at the issuer; then"
-    " `keywright debts forget`.",
+    "Keep": "The key is left alive, as somebody may use it, and is not revoked by itself. When nobody needs it, remove"
+    " it at the issuer; then `keywright debts forget`.",
 }
+#: The same of one that is to be revoked, and whose handle is not known.
+_UNNAMED = (
+    "The key is still to be revoked, and it is not known what its issuer calls it, so nobody tries that. Look for it"
+    " there and revoke it; then `keywright debts forget --handle -`."
+)
 
 #: What is told in its place of a rotation that goes on although its object is gone.
 UNDER_WAY = "Rotation"
 _GOES_ON = "A rotation has not ended, although its object is gone; the operator's log says what it waits for."
 
 
-def meaning(owed: str) -> str:
-    """Return what a word for what is owed means, and what to do."""
-    return OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")
+def meaning(owed: str, debts: Sequence[Row]) -> list[str]:
+    """Return what a word for what is owed means, and what to do, as sentences; nothing where nothing is owed so.
+
+    Args:
+        debts: all that is owed.
+    """
+    handles = {bool(each["handle"]) for each in debts if each["owed"] == owed}
+    if owed != "Revoke":
+        return [OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")] if handles else []
+    return [said for named, said in ((True, OWED[owed]), (False, _UNNAMED)) if named in handles]
 
 
 def search(row: Row) -> str:

@@ -23,11 +23,13 @@ SECTION = Section.ROTATION
 def command(place: _connection.Place, name: str, wait: bool, timeout: float, **what: Any) -> None:
     """Revoke the old key of a rotation of the ApiKeySecret NAME now, whoever still uses it.
 
-    `keywright consumers` tells who does. There is no way back from it. Where no rotation is under way, there is no old
-    key: `keywright rotate --reissue` replaces the present one, and revokes it.
+    `keywright consumers` tells who does. There is no way back from it. Where a rotation has turned back and leaves its
+    new key alive for the overlap, that one ends. Where no rotation is under way, there is no old key: `keywright rotate
+    --reissue` replaces the present one, and revokes it.
 
     You need the right to create keyactions, and to the verb `revokenow` on the ApiKeySecret.
 
-    Exit code: 0 if it is asked for, and with --wait if it is done; 1 if it is refused, failed, or the wait was in vain.
+    Exit code: 0 if it is asked for, and with --wait if it is done; 1 if it is refused, failed, or the wait was in vain;
+    so it is where the key could not be revoked, or was not seen to be dead: `keywright debts list` says what to do.
     """
     _asking.run(place, name, _asking.Act("RevokeNow", **what), wait=wait, timeout=timeout)

@@ -55,8 +55,9 @@ def command(
     in the file, and the same command goes on with it. Secrets that the KeyIssuer names are entries of the same file.
     With --wait it waits for people and for the end of --overlap as well; a --timeout counts with --wait or without.
 
-    Exit code: 0 if it is asked for, and with --wait or --local if it is done; 1 if it is refused, failed, or the wait
-    was in vain; 3 if --local waits for a person or a time, or leaves something owed.
+    Exit code: 0 if it is asked for, and with --wait or --local if it is done, which --reissue is once the old key is
+    dead; 1 if it is refused, failed, or the wait was in vain; 3 if --local waits for a person or a time, or leaves
+    something owed.
     """
     if local:
         if any((name, reissue, take_over, *what.values())):

@@ -130,7 +130,8 @@ class DebtStatus(Spec):
 
     owed: Literal["Revoke", "Find", "Die", "Keep"]
     """What: `Revoke`: the key still is to be revoked; `Find`: one may have been made that cannot be found; `Die`: it
-    was revoked, and was not seen to be dead; `Keep`: it was left alive as its object went."""
+    was revoked, and was not seen to be dead; `Keep`: it is left alive, as somebody may use it, until a person ends it.
+    """
     handle: Annotated[str, pydantic.StringConstraints(max_length=512)]
     """The issuer's name of the key; empty where it is not known."""
     since: Time
