@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from ...issuers.base import Verdict
-from ...issuing.base import Way
+from ...issuing.base import SKEW, Way
 from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
 from .journal import Journal, Owed, Step, Why
 from .living import worn_back
@@ -217,7 +217,9 @@ def answer_lost(at: Situation) -> Move | None:
     if (at.journal.asked_at or 0.0) > at.now:
         # The clock was put back.
         return Go(at.journal.but(asked_at=at.now))
-    settled = max((each.at for each in asked(at.journal)), default=0.0) + at.rules.settle
+    # Of one that a clock has dated that was ahead it is told later that it cannot be looked for.
+    asks = (each.at for each in asked(at.journal) if each.at <= at.now + SKEW)
+    settled = max(asks, default=0.0) + at.rules.settle
     return at.wait(min(SOON, settled - at.now)) if at.now < settled else at.go(Step.ROLLED_BACK)
 
 

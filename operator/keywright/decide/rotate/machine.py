@@ -17,7 +17,7 @@ from .any_time import LATER, NOW_AND_THEN, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
 from .lost import not_looked_for, owes, remembered, surely_none, turned_up
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
-from .outcomes import tried
+from .outcomes import FIRST_AGAIN, LONGEST_AGAIN, tried
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
 FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
@@ -25,8 +25,6 @@ FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
 SHORT_PAUSE, LONGEST_SHORT_PAUSE = 15.0, 900.0
 #: Failures in a row, of rotations and of one effect, after which a person is asked.
 TOO_OFTEN = 3
-#: Seconds until something outside is done again that came to nothing: first and longest.
-FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 
 
 # Between rotations.
@@ -157,8 +155,7 @@ def decide(at: Situation) -> Move:
     if not isinstance(move, Do) or journal.step is Step.IDLE:
         return move
     asks = journal.tries >= TOO_OFTEN
-    # Not by a clock that was wrong.
-    left = min(journal.again - at.now, LONGEST_AGAIN)
+    left = journal.again - at.now
     if left > 0:
         return at.wait(left, journal.why, asks=asks)
     pause = min(LONGEST_AGAIN, FIRST_AGAIN * 2 ** min(journal.tries, 16))

@@ -16,6 +16,8 @@ from .sight import Rules
 
 #: Seconds to the next try of what is owed: first and longest.
 FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
+#: Seconds until something outside is done again that came to nothing: first and longest.
+FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 
 
 def came(
