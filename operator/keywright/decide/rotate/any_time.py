@@ -52,6 +52,11 @@ def _may_be_held(at: Situation, debt: Debt) -> bool:
     return same or (held.handle is None and not (left and left.fingerprint == held.fingerprint))
 
 
+def is_other(one: Half, other: Half) -> bool:
+    """Whether two keys are known to be two: fingerprints of two keys of the install cannot be compared."""
+    return one.fingerprint != other.fingerprint and _key_id(one.fingerprint) == _key_id(other.fingerprint)
+
+
 def _key_id(fingerprint: str) -> str:
     return fingerprint.rpartition(":")[0]
 
