@@ -220,6 +220,8 @@ CASES: list[tuple[str, Rules, Journal, Seen, str]] = [
     ("and for the store", RULES, at(Step.GRACE, urgent=True), seen(store=None), "wait StoreSilent"),
     ("not while the store is not seen", RULES, at(Step.GRACE), seen(store=None), "wait StoreSilent"),
     ("not while somebody is late", RULES, at(Step.GRACE), seen(users=Users(3, 1)), "wait NotAdopted!"),
+    ("as we do, where a person ends it", Rules(revokes=False), at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 1)), "wait WaitsForRevocation!"),
+    ("what was tested by a clock that was ahead", RULES, at(Step.GRACE), seen(new=dataclasses.replace(GOOD, at=NOW + DAY)), "wait NewKeyUnconfirmed!"),
     ("not while the issuer sees it used", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 1)), "wait OldKeyStillUsed!"),
     ("used before that is nothing", RULES, at(Step.GRACE, since=100), seen(keys=Keys(frozenset({"k0"}), used_at=NOW - 200)), "revoke k0"),
     ("nobody waits for who is late", RULES, at(Step.GRACE, urgent=True), seen(users=Users(3, 1)), "revoke k0"),

@@ -67,8 +67,11 @@ def condemned(trial: Trial | None) -> bool:
 
 
 def alive(at: Situation, trial: Trial | None) -> bool:
-    """Whether an issuer is known to accept a key: it did so the last time it said anything, and a short while ago."""
-    if trial is None or trial.at < at.now - at.rules.fresh:
+    """Whether an issuer is known to accept a key: it did so the last time it said anything, a short while ago.
+
+    What is dated later was tested while a clock was ahead.
+    """
+    if trial is None or abs(trial.at - at.now) > at.rules.fresh:
         return False
     return trial.verdict.is_alive and trial.last is not Verdict.INVALID
 
