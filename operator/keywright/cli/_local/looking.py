@@ -124,7 +124,7 @@ class Looking:
         try:
             with asking(self._task):
                 listed = call(calls.order(kept.journal, kept.old))
-                if why := calls.shows(listed, kept.old, kept.new):
+                if why := calls.shows(listed, self._task.issuing.ids, kept.old, kept.new):
                     raise why
         except errors.Error as error:
             sight.trouble = error
