@@ -355,7 +355,8 @@ class World:
         mark = self.plane.mark()
         yield
         time.sleep(seconds)
-        assert [f"{each.verb} {each.uri}" for each in self.requests(operator, mark)] == []
+        asked = [f"{each.verb} {each.uri}" for each in self.requests(operator, mark)]
+        assert not asked, asked
 
     def _secret_path(self, name: str, namespace: str | None = None) -> str:
         return f"/api/v1/namespaces/{namespace or self.namespace}/secrets/{name}"

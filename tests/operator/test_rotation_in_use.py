@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import pathlib
 
-from build import api_key_secret, credential, entry, key_issuer
+from build import api_key_secret, credential, entry, key_issuer, key_store
+from controlplane import Answer, FaultProxy
 from rolling import MERGE
 from rotating import LISTED, QUICK, Rotating, declared
 from rotating_many import Many
@@ -143,3 +146,40 @@ def test_what_cannot_be_a_key_of_its_kind_reaches_nobody(world: World, rotating:
     assert "KeyIssuer/hook makes a key whose apiKey is a credential of openai, by how it begins" in told
     assert rotating.stored()["api_key"] == old
     assert not rotating.alive()
+
+
+def test_a_journal_out_of_a_backup_ends_no_key_that_the_store_has(
+    world: World, rotating: Rotating, bao_proxy: FaultProxy
+) -> None:
+    first = rotating.begins(test=QUICK | {"within": "10m"})
+    world.apply(key_store("vault", bao_proxy.url, world.mount, access="ReadWrite"))
+    state = rotating.vendor.state
+    rotating.knows_only(first)
+    operator = rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    rotating.reaches("Held")
+    (backup,) = rotating.journals()
+    rotating.vendor.state = state
+    world.until(lambda: rotating.told().get("last"), lambda: f"it is over: {rotating.told()}", 90)
+    used = rotating.key()
+    assert rotating.alive() == {used} == {rotating.stored()["api_key"]}
+    operator.stop()
+
+    # The operator's namespace is put back; objects follow later, and the store does not answer yet.
+    (now,) = rotating.journals()
+    path = f"/api/v1/namespaces/{world.system}/secrets/{now['metadata']['name']}"
+    world.must("PUT", path, now | {"data": backup["data"]})
+    world.delete("ApiKeySecret", "llm")
+    world.has_gone()
+    with bao_proxy.fault(Answer(503)) as silent:
+        rotating.starts()
+        silent.wait()
+        world.holds(lambda: rotating.alive() == {used}, "it is not revoked", seconds=5)
+
+    def step() -> str:
+        (kept,) = rotating.journals()
+        return str(json.loads(base64.b64decode(kept["data"]["journal"]))["step"])
+
+    world.until(lambda: step() == "Idle", lambda: f"it is over: {step()}")
+    assert rotating.alive() == {used} == {rotating.stored()["api_key"]}

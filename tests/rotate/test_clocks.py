@@ -6,13 +6,14 @@ import dataclasses
 
 import pytest
 
+from keywright.decide import due
 from keywright.decide.rotate import machine
-from keywright.decide.rotate.journal import Debt, Half, Journal, Owed, Step
+from keywright.decide.rotate.journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Go, Situation, Wait
 from keywright.decide.rotate.sight import Rules, Seen
 from keywright.issuing.base import SKEW
 
-from .cases import BACK, BAD, DAY, NOW, OFF, OLD, RULES, WELL, at, seen, short
+from .cases import BACK, BAD, DAY, GOOD, NOW, OFF, OLD, RULES, WELL, at, seen, short
 
 AHEAD = NOW + 10 * DAY
 
@@ -59,3 +60,22 @@ def test_between_rotations_a_key_is_not_younger_than_new_and_what_is_owed_is_tri
     assert short(machine.decide(Situation(RULES, after, BACK, NOW))) == "revoke kd"
     rested = at(Step.IDLE, since=-10 * DAY, left=Half("old"))
     assert isinstance(machine.decide(Situation(RULES, rested, BACK, NOW)), Wait)
+
+
+def test_what_came_to_nothing_is_tried_again_soon_and_a_lost_answer_is_not_waited_for() -> None:
+    dead = dataclasses.replace(WELL, new=BAD, old=GOOD)
+    back = at(Step.ROLLING_BACK, why=Why.NEW_INVALID, tries=1, again=AHEAD, back_from=0.0)
+    assert short(machine.decide(Situation(RULES, mended(back, looked=dead), dead, NOW))) == "storeOld"
+
+    lost = at(Step.ROLLING_BACK, why=Why.ASKED, new=None, reached=Step.ISSUING, asked_at=NOW - 61)
+    lost = lost.but(unanswered=(Ask(AHEAD, frozenset({"k0"}), "r1"),))
+    assert short(machine.decide(Situation(RULES, lost, BACK, NOW))) == "RolledBack Asked"
+
+
+def test_a_rotation_that_turned_back_by_then_does_not_hold_up_the_next() -> None:
+    rest = at(Step.IDLE, since=-10 * DAY, failures=1, not_before=AHEAD, why=Why.TEST_FAILED)
+    known = due.Known(seen=NOW - 31 * DAY, born=NOW - 31 * DAY, journal=rest)
+
+    first = due.due(due.Policy(every=30 * DAY), known, NOW)
+
+    assert first and first.at <= NOW

@@ -43,7 +43,7 @@ CASES: list[tuple[str, Policy, Known, Next | None]] = [
     ("a short life", Policy(before_expiry=7 * DAY), Known(NOW, NOW, NOW + DAY), Next(NOW + DAY / 2, Cause.EXPIRING)),
     ("dead and overdue", Policy(every=DAY, reissue=True, windows=(SUNDAYS,)), Known(NOW - 9 * DAY, condemned=True), Next(NOW, Cause.INVALID)),
     ("dead after somebody turned back", Policy(reissue=True), Known(NOW, condemned=True, journal=IDLE.but(not_before=NOW + DAY, why=Why.ASKED)), Next(NOW, Cause.INVALID)),
-    ("a wrong clock", Policy(every=DAY), Known(NOW - DAY, NOW - DAY, journal=IDLE.but(not_before=NOW + 999 * DAY)), Next(NOW + DAY, Cause.DUE, held=True)),
+    ("a wrong clock", Policy(every=DAY), Known(NOW - DAY, NOW - DAY, journal=IDLE.but(not_before=NOW + 999 * DAY)), Next(NOW, Cause.DUE)),
     ("pinned", Policy(every=DAY, reissue=True), Known(NOW, NOW - 9 * DAY, condemned=True, journal=IDLE.but(pinned=True)), None),
     ("one is under way", MONTHLY, Known(NOW, NOW - 99 * DAY, journal=IDLE.but(step=Step.GRACE)), None),
 ]  # fmt: skip

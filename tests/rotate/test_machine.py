@@ -227,7 +227,7 @@ def test_whatever_is_done_outside_is_journaled_before_and_seldom_again() -> None
         journal = move.first
         pauses.append(journal.again - NOW)
     assert pauses[:3] == [5.0, 10.0, 20.0]
-    assert pauses[-1] == machine.LONGEST_AGAIN
+    assert pauses[-1] == outcomes.LONGEST_AGAIN
     assert after(journal, Effect.REVOKE, Came.DONE, "k0").tries == 0
 
 
@@ -258,7 +258,7 @@ def test_what_was_not_begun_was_not_asked_for_and_is_tried_later() -> None:
     came = outcomes.came(Situation(RULES, move.first, BEFORE, NOW), move, Came.NOT_BEGUN, before=before)
 
     assert (move.first.asked_at, move.first.asks) == (NOW, 1)
-    assert came == before.but(tries=1, again=NOW + machine.FIRST_AGAIN)
+    assert came == before.but(tries=1, again=NOW + outcomes.FIRST_AGAIN)
 
 
 def test_a_key_is_as_old_as_its_place_in_the_store_not_as_the_end_of_its_overlap() -> None:

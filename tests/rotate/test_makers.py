@@ -9,6 +9,7 @@ import pytest
 
 from keywright.decide.rotate import machine, makers
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step
+from keywright.decide.rotate.sight import Rules
 
 OWN, CLUSTER = "KeyIssuer/team-a/openai", "ClusterKeyIssuer/openai"
 HOME = "https://api.openai.com"
@@ -71,7 +72,7 @@ def test_what_is_left_of_earlier_rotations_is_no_cluster_issuers_to_end() -> Non
     there = makers.name("openai", CLUSTER, HOME, "proj_1")
     assert not makers.same(shared.debts[0].issuer, there)
     begun = {
-        journal: machine.begin(journal, "r2", Cause.DUE, Half("f1"), 3000.0, issuer=who)
+        journal: machine.begin(journal, "r2", Cause.DUE, Half("f1"), 3000.0, rules=Rules(issuer=who))
         for journal, who in ((own, NOW), (shared, there))
     }
     assert begun[own].old == Half("f1", "k1")

@@ -24,7 +24,8 @@ What `keywright --help` and `keywright COMMAND --help` say. How to work with it:
 
 def cli_reference() -> str:
     """Return the page of all commands."""
-    with click.Context(keywright, info_name="keywright", **keywright.context_settings) as root:
+    # As wide on every terminal.
+    with click.Context(keywright, info_name="keywright", terminal_width=78, **keywright.context_settings) as root:
         names = keywright.list_commands(root)
         rows = "".join(
             f"| [`{name}`](#keywright-{name}) | {_command(root, name).get_short_help_str(200)} |\n" for name in names

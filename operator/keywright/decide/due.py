@@ -13,6 +13,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ..issuing.base import SKEW
 from ..kinds import rotation
 from ..timetable import Timetable
 from .rotate import living
@@ -210,8 +211,8 @@ def _rested(first: Next, journal: Journal | None, now: float) -> Next:
     """Wait after a failure; a key that is dead does not wait because somebody has turned a rotation back."""
     if journal is None or (first.cause is Cause.INVALID and journal.why is Why.ASKED):
         return first
-    # Not by a clock that was wrong.
-    rested = min(journal.not_before, now + LONGEST_REST)
+    # Nobody rests for so long: a clock was ahead that said it.
+    rested = journal.not_before if journal.not_before <= now + LONGEST_REST + SKEW else first.at
     return first if rested <= first.at else Next(rested, first.cause, held=True)
 
 

@@ -105,7 +105,7 @@ class Driver:
             old,
             time.time(),
             test_only=test_only,
-            issuer=self._task.rules.issuer,
+            rules=self._task.rules,
         )
         kept = Kept(journal, self._task.layout, values or {}, version=last.version if last else 0)
         return self._book.write(kept)

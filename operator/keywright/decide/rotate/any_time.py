@@ -52,6 +52,11 @@ def _may_be_held(at: Situation, debt: Debt) -> bool:
     return same or (held.handle is None and not (left and left.fingerprint == held.fingerprint))
 
 
+def is_other(one: Half, other: Half) -> bool:
+    """Whether two keys are known to be two: fingerprints of two keys of the install cannot be compared."""
+    return one.fingerprint != other.fingerprint and _key_id(one.fingerprint) == _key_id(other.fingerprint)
+
+
 def _key_id(fingerprint: str) -> str:
     return fingerprint.rpartition(":")[0]
 
@@ -62,8 +67,11 @@ def condemned(trial: Trial | None) -> bool:
 
 
 def alive(at: Situation, trial: Trial | None) -> bool:
-    """Whether an issuer is known to accept a key: it did so the last time it said anything, and a short while ago."""
-    if trial is None or trial.at < at.now - at.rules.fresh:
+    """Whether an issuer is known to accept a key: it did so the last time it said anything, a short while ago.
+
+    What is dated later was tested while a clock was ahead.
+    """
+    if trial is None or abs(trial.at - at.now) > at.rules.fresh:
         return False
     return trial.verdict.is_alive and trial.last is not Verdict.INVALID
 

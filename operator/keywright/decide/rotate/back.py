@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from ...issuers.base import Verdict
-from ...issuing.base import Way
+from ...issuing.base import SKEW, Way
 from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
 from .journal import Journal, Owed, Step, Why
 from .living import worn_back
@@ -38,8 +38,8 @@ def leave_to_people(at: Situation) -> Move | None:
 
 
 def store_unseen(at: Situation) -> Move | None:
-    """Wait until it is known what the store has, if the new key may be there."""
-    if at.seen.store is not None or not at.journal.got(Step.TESTED):
+    """Wait until it is known what the store has: a journal out of a backup does not know that the new key is there."""
+    if at.seen.store is not None or at.journal.new is None:
         return None
     return at.wait(_pause(at), Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
 
@@ -95,22 +95,16 @@ def nobody_looks(at: Situation) -> Move | None:
         return None
     if at.rules.way is Way.MINTED:
         return at.go(Step.ROLLED_BACK)
-    return Go(_left(at).owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
-
-
-def _left(at: Situation) -> Journal:
-    """Return the journal with what is owed for an old key that nobody has any more."""
-    old, journal = at.journal.old, at.journal
-    lives = old and not old.revoked and at.rules.way in (Way.ISSUE, Way.SLOTS)
-    gone = at.seen.store in (Holds.OTHER, Holds.NOTHING)
-    return journal.owing(Owed.KEEP, old, at.now) if lives and gone else journal
+    return Go(at.journal.owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
 def targets_hold_it(at: Situation) -> Move | None:
-    """Wait until no Secret has the new key, or may have it."""
-    if not at.journal.got(Step.TESTED):
-        return None
+    """Wait until no Secret has the new key; nor may have it, where the store may have had it."""
     late = at.lasts() > at.rules.write_within
+    if not at.journal.got(Step.TESTED):
+        # One is seen to have it, of which a journal out of a backup does not know.
+        has_it = at.journal.new and at.seen.targets and at.seen.targets.new and not at.journal.same_key
+        return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if has_it else None
     if at.seen.targets is None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
     return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.may_be_new else None
@@ -134,14 +128,12 @@ def nothing_to_revoke(at: Situation) -> Move | None:
     ours = ours or (at.rules.way is Way.MINTED and at.rules.ends(new))
     same = at.journal.same_key or (new and old and new.handle is not None and new.handle == old.handle)
     may_be = new is not None or bool(asked(at.journal))
-    return None if ours and may_be and not same else Go(_left(at).at(Step.ROLLED_BACK, at.now))
+    return None if ours and may_be and not same else at.go(Step.ROLLED_BACK)
 
 
 def revoked(at: Situation) -> Move | None:
     """End: the issuer has said that the new key is revoked."""
-    if at.journal.new and at.journal.new.revoked:
-        return Go(_left(at).at(Step.ROLLED_BACK, at.now))
-    return None
+    return at.go(Step.ROLLED_BACK) if at.journal.new and at.journal.new.revoked else None
 
 
 def last_one(at: Situation) -> Move | None:
@@ -154,7 +146,7 @@ def last_one(at: Situation) -> Move | None:
         return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
     if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not at.journal.old_may_be_dead:
         return None
-    return Go(_left(at).owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+    return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
 def _old_unknown(at: Situation) -> Move | None:
@@ -201,7 +193,7 @@ def revoke_new(at: Situation) -> Move | None:
     if new is None:
         return None
     if not new.handle or not at.rules.revokes:
-        return Go(_left(at).owing(Owed.REVOKE, new, at.now).at(Step.ROLLED_BACK, at.now))
+        return Go(at.journal.owing(Owed.REVOKE, new, at.now).at(Step.ROLLED_BACK, at.now))
     return Do(Effect.REVOKE, new.handle, at.journal.but(new=dataclasses.replace(new, ending=True)))
 
 
@@ -217,7 +209,9 @@ def answer_lost(at: Situation) -> Move | None:
     if (at.journal.asked_at or 0.0) > at.now:
         # The clock was put back.
         return Go(at.journal.but(asked_at=at.now))
-    settled = max((each.at for each in asked(at.journal)), default=0.0) + at.rules.settle
+    # Of one that a clock has dated that was ahead it is told later that it cannot be looked for.
+    asks = (each.at for each in asked(at.journal) if each.at <= at.now + SKEW)
+    settled = max(asks, default=0.0) + at.rules.settle
     return at.wait(min(SOON, settled - at.now)) if at.now < settled else at.go(Step.ROLLED_BACK)
 
 

@@ -9,7 +9,7 @@ import dataclasses
 
 from ...issuing.base import SKEW
 from .journal import Journal, Step
-from .outcomes import LONGEST_TRY
+from .outcomes import LONGEST_AGAIN, LONGEST_TRY
 from .sight import Rules
 
 #: Times at which something was, as a journal tells them.
@@ -35,4 +35,6 @@ def put_right(journal: Journal, rules: Rules, now: float) -> Journal:
         told["until"] = min(journal.until, now + rules.overlap)
     if any(each.due > ahead + LONGEST_TRY for each in journal.debts):
         told["debts"] = tuple(dataclasses.replace(each, due=min(each.due, now)) for each in journal.debts)
+    if journal.again > ahead + LONGEST_AGAIN:
+        told["again"] = now
     return journal.but(**told)

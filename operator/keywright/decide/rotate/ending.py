@@ -121,7 +121,9 @@ def still_late(at: Situation) -> Move | None:
         return at.wait(LATER, Why.NOT_ADOPTED, asks=True)
     if at.seen.keys is None:
         return at.wait(LATER, Why.ISSUE_UNCLEAR, asks=at.lasts() > at.rules.write_within) if at.rules.lists else None
-    used = at.seen.keys.used_at
+    # One that a person has to end is tested by us, which is a use as well.
+    tested = at.seen.old is not None and not at.rules.ends(at.journal.old)
+    used = None if tested else at.seen.keys.used_at
     late = used is not None and used > max(at.journal.since, at.now - at.rules.quiet)
     return at.wait(LATER, Why.STILL_USED, asks=True) if late else None
 

@@ -358,6 +358,11 @@ class Journal:
             return self
         return self.but(debts=(*self.debts, debt))
 
+    def using(self, half: Half | None) -> Journal:
+        """Return it without a debt that says of a key that is in use that it was left alive."""
+        used = half.fingerprint if half else None
+        return self.but(debts=tuple(d for d in self.debts if d.owed is not Owed.KEEP or d.fingerprint != used))
+
     def got(self, step: Step) -> bool:
         """Whether a step on the way there was reached."""
         return self.reached in FORWARD and _ORDER[self.reached] >= _ORDER[step]

@@ -70,9 +70,7 @@ def renew(at: Situation) -> Move | None:
     if not (left and held and held.fingerprint == left.fingerprint and renews(at.rules, at.journal)):
         return None
     due = worn(left, at.rules.before_end)
-    # Not by a clock that was wrong.
-    pause = min(at.journal.again - at.now, LONGEST_AGAIN)
-    if due is None or at.now < due or pause > 0 or ended(at, left):
+    if due is None or at.now < due or at.journal.again > at.now or ended(at, left):
         return None
     again = min(LONGEST_AGAIN, FIRST_AGAIN * 2 ** min(at.journal.tries, 16))
     first = at.journal.but(tries=at.journal.tries + 1, again=at.now + again)

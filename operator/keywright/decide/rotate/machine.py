@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from ...issuing.base import Way
 from . import back, clock, ending, living, makers, making, spreading
-from .any_time import LATER, NOW_AND_THEN, payable
+from .any_time import LATER, NOW_AND_THEN, is_other, payable
 from .journal import Cause, Half, Journal, Owed, Step, Why
 from .lost import not_looked_for, owes, remembered, surely_none, turned_up
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
-from .outcomes import tried
+from .outcomes import FIRST_AGAIN, LONGEST_AGAIN, tried, turned_back
+from .sight import Rules
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
 FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
@@ -25,8 +26,8 @@ FIRST_PAUSE, LONGEST_PAUSE, ASKED_PAUSE = 3600.0, 86400.0, 86400.0
 SHORT_PAUSE, LONGEST_SHORT_PAUSE = 15.0, 900.0
 #: Failures in a row, of rotations and of one effect, after which a person is asked.
 TOO_OFTEN = 3
-#: Seconds until something outside is done again that came to nothing: first and longest.
-FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
+#: What an issuer is like of which nothing else is said.
+ANY = Rules()
 
 
 # Between rotations.
@@ -117,7 +118,7 @@ def begin(
     *,
     urgent: bool = False,
     test_only: bool = False,
-    issuer: str = "",
+    rules: Rules = ANY,
 ) -> Journal:
     """Return the journal that a rotation begins with.
 
@@ -125,7 +126,7 @@ def begin(
         last: the journal of the one before, where something is remembered of it.
         name: id of the new one.
         old: what is to be replaced; None where there is nothing yet.
-        issuer: who makes the new one, as ``Rules`` names it.
+        rules: who makes the new one, and how.
 
     Raises:
         ValueError: one is under way.
@@ -133,14 +134,23 @@ def begin(
     if last and last.step is not Step.IDLE:
         raise ValueError("a rotation of this key is under way")
     kept = last.rest(now) if last else Journal(name, Step.IDLE, now)
-    left = kept.left if makers.same(kept.issuer, issuer) else None
+    left = kept.left if makers.same(kept.issuer, rules.issuer) else None
     if old and old.handle is None and left and left.fingerprint == old.fingerprint:
         old = dataclasses.replace(old, handle=left.handle, later=left.later)
-    if old is None and kept.left and kept.left.handle and kept.left.lives_until is None:
+    if kept.left and kept.left.handle and kept.left.lives_until is None and _is_replaced(kept.left, old, rules.way):
         # It was there when the last rotation ended, and lives on.
         kept = kept.owing(Owed.KEEP, kept.left, now)
-    begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only, "issuer": issuer}
-    return kept.but(**begun, why=None, began=now).at(Step.ISSUING, now)
+    kept = kept.using(old)
+    begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only}
+    return kept.but(**begun, issuer=rules.issuer, why=None, began=now).at(Step.ISSUING, now)
+
+
+def _is_replaced(left: Half, old: Half | None, way: Way) -> bool:
+    """Whether the store has another key by now, which no rotation has put there, or none."""
+    if old is None:
+        return True
+    # Of two places the other one is filled anew as ever.
+    return way is not Way.SLOTS and is_other(left, old) and (old.handle is None or old.handle != left.handle)
 
 
 def decide(at: Situation) -> Move:
@@ -154,11 +164,12 @@ def decide(at: Situation) -> Move:
     if journal.step is not Step.IDLE and not makers.same(journal.issuer, at.rules.issuer):
         return at.wait(LATER, Why.ISSUER_CHANGED, asks=True)
     move = first(STEPS[journal.step], at) or at.wait(LATER)
+    if isinstance(move, Go):
+        return Go(turned_back(at, move.journal))
     if not isinstance(move, Do) or journal.step is Step.IDLE:
         return move
     asks = journal.tries >= TOO_OFTEN
-    # Not by a clock that was wrong.
-    left = min(journal.again - at.now, LONGEST_AGAIN)
+    left = journal.again - at.now
     if left > 0:
         return at.wait(left, journal.why, asks=asks)
     pause = min(LONGEST_AGAIN, FIRST_AGAIN * 2 ** min(journal.tries, 16))

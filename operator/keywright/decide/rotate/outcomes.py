@@ -8,14 +8,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from ...issuing.base import Way
 from . import living
 from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from .lost import asked, finding, found
 from .moves import Came, Do, Effect, Situation
-from .sight import Rules
+from .sight import Holds, Rules
 
 #: Seconds to the next try of what is owed: first and longest.
 FIRST_TRY, LONGEST_TRY = 60.0, 21600.0
+#: Seconds until something outside is done again that came to nothing: first and longest.
+FIRST_AGAIN, LONGEST_AGAIN = 5.0, 900.0
 
 
 def came(
@@ -44,7 +47,21 @@ def came(
     outcomes = _DONE if outcome is Came.DONE else _REFUSED
     ask = at.seen.keys.asks.get(done.handle) if at.seen.keys else None
     came_to = outcomes[done.effect](_After(at.rules, at.journal, done.handle, at.now, issued, fits, ask))
+    came_to = turned_back(at, came_to)
     return came_to.but(tries=0, again=0.0) if outcome is Came.DONE else came_to
+
+
+def turned_back(at: Situation, after: Journal) -> Journal:
+    """Return a journal that, where a rotation has turned back, tells of an old key that lives on and nobody has."""
+    old = at.journal.old
+    if (at.journal.step, after.step) != (Step.ROLLING_BACK, Step.ROLLED_BACK):
+        return after
+    if at.seen.store is Holds.OLD:
+        # It was replaced before, perhaps.
+        return after.using(old)
+    lives = old and not old.revoked and at.rules.way in (Way.ISSUE, Way.SLOTS, Way.MANUAL)
+    gone = at.seen.store in (Holds.OTHER, Holds.NOTHING)
+    return after.owing(Owed.KEEP, old, at.now) if lives and gone else after
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

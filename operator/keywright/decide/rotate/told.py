@@ -30,7 +30,8 @@ WORDS: dict[Why, str] = {
     "neither, or the other one is kept. Write the key of the place that is in use to the store; where `keywright debts "
     "list` names the other one, see that nobody uses it, then `keywright debts forget`.",
     Why.ISSUER_CHANGED: "The object names another issuer than the one that made the keys. Name the former one until "
-    "this rotation has ended.",
+    "this rotation has ended; where that is gone for good, take rotation out of the object until the journal is given "
+    "up: what is owed is told then.",
     Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that "
     "nobody uses.",
     Why.TEST_FAILED: "The issuer did not accept the new key in time, or lets it do less than the old one.",

@@ -23,6 +23,10 @@ from ...timetable import Timetable
 from ..opened_issuer import OpenedIssuer
 from ..records import Record
 
+#: Seconds for which a new key that is not accepted yet holds up others at its issuer: how long it is tested says
+#: whoever wants it.
+FAIR = 900.0
+
 
 def fits(recipe: Recipe, issuer: OpenedIssuer) -> None:
     """See that an issuer makes what a credential is, and as its object wants it: for a store, or minted.
@@ -146,10 +150,14 @@ def disabled() -> errors.Stalled:
     )
 
 
-def takes_turn(way: Way, step: Step) -> bool:
-    """Whether a rotation has one of the turns of its issuer at a step."""
+def takes_turn(way: Way, step: Step, lasts: float = 0.0) -> bool:
+    """Whether a rotation has one of the turns of its issuer at a step.
+
+    Args:
+        lasts: for how many seconds it has been there.
+    """
     if way is Way.MINTED:
         # Many keys that live for a short while must not wait for each other's tests.
         return step is Step.ISSUING
-    # Where anybody is asked to make a key.
-    return way not in (Way.MANUAL, Way.LOCAL) and step in (Step.ISSUING, Step.HELD, Step.TESTED)
+    # Where anybody is asked to make a key, and as long as it may turn out soon that those that it makes are no good.
+    return way not in (Way.MANUAL, Way.LOCAL) and (step is Step.ISSUING or (step is Step.HELD and lasts < FAIR))

@@ -135,9 +135,12 @@ class Post:
         record = self._record()
         if record and record.newest_spec().suspend and not self.orders:
             self._turn.give()
+            # What is not done meanwhile is not late.
+            self._since = math.inf
             if self._runs():
                 await self._tell(Tale(self.name, self.journal, Why.SUSPENDED))
             return RESTING
+        self._since = min(self._since, time.monotonic())
         if not self._runs():
             await self._turn_over(record)
         try:
@@ -185,7 +188,7 @@ class Post:
 
     async def _go_on(self, aim: Aim, kept: Kept, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Go on with what is under way, if it is its turn."""
-        asks = policies.takes_turn(aim.rules.way, kept.journal.step)
+        asks = policies.takes_turn(aim.rules.way, kept.journal.step, time.time() - kept.journal.since)
         # Whoever looks for a lost key has a turn as well, if there is one: nobody else's new key is taken for it then.
         has = (asks or bool(lost.asked(kept.journal))) and await self._turn.taken(aim.issuer)
         if asks and not has:
@@ -263,8 +266,8 @@ class Post:
             self._herald.call(aim, self.kept, late=True)
             self._alive = time.monotonic() + CALLED
             return await self._begun(aim, record, wanted)
-        before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
-        journal = machine.begin(before, begin.id, begin.cause, old, now, issuer=aim.rules.issuer, **how)
+        before, rules, how = self.journal, aim.rules, {"urgent": begin.urgent, "test_only": begin.test_only}
+        journal = machine.begin(before, begin.id, begin.cause, old, now, rules=rules, **how)
         over = begin.take_over
         if self.kept:
             self.kept = await self._claiming.begun(aim, record, self.kept, journal, values, take_over=over)

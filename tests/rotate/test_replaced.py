@@ -1,0 +1,103 @@
+"""A key that we made and that somebody has replaced lives on: that is told; and one in use of which no journal knows.
+
+Does not belong here: keys whose making no answer tells of (``test_lost.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from keywright.decide.rotate import machine, outcomes
+from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
+from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets
+from keywright.issuing.base import Way
+
+from .cases import BACK, GOOD, KEYS, NEW, NOW, OLD, RULES, THEIRS, at, short
+
+REPLACED: dict[str, Any] = {"why": Why.STORE_CHANGED}
+NOTHING_MADE: dict[str, Any] = REPLACED | {"new": None, "reached": Step.ISSUING}
+LOST: dict[str, Any] = NOTHING_MADE | {"asked_at": NOW - 61}
+
+
+def rests(rules: Rules, journal: Journal, looked: Seen, *refuses: Effect) -> Journal:
+    """Return the journal once the rotation is over; what is done outside is done, but for what is refused."""
+    while journal.step is not Step.IDLE:
+        at_ = Situation(rules, journal, looked, NOW)
+        move = machine.decide(at_)
+        if isinstance(move, Do):
+            journal = move.first or journal
+            came = Came.REFUSED if move.effect in refuses else Came.DONE
+            journal = outcomes.came(dataclasses.replace(at_, journal=journal), move, came)
+        else:
+            assert isinstance(move, Go), move
+            journal = move.journal
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("rules", "journal", "refuses"),
+    [
+        (RULES, at(Step.ROLLING_BACK, **REPLACED), (Effect.REVOKE,)),
+        (RULES, at(Step.ROLLING_BACK, **REPLACED), ()),
+        (RULES, at(Step.ROLLING_BACK, **LOST), ()),
+        (Rules(lists=False), at(Step.ROLLING_BACK, **LOST), ()),
+        (RULES, at(Step.ROLLING_BACK, **NOTHING_MADE), ()),
+        (Rules(way=Way.MANUAL), at(Step.ROLLING_BACK, **REPLACED), ()),
+    ],
+    ids=["the new one stays", "it ends", "an answer was lost", "and nobody lists", "none was asked for", "by a person"],
+)
+def test_the_old_key_is_told_of_however_the_rotation_ends(
+    rules: Rules, journal: Journal, refuses: tuple[Effect, ...]
+) -> None:
+    debts = rests(rules, journal, THEIRS, *refuses).debts
+
+    assert (Owed.KEEP, "k0") in {(each.owed, each.handle) for each in debts}
+
+
+def test_what_a_rotation_has_left_is_told_of_once_another_key_is_there() -> None:
+    rest = at(Step.REVOKED).rest(NOW, left=NEW)
+
+    begun = machine.begin(rest, "r2", Cause.INVALID, Half("of a backup"), NOW + 10)
+    assert begun.debts == (Debt(Owed.KEEP, "k1", "new", NOW + 10),)
+    # Not where it is the same, is one of two places, cannot be compared, or is in use again.
+    assert machine.begin(rest, "r2", Cause.DUE, Half("new"), NOW + 10).debts == ()
+    slots = Rules(way=Way.SLOTS)
+    assert machine.begin(rest, "r2", Cause.DUE, Half("other"), NOW + 10, rules=slots).debts == ()
+    assert machine.begin(rest, "r2", Cause.DUE, Half("another key:new"), NOW + 10).debts == ()
+    owing = at(Step.IDLE, left=Half("of a backup"), debts=begun.debts)
+    assert machine.begin(owing, "r3", Cause.DUE, Half("new"), NOW + 20).debts == ()
+
+
+def test_who_is_back_is_not_told_of() -> None:
+    journal = at(Step.ROLLING_BACK, why=Why.ASKED, debts=(Debt(Owed.KEEP, "k0", OLD.fingerprint, NOW - 60),))
+
+    assert rests(RULES, journal, BACK).debts == ()
+
+
+#: A journal out of a backup, at Held: the key that it knows as new may be the one in use by now.
+HELD: dict[str, Any] = {"why": Why.OBJECT_GONE, "reached": Step.HELD}
+
+
+@pytest.mark.parametrize(
+    ("looked", "said"),
+    [
+        (Seen(KEYS, None, None, None, None, None, GOOD, None), "wait StoreSilent"),
+        (dataclasses.replace(THEIRS, targets=Targets(new=3)), "wait TargetNotWritten"),
+        (dataclasses.replace(THEIRS, targets=Targets(unknown=3)), "revoke k1"),
+        (dataclasses.replace(BACK, store=Holds.NEW, held=NEW), "storeOld"),
+    ],
+    ids=["the store is silent", "Secrets have it", "nobody is seen to have it", "the store has it"],
+)
+def test_a_new_key_that_was_nowhere_yet_ends_only_where_that_is_seen(looked: Seen, said: str) -> None:
+    assert short(machine.decide(Situation(RULES, at(Step.ROLLING_BACK, **HELD), looked, NOW))) == said
+
+
+def test_a_persons_key_is_turned_back_once_the_store_answers() -> None:
+    back = at(Step.ROLLING_BACK, why=Why.ASKED, reached=Step.HELD)
+    silent = Seen(KEYS, None, None, None, None, None, GOOD, GOOD)
+
+    assert short(machine.decide(Situation(Rules(way=Way.MANUAL), back, silent, NOW))) == "wait StoreSilent"
