@@ -120,9 +120,9 @@ def has(seen: Evidence) -> Has:
 def are_in(old: SecretMap, new: SecretMap, entries: SecretMap) -> tuple[bool, bool]:
     """Return whether either of two keys is in the entries of a Secret, or may be.
 
-    A part counts as a whole entry, and within one if it is long enough: as it is, and as JSON, URLs and Base64 write it.
-    Of a part that is a map, so does every text that the other key has not: somebody may have read that alone.
-    Where one key is the beginning of the other, say, the longer one is not taken for both.
+    A part counts as a whole entry, and within one if it is long enough: as it is, and as JSON, URLs and Base64 write
+    it. Of a part that is a map, so does every text that the other key has not: somebody may have read that
+    alone. Where one key is the beginning of the other, say, the longer one is not taken for both.
     """
     texts = [each.reveal().strip() for each in entries.values()]
     mine, theirs = ({each.reveal().strip() for each in values.values()} - {b""} for values in (old, new))
