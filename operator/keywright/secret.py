@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn, final
 
 
@@ -78,10 +79,22 @@ def _encoded(text: str) -> bytes:
 SecretMap = Mapping[str, SecretValue]
 
 
-def tells(text: str, values: SecretMap) -> bool:
-    """Whether a text holds the secret of a credential: the longest of its values; a shorter one may be its id."""
-    held = [each.reveal() for each in values.values()]
-    return any(len(each) == max(map(len, held)) and each in text.encode() for each in held)
+#: Bytes of a value that it has at least if it tells anything where it stands within a text.
+LONG = 8
+
+
+def tells(text: str, values: SecretMap, ids: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a text holds a secret of a credential: any of its values that is long enough, or else the longest.
+
+    Args:
+        ids: the parts that are said to name it, and are no secrets. One that is half as long again as all others is
+            none: whoever says so has taken the secret for it.
+    """
+    held = {part: each.reveal() for part, each in values.items()}
+    others = [each for part, each in held.items() if part not in ids]
+    longest = max(map(len, others), default=0)
+    others += [each for part, each in held.items() if part in ids and 2 * len(each) > 3 * longest]
+    return any(len(each) >= min(LONG, longest or LONG) and each in text.encode() for each in others)
 
 
 @final

@@ -287,6 +287,9 @@ def test_of_several_parts_one_may_be_the_name_of_the_key(server: Server) -> None
     assert own.keys
 
     assert own.issue(Order("kw-a")).handle == own.keys(Order("kw-a"))[0].handle == "AKIAIOSFODNN7EXAMPLE"
+    assert own.ids == {"id"}
+    # What has no other part is the secret, whatever is said; and nothing is said where no part is taken from there.
+    assert server.issuing(issue=IN_DATA | {"handle": "data.name"}).ids == server.issuing().ids == frozenset()
 
 
 @pytest.mark.parametrize("value", ["sk-proj-abc", "glpat-abc", f"AIza{'a' * 35}"])

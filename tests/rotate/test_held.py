@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keywright.decide.rotate.held import LONG, Entry, Evidence, Found, are_in, has
+from keywright.decide.rotate.held import Entry, Evidence, Found, are_in, has
 from keywright.decide.rotate.sight import Has, Holds
-from keywright.secret import SecretValue
+from keywright.secret import LONG, SecretValue
 
 OLD, NEW = Entry(Has.OLD, made=True), Entry(Has.NEW, made=True)
 #: Neither; of something else; through an expression, in the version that the store has, and in another one.
@@ -139,6 +139,21 @@ def test_a_key_is_seen_where_it_is_an_entry_or_stands_within_one(
     assert are_in(values(f"{old}\n"), values(new), texts) == ("old" in seen, "new" in seen)
     assert are_in(values(new), values(old), texts) == ("new" in seen, "old" in seen)
     assert are_in({}, {}, texts) == (False, False)
+
+
+@pytest.mark.parametrize("make", [lambda key: key, lambda key: {"map": json.dumps(key)}], ids=["parts", "a map"])
+def test_a_secret_is_seen_within_a_text_also_where_the_id_is_longer(
+    make: Callable[[Mapping[str, str]], Mapping[str, str]],
+) -> None:
+    keys = ({"sid": "SK" + each * 32, "secret": each.upper() * 32} for each in "ab")
+    old, new = (entries(make(each)) for each in keys)
+    for text, seen in (
+        (f"https://acct:{'A' * 32}@api.example/", (True, False)),
+        (f"https://acct:{'B' * 32}@api.example/", (False, True)),
+        (f"SK{'a' * 32}:{'B' * 32}", (True, True)),
+        ("https://acct@api.example/", (False, False)),
+    ):
+        assert are_in(old, new, entries({"URL": text})) == seen, text
 
 
 def test_of_a_key_of_several_parts_the_short_ones_are_seen_as_whole_entries_alone() -> None:

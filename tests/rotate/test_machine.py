@@ -90,7 +90,7 @@ def test_of_use_is_a_key_that_has_its_parts_and_a_name_that_may_be_shown(
     parts: dict[str, str], handle: str | None, wanted: tuple[str, ...], said: str
 ) -> None:
     issued = Issued({name: SecretValue(each) for name, each in parts.items()}, handle)
-    why = calls.unfit(issued, wanted, None, formed=True, tests=True)
+    why = calls.unfit(issued, wanted, None, ids=frozenset(), formed=True, tests=True)
 
     assert (why.message if why else "")[: len(said)] == said
     assert bool(why) is bool(said)
@@ -99,7 +99,8 @@ def test_of_use_is_a_key_that_has_its_parts_and_a_name_that_may_be_shown(
 def test_what_its_testers_cannot_accept_or_be_asked_about_is_of_no_use() -> None:
     def why(key: str, *, formed: bool = True, tests: bool = True) -> str:
         issued = Issued({"apiKey": SecretValue(key)})
-        found = calls.unfit(issued, ("apiKey",), ISSUERS["bedrock"](None, table()), formed=formed, tests=tests)
+        tester = ISSUERS["bedrock"](None, table())
+        found = calls.unfit(issued, ("apiKey",), tester, ids=frozenset(), formed=formed, tests=tests)
         return found.message if found else ""
 
     assert why(short_term()) == ""

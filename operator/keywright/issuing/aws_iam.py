@@ -81,6 +81,7 @@ class AwsIam(Issuing, name="awsIam", title="AWS IAM", way=Way.ISSUE, issuer="aws
     slots = 2
     names = False
     reads_handle = True
+    ids = frozenset({"accessKeyId"})
 
     def __init__(self, config: Config, credentials: Credentials, timeout: float) -> None:
         self._config, self._credentials, self._timeout = config, credentials, timeout

@@ -169,6 +169,8 @@ class Issuing(abc.ABC):
     names: bool = True
     #: The parts that it makes, where its configuration says so; None: those of its issuer.
     parts: frozenset[str] | None = None
+    #: The parts that name a key, as its id does, so that they are no secrets: its handle may be one of them.
+    ids: frozenset[str] = frozenset()
     #: Address at which keys are made, in the one form in which addresses are compared; empty where the account tells.
     address: str = ""
     #: Whether a part of the old key is enough to say which one it is, as its id is, or how it begins and ends: whoever
@@ -232,5 +234,5 @@ def by_value(what: str) -> errors.Stalled:
     Args:
         what: what it does, as a clause behind its name.
     """
-    hint = "Take another field for handle, or leave it out"
+    hint = "Take another field for handle, or leave it out; of an id that is a part, take the field of that part"
     return errors.Stalled(Reason.ROTATION_UNSUPPORTED, f"{what}, which must not be shown", hint)

@@ -87,7 +87,8 @@ class Issue(Call):
 
     handle: Property | None = None
     """Where in the answer the issuer's name of the key is: a key of the map, else segments joined by dots. It is shown
-    to people, so a key whose name holds its value is refused; where keys are revoked by their values, leave it out."""
+    to people, so a key whose name holds its value is refused; where keys are revoked by their values, leave it out.
+    Of several parts, the one that is taken from the same field is the key's id; all others are secrets."""
     parts: Annotated[dict[str, Property], pydantic.Field(min_length=1, max_length=8)]
     """Where in the answer each part of the key is, by the part's name."""
     expires_at: Property | None = None
@@ -198,7 +199,7 @@ class Webhook(Issuing, name="webhook", title="Its issuer", way=Way.ISSUE):
         if call := _shown(config):
             said = f"webhook.{call}.handle names the field of a key's value, which must not be shown"
             raise _wrong(said, "Name the field that has the issuer's name of the key")
-        self.slots, self.parts = config.max_keys, frozenset(config.issue.parts)
+        self.slots, self.parts, self.ids = config.max_keys, frozenset(config.issue.parts), _ids(config.issue)
         self.names = bool(config.list and config.list.name)
         self.keys = self._listed if config.list else None
         self.revoke = self._revoked if config.revoke else None
@@ -339,11 +340,15 @@ class _Sent:
         return admin.send(asking, self._method, path.decode("ascii"), headers, body)
 
 
+def _ids(call: Issue) -> frozenset[str]:
+    """Return the parts that are said to be the issuer's name of a key: of several, where its handle is taken from."""
+    ids = frozenset(part for part, at in call.parts.items() if at == call.handle)
+    return ids if len(ids) < len(call.parts) else frozenset()
+
+
 def _shown(config: Webhook.Config) -> str:
     """Return the call that names keys by a field in which a part of a new key is; empty: none does."""
-    places = set(config.issue.parts.values())
-    # Of several parts one may be the key's name, as its id is; whether it is shows by its value.
-    secret = places - {config.issue.handle} if len(places) > 1 else places
+    secret = {at for part, at in config.issue.parts.items() if part not in _ids(config.issue)}
     if config.issue.handle in secret:
         return "issue"
     handles = {"list": config.list and config.list.handle, "find": config.find and config.find.handle}

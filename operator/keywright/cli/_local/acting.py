@@ -89,8 +89,9 @@ class Acting:
         with asking(task):
             issued = task.issuing.issue(calls.order(kept.journal, kept.old))
         own = {name: each for name, each in issued.parts.items() if name in task.recipe.properties}
-        half = calls.named(self._looking.half(own), issued)
-        why = calls.unfit(issued, task.recipe.properties, task.tester, formed=True, tests=task.rules.tests)
+        half = calls.named(self._looking.half(own), issued, task.issuing.ids)
+        ids, tests = task.issuing.ids, task.rules.tests
+        why = calls.unfit(issued, task.recipe.properties, task.tester, ids=ids, formed=True, tests=tests)
         return Result(Came.DONE, half, own, why.about(task.name) if why else None)
 
     def _effect(self, kept: Kept, sight: Sight, do: Do) -> None:

@@ -124,7 +124,7 @@ class Looking:
         try:
             with asking(self._task):
                 listed = call(calls.order(kept.journal, kept.old))
-                if why := calls.shows(listed, kept.old, kept.new):
+                if why := calls.shows(listed, self._task.issuing.ids, kept.old, kept.new):
                     raise why
         except errors.Error as error:
             sight.trouble = error
@@ -141,7 +141,10 @@ class Looking:
         neighbours = Book(self._task.keys, self._task.path).neighbours()
         keys = calls.keys(listed, journal, frozenset().union(*(each.handles(way) for each in neighbours)))
         asks = any(each.step is Step.ISSUING and each.asked_at for each in neighbours)
-        return dataclasses.replace(keys, ours=frozenset()) if asks else keys
+        if not asks:
+            return keys
+        # What is not known is not "none": else what was lost would be forgotten.
+        return dataclasses.replace(keys, ours=frozenset()) if journal.step is Step.GRACE else None
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
         tester = self._task.tester

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from ... import dates, errors, secret
 from ...errors import Reason
@@ -84,13 +85,14 @@ def _asks(made: Mapping[str, float | None], asks: Sequence[Ask]) -> dict[str, As
     return {handle: min(asks, key=lambda each: abs(each.at - at)) for handle, at in known.items()} if asks else {}
 
 
-def shows(listed: Sequence[Listed], *known: SecretMap) -> errors.Stalled | None:
+def shows(listed: Sequence[Listed], ids: AbstractSet[str], *known: SecretMap) -> errors.Stalled | None:
     """Return why a list is of no use, as it names keys by their values, and handles are shown; None: it is of use.
 
     Args:
+        ids: the parts that name a key.
         known: keys whose values are known.
     """
-    if not any(secret.tells(each.handle, values) for each in listed for values in known if values):
+    if not any(secret.tells(each.handle, values, ids) for each in listed for values in known):
         return None
     return by_value("lists keys by their values")
 
@@ -126,19 +128,20 @@ def lacking(made: Collection[str], wanted: Collection[str], whose: str) -> error
 
 
 def unfit(
-    issued: Issued, wanted: Collection[str], tester: Issuer | None, *, formed: bool, tests: bool
+    issued: Issued, wanted: Collection[str], tester: Issuer | None, *, ids: AbstractSet[str], formed: bool, tests: bool
 ) -> errors.Stalled | None:
     """Return why a key that was made is of no use; None: it is of use.
 
     Args:
         wanted: the parts that the credential has.
         tester: who accepts such keys; None: that is not known.
+        ids: the parts that name a key.
         formed: whether it has to be of their form.
         tests: whether it has to be tested.
     """
     if why := lacking(issued.parts, wanted, "the credential"):
         return why
-    if _tells(issued):
+    if _tells(issued, ids):
         return by_value("names a key by its value")
     own = {name: value for name, value in issued.parts.items() if name in wanted}
     found = tester.recognise(own) if tester and formed else None
@@ -151,14 +154,18 @@ def unfit(
     return None
 
 
-def named(half: Half, issued: Issued) -> Half:
-    """Return a key that was made with its issuer's name, unless that tells its value."""
-    return dataclasses.replace(half, handle=None if _tells(issued) else issued.handle)
+def named(half: Half, issued: Issued, ids: AbstractSet[str]) -> Half:
+    """Return a key that was made with its issuer's name, unless that tells its value.
+
+    Args:
+        ids: the parts that name a key.
+    """
+    return dataclasses.replace(half, handle=None if _tells(issued, ids) else issued.handle)
 
 
-def _tells(issued: Issued) -> bool:
+def _tells(issued: Issued, ids: AbstractSet[str]) -> bool:
     """Whether the issuer's name of a key holds its value."""
-    return secret.tells(issued.handle or "", issued.parts)
+    return secret.tells(issued.handle or "", issued.parts, ids)
 
 
 def staying(journal: Journal, old: SecretMap, new: SecretMap, held: SecretMap) -> SecretMap:

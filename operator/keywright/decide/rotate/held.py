@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from ...secret import SecretMap
+from ...secret import LONG, SecretMap
 from ..filters import PERCENT
 from .sight import HAS, Has, Holds
 
@@ -117,16 +117,12 @@ def has(seen: Evidence) -> Has:
     return next((which for check in CHECKS if (which := check(seen))), Has.UNKNOWN)
 
 
-#: Bytes that a value has at least whose encodings tell anything: three signs of Base64 stand in every text.
-LONG = 8
-
-
 def are_in(old: SecretMap, new: SecretMap, entries: SecretMap) -> tuple[bool, bool]:
     """Return whether either of two keys is in the entries of a Secret, or may be.
 
-    A part counts as a whole entry, and the longest also within one: as it is, and as JSON, URLs and Base64 write it. Of
-    a part that is a map, so does the longest text that the other key has not: somebody may have read that alone.
-    Where one key is the beginning of the other, say, the longer one is not taken for both.
+    A part counts as a whole entry, and within one if it is long enough: as it is, and as JSON, URLs and Base64 write
+    it. Of a part that is a map, so does every text that the other key has not: somebody may have read that
+    alone. Where one key is the beginning of the other, say, the longer one is not taken for both.
     """
     texts = [each.reveal().strip() for each in entries.values()]
     mine, theirs = ({each.reveal().strip() for each in values.values()} - {b""} for values in (old, new))
@@ -145,15 +141,14 @@ def _has(text: bytes, whole: AbstractSet[bytes], forms: AbstractSet[bytes], othe
 
 
 def _within(parts: AbstractSet[bytes], others: AbstractSet[bytes]) -> AbstractSet[bytes]:
-    """Return what of a key may stand within a text, in all forms: its longest part, and the longest text in that."""
+    """Return what of a key may stand within a text, in all forms: its parts, and the texts in those, that tell it.
+
+    Which of them is the secret, nobody says: an id may be as long. All that are long enough count, or else the longest.
+    """
     pieces, theirs = ({piece for each in key for piece in _pieces(each)} for key in (parts, others))
-    found = _longest(parts) | (_longest(pieces - theirs) if theirs else set())
-    return {form for each in found for form in _forms(each)}
-
-
-def _longest(parts: AbstractSet[bytes]) -> set[bytes]:
     longest = max(map(len, parts), default=0)
-    return {each for each in parts if len(each) == longest}
+    found = {each for each in parts if len(each) >= min(LONG, longest)} | (pieces - theirs if theirs else set())
+    return {form for each in found for form in _forms(each)}
 
 
 def _pieces(part: bytes) -> Iterator[bytes]:

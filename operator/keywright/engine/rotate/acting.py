@@ -140,10 +140,11 @@ class Acting:
         # What is wrong with it is to be known before there is a key.
         tester = issuer_of(credential, self._table)
         issued: Issued = await aim.issuer.issue(calls.order(kept.journal, kept.old))
-        half = calls.named(self._looking.half(kept.about.key, _own(aim, issued.parts)), issued)
+        ids = aim.issuer.issuing.ids
+        half = calls.named(self._looking.half(kept.about.key, _own(aim, issued.parts)), issued, ids)
         formed = credential.check.format == "Enforce"
         # What an object declares of its form may take a while.
-        judge = functools.partial(calls.unfit, issued, wanted, tester, formed=formed, tests=aim.rules.tests)
+        judge = functools.partial(calls.unfit, issued, wanted, tester, ids=ids, formed=formed, tests=aim.rules.tests)
         if why := await asyncio.to_thread(judge):
             return Result(Came.DONE, half, issued.parts, why.about(aim.issuer.name))
         if aim.recipe.minted:

@@ -230,7 +230,7 @@ class Looking:
 
     async def _listed(self, aim: Aim, kept: Kept) -> Any:
         listed = await aim.issuer.keys(calls.order(kept.journal, kept.old))
-        if why := calls.shows(listed, kept.old, kept.new):
+        if why := calls.shows(listed, aim.issuer.issuing.ids, kept.old, kept.new):
             raise why.about(aim.issuer.name)
         return listed
 

@@ -1,0 +1,73 @@
+"""Two entries of one encrypted file whose keys have no names: what the one asks for is not taken for what the other
+has lost, nor for a sign that it has lost nothing.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+
+import pytest
+
+from keyfile.files import at, stored
+from keywright.cli._keyfile import Keys
+from keywright.cli._local.book import Book, Kept
+from keywright.cli._local.looking import Looking
+from keywright.cli._local.task import Task
+from keywright.decide.rotate.journal import Ask, Half, Journal, Step
+from keywright.decide.rotate.recipe import Recipe
+from keywright.decide.rotate.sight import Keys as Listing
+from keywright.decide.rotate.sight import Rules, Wish
+from keywright.issuing.webhook import Webhook
+from keywright.kinds import CredentialSpec
+from keywright.secret import SecretValue
+from stores.contract import HeldCredentials
+from vendors.base import Response
+from vendors.server import MoodyServer
+
+PATH, OTHER = "llm/key", "llm/other"
+NOW = time.time()
+MADE = [{"id": "k1", "at": NOW - 90_000}, {"id": "k2", "at": NOW - 30}]
+ISSUER = "webhook https://keys.example/keys"
+
+
+def task(path: pathlib.Path, key: pathlib.Path, url: str) -> Task:
+    said = {
+        "server": url,
+        "issue": {"path": "/keys", "handle": "id", "parts": {"apiKey": "key"}},
+        "list": {"path": "/keys", "handle": "id", "createdAt": "at"},
+        "revoke": {"path": "/keys/{handle}"},
+    }
+    issuing = Webhook(Webhook.Config.model_validate(said), HeldCredentials({}), 5.0)
+    spec = CredentialSpec.model_construct(name=PATH, issuer="custom", parts={})
+    rules = Rules(names=False, tests=False, issuer=ISSUER)
+    return Task(
+        Keys(str(path), str(key)), PATH, Recipe(spec, None, PATH, {"apiKey": None}), "it", issuing, None, None, rules
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "neighbour", "known"),
+    [(Step.IDLE, Step.IDLE, True), (Step.IDLE, Step.ISSUING, False), (Step.GRACE, Step.ISSUING, True)],
+)
+def test_while_a_neighbour_asks_for_a_key_nobody_knows_which_one_was_lost(
+    tmp_path: pathlib.Path, step: Step, neighbour: Step, known: bool
+) -> None:
+    path, key = tmp_path / "keys.kw", tmp_path / "key"
+    key.write_bytes(b"\x07" * 32)
+    key.chmod(0o600)
+    stored(at(path), PATH, "sk-1")
+    stored(at(path), OTHER, "sk-2")
+    server = MoodyServer(lambda _: Response(200, MADE))
+    own = task(path, key, server.url)
+    lost = Ask(NOW - 20, frozenset({"k1"}), "r1", ISSUER)
+    journal = Journal("r1", step, NOW, new=Half("f1", "k1"), unanswered=(lost,), issuer=ISSUER)
+    asking = Journal("r2", neighbour, NOW, asked_at=NOW - 10, issuer=ISSUER)
+    Book(own.keys, OTHER).write(Kept(asking, own.layout, {}, {"apiKey": SecretValue("sk-2")}))
+
+    keys = Looking(own).look(Kept(journal, own.layout, {}, {}), Wish()).seen.keys
+    server.close()
+
+    assert (keys is not None) is known
+    if isinstance(keys, Listing):
+        assert keys.ours == ({"k2"} if neighbour is Step.IDLE else set())
