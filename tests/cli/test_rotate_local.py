@@ -164,7 +164,7 @@ def test_what_somebody_else_writes_meanwhile_counts(openai: Laptop) -> None:
     assert said.out.splitlines()[-2:] == [
         "llm/key: not replaced. Somebody else has written another key to the entry; that one counts.",
         f"llm/key: owed for key {old.handle}: it was left alive. When nobody needs it, remove it at the issuer; then"
-        " --forget.",
+        f" --forget {old.handle}.",
     ]
     assert openai.held() == theirs
     assert openai.issuer.handles() == {old.handle}

@@ -1,5 +1,5 @@
 """Two entries of one encrypted file whose keys have no names: what the one asks for is not taken for what the other
-has lost, nor for a sign that it has lost nothing.
+has lost, nor for a sign that it has lost nothing; and of several that are owed a person says which one is settled.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import time
 import pytest
 
 from keyfile.files import at, stored
+from keywright import errors
 from keywright.cli._keyfile import Keys
 from keywright.cli._local.book import Book, Kept
+from keywright.cli._local.driving import NAMELESS, Driver, Patience
 from keywright.cli._local.looking import Looking
 from keywright.cli._local.task import Task
-from keywright.decide.rotate.journal import Ask, Half, Journal, Step
+from keywright.cli._local.telling import Telling
+from keywright.decide.rotate.journal import Ask, Debt, Half, Journal, Owed, Step
 from keywright.decide.rotate.recipe import Recipe
 from keywright.decide.rotate.sight import Keys as Listing
 from keywright.decide.rotate.sight import Rules, Wish
+from keywright.errors import Reason
 from keywright.issuing.webhook import Webhook
 from keywright.kinds import CredentialSpec
 from keywright.secret import SecretValue
@@ -71,3 +75,34 @@ def test_while_a_neighbour_asks_for_a_key_nobody_knows_which_one_was_lost(
     assert (keys is not None) is known
     if isinstance(keys, Listing):
         assert keys.ours == ({"k2"} if neighbour is Step.IDLE else set())
+
+
+def test_of_two_keys_without_a_handle_one_is_forgotten_and_not_the_other(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, key = tmp_path / "keys.kw", tmp_path / "key"
+    key.write_bytes(b"\x07" * 32)
+    key.chmod(0o600)
+    stored(at(path), PATH, "sk-1")
+    own = task(path, key, "http://127.0.0.1:9")
+    lost = Debt(Owed.FIND, "", "", 3000.0, made_from=1000.0, made_until=2000.0)
+    refused = Debt(Owed.REVOKE, "", "f1", 4000.0)
+    book, telling = Book(own.keys, PATH), Telling(PATH, "table", tests=False)
+    kept = book.write(Kept(Journal("r1", Step.IDLE, NOW, debts=(lost, refused)), own.layout, {}, {}))
+    driver = Driver(own, book, telling, Patience())
+
+    for which in (None, 1500.0):
+        with pytest.raises(errors.Stalled) as caught:
+            driver.forget(kept, NAMELESS, which)
+        assert caught.value.reason is Reason.NOT_FOUND
+        if which is None:
+            assert caught.value.hint == "Say which one with --made-from: 1970-01-01T00:16:40Z, 1970-01-01T01:06:40Z"
+    telling.end(driver.forget(kept, NAMELESS, 1000.0), back=False)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "llm/key: what was owed for that key is remembered no more.",
+        "llm/key: owed for key (unknown): it is still to be revoked, and what its issuer calls it is not known. Do so"
+        " at the issuer; then --forget -.",
+    ]
+    left = book.read()
+    assert left and left.journal.debts == (refused,)

@@ -95,3 +95,20 @@ def test_an_account_may_have_blanks_and_none_may_be_there() -> None:
         makers.known(path, OWN).issuer, makers.name("gitlab", OWN, "", "https://gitlab.com project team/app")
     )
     assert makers.same(makers.known(here, OWN).issuer, makers.name("generated", OWN, "", ""))
+
+
+def test_what_keys_are_called_at_another_account_hides_none_of_ours() -> None:
+    ours = makers.name("webhook", "ClusterKeyIssuer/gate", "https://keys.example", "https://keys.example/v1/keys")
+    others = {
+        makers.name("webhook", "KeyIssuer/evil/x", "https://evil.example", "https://evil.example/keys"): set(),
+        makers.name("webhook", "ClusterKeyIssuer/gate", "https://keys.example", "https://keys.example/v2/keys"): set(),
+        ours.replace("webhook", "awsIam"): set(),
+        # Whichever object says so; and what is not known.
+        ours.replace("ClusterKeyIssuer/gate", "KeyIssuer/team-a/own"): {"1043", "2"},
+        ours.replace("https://keys.example ", "? "): {"1043", "2"},
+        "webhook https://keys.example/v1/keys": {"1043", "2"},
+    }
+    for issuer, found in others.items():
+        debts = (Debt(Owed.REVOKE, "1043", "", 0.0, issuer=issuer), Debt(Owed.FIND, "", "", 0.0, issuer=issuer))
+        journal = Journal("r1", Step.IDLE, 0.0, left=Half("f", "2"), issuer=issuer, debts=debts)
+        assert makers.handles(journal, ours) == found, issuer

@@ -138,17 +138,17 @@ class Journals:
         """Return what all journals are about, as far as this process has seen."""
         return [about for _, about in self._seen.values()]
 
-    def handles(self, key: str, issuing: str) -> frozenset[str]:
-        """Return the issuers' names of all keys that the journals of other keys know, as far as this process has seen.
+    def handles(self, key: str, maker: str) -> frozenset[str]:
+        """Return what all keys are called that the journals of other keys know, as far as this process has seen.
 
         Args:
             key: whose journal does not count.
-            issuing: name of the way to have keys made, of which they are.
+            maker: who makes them, as ``Rules`` names it.
         """
         found, own = set[str](), name_of(key)
         for name, (each, _) in self._seen.items():
             if name != own:
-                found |= each.handles(issuing)
+                found |= makers.handles(each, maker)
         return frozenset(found)
 
     async def claim(self, kept: Kept, others: frozenset[str] = frozenset(), gone: Gone | None = None) -> Kept:

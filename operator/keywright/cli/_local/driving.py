@@ -11,8 +11,8 @@ import random
 import time
 from typing import Protocol
 
-from ... import errors
-from ...decide.rotate import calls, machine, outcomes
+from ... import errors, pacing
+from ...decide.rotate import calls, machine, outcomes, owed
 from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, End, Go, Situation, Wait
 from ...decide.rotate.sight import Wish
@@ -24,6 +24,8 @@ from .task import Task
 
 #: Seconds of the overlap that are waited for in place; for more, people come again.
 _PATIENCE = 30.0
+#: How a key is named that has no handle.
+NAMELESS = "-"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,15 +112,25 @@ class Driver:
         kept = Kept(journal, self._task.layout, values or {}, version=last.version if last else 0)
         return self._book.write(kept)
 
-    def forget(self, kept: Kept | None, handle: str) -> Left:
+    def forget(self, kept: Kept | None, handle: str, made_from: float | None) -> Left:
         """Remember no more what is owed for a key: a person has seen to it.
 
+        Args:
+            handle: of the key; ``NAMELESS`` where it has none.
+            made_from: Unix time that tells which one of several without a handle; None: not said.
+
         Raises:
-            errors.Stalled: ``NotFound``: nothing is owed for it.
+            errors.Stalled: ``NotFound``: nothing is owed for it, or it is not known for which one.
         """
-        left = tuple(each for each in kept.journal.debts if each.handle != handle) if kept else ()
-        if kept is None or len(left) == len(kept.journal.debts):
+        debts = kept.journal.debts if kept else ()
+        found = owed.meant(debts, "" if handle == NAMELESS else handle, made_from)
+        if kept is None or not found:
             raise errors.Stalled(Reason.NOT_FOUND, f"nothing is owed for such a key of {self._task.path}")
+        if handle == NAMELESS and len(found) > 1:
+            said = f"{len(found)} keys of {self._task.path} without a handle are owed"
+            times = ", ".join(pacing.rfc3339(owed.made(each)) for each in found)
+            raise errors.Stalled(Reason.NOT_FOUND, said, f"Say which one with --made-from: {times}")
+        left = tuple(each for each in debts if each not in found)
         return Left(self._reached(kept, kept.but(kept.journal.but(debts=left))), forgotten=True)
 
     def run(self, kept: Kept, wish: Wish) -> Left:

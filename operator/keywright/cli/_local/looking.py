@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from ... import errors
 from ...decide import checks
 from ...decide.checks import History
-from ...decide.rotate import calls, lost
+from ...decide.rotate import calls, lost, makers
 from ...decide.rotate import recipe as recipes
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import HAS, Has, Holds, Keys, Place, Seen, Targets, Trial, Users, Wish, doubtful, looks
@@ -135,11 +135,11 @@ class Looking:
 
     def _told_apart(self, listed: Sequence[Listed], journal: Journal) -> Keys | None:
         """Return what a list says. Without names, what another entry's rotation had made looks like what was lost."""
-        way = self._task.issuing.name
+        who = self._task.rules.issuer
         if self._task.rules.names or not lost.asked(journal):
             return calls.keys(listed, journal)
         neighbours = Book(self._task.keys, self._task.path).neighbours()
-        keys = calls.keys(listed, journal, frozenset().union(*(each.handles(way) for each in neighbours)))
+        keys = calls.keys(listed, journal, frozenset().union(*(makers.handles(each, who) for each in neighbours)))
         asks = any(each.step is Step.ISSUING and each.asked_at for each in neighbours)
         if not asks:
             return keys

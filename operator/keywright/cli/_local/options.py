@@ -33,6 +33,7 @@ class Options:
     settle: float | None
     back: bool
     forget: str | None
+    made_from: float | None
     yes: bool
     test_only: bool
     output: str
@@ -88,7 +89,8 @@ OPTIONS = (
     click.option(
         "--back", is_flag=True, help="Turn back, while the old key lives; the new one then has the --overlap."
     ),
-    click.option("--forget", metavar="HANDLE", help="You have seen to a key that is owed: remember it no more."),
+    click.option("--forget", metavar="HANDLE", help="You have seen to a key that is owed: forget it; - has no handle."),
+    click.option("--made-from", type=_types.MOMENT, help="Which one of several without a handle, as it is told."),
     click.option("-y", "--yes", is_flag=True, help="Do not ask."),
     click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True),
 )

@@ -81,16 +81,18 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
 def _driven(task: Task, book: Book, asked: Options) -> Exit:
     from ...decide.rotate import lost
     from ...decide.rotate.sight import Wish
-    from .driving import Driver, Patience
+    from .driving import NAMELESS, Driver, Patience
     from .telling import Telling
 
+    if asked.made_from is not None and asked.forget != NAMELESS:
+        raise click.UsageError("--made-from goes with --forget -.")
     telling = Telling(asked.path, asked.output, tests=task.rules.tests)
     driver, kept = Driver(task, book, telling, Patience(asked.wait, asked.timeout)), book.read()
     if kept and kept.runs and kept.layout != task.layout:
         said = f"the rotation of {asked.path} has begun with {_layout(kept.layout)}"
         raise errors.Stalled(Reason.INVALID_SPEC, said, "Say the same until it is over")
     if asked.forget is not None:
-        return telling.end(driver.forget(kept, asked.forget), back=False)
+        return telling.end(driver.forget(kept, asked.forget, asked.made_from), back=False)
     if not (kept and kept.runs):
         if asked.back:
             said = f"no rotation of {asked.path} is under way, so there is nothing to turn back"

@@ -6,6 +6,7 @@ Does not belong here: how it goes on (``driving``).
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from ...decide.rotate import told as common
 from ...decide.rotate.journal import AnyWhy, Journal, Step, Why
 from .. import _output
 from .._exit import Exit
-from .driving import Left
+from .driving import NAMELESS, Left
 
 if TYPE_CHECKING:
     from ...decide.rotate.moves import Wait
@@ -34,11 +35,12 @@ _HERE = {
 }
 #: What is owed, and what to do.
 _OWED = {
-    "Revoke": "it is still to be revoked, which the next rotation tries. Or do so at the issuer; then --forget.",
-    "Find": "it may have been made, and cannot be found. Look for it at the issuer and remove it; then --forget.",
-    "Die": "it was revoked, and not seen to be dead. See at the issuer that it is; then --forget.",
-    "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then --forget.",
+    "Revoke": "it is still to be revoked, which the next rotation tries. Or do so at the issuer; then",
+    "Find": "it may have been made, and cannot be found. Look for it at the issuer and remove it; then",
+    "Die": "it was revoked, and not seen to be dead. See at the issuer that it is; then",
+    "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then",
 }
+_BY_YOU = "it is still to be revoked, and what its issuer calls it is not known. Do so at the issuer; then"
 _AGAIN, _NO_HARM = "The same command goes on.", "Ctrl-C does no harm: the same command goes on."
 
 
@@ -122,12 +124,25 @@ class Telling:
             _output.structured(self._output, told)
             return code
         self.line(said)
+        nameless = sum(not each["handle"] for each in owed)
         for each in owed:
-            made = f" It was made between {each['madeFrom']} and {each['madeUntil']}." if each.get("madeFrom") else ""
-            self.line(f"owed for key {each['handle'] or '(unknown)'}: {_OWED[str(each['owed'])]}{made}")
+            self.line(_said(each, among=nameless > 1))
         if journal.unanswered and journal.step is Step.IDLE:
             self.line("an answer of the issuer was lost; should a key turn up by that, the next rotation ends it.")
         return code
+
+
+def _said(debt: Mapping[str, Any], *, among: bool) -> str:
+    """Return what is owed for a key, and what to do.
+
+    Args:
+        among: whether several keys without a handle are owed.
+    """
+    handle = debt["handle"]
+    said = _BY_YOU if debt["owed"] == "Revoke" and not handle else _OWED[str(debt["owed"])]
+    which = f" --made-from {debt.get('madeFrom') or debt['since']}" if among and not handle else ""
+    made = f" It was made between {debt['madeFrom']} and {debt['madeUntil']}." if debt.get("madeFrom") else ""
+    return f"owed for key {handle or '(unknown)'}: {said} --forget {handle or NAMELESS}{which}.{made}"
 
 
 def words(why: AnyWhy) -> str:

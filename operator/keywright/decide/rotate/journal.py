@@ -315,16 +315,6 @@ class Journal:
         """Whether the new key is the old one."""
         return self.old is not None and self.new is not None and self.old.fingerprint == self.new.fingerprint
 
-    def handles(self, issuing: str) -> set[str]:
-        """Return the issuer's names of all keys that it knows.
-
-        Args:
-            issuing: name of the way to have keys made, of which they are.
-        """
-        halves = (self.old, self.new, self.left) if self.issuer.partition(" ")[0] == issuing else ()
-        debts = (each.handle for each in self.debts if each.issuer.partition(" ")[0] == issuing)
-        return {*debts, *(each.handle for each in halves if each and each.handle)} - {""}
-
     def naming(self, handle: str | None) -> Journal:
         """Return it with the issuer's name for the old key, where that was found and not known."""
         if handle is None or self.old is None or self.old.handle is not None:

@@ -55,6 +55,26 @@ def same(named: str, present: str) -> bool:
     return was == now
 
 
+def handles(journal: Journal, maker: str) -> set[str]:
+    """Return what the keys are called that a journal knows of one who makes keys, or may be.
+
+    Args:
+        maker: as ``Rules`` names who that is.
+    """
+    halves = (journal.old, journal.new, journal.left) if _may_be_one(journal.issuer, maker) else ()
+    debts = (each.handle for each in journal.debts if _may_be_one(each.issuer, maker))
+    return {*debts, *(each.handle for each in halves if each and each.handle)} - {""}
+
+
+def _may_be_one(one: str, other: str) -> bool:
+    """Whether two may have keys of one account, whichever objects say so."""
+    first, second = (each.split(" ", _WORDS - 1) for each in (one, other))
+    if first[0] != second[0] or not len(first) == len(second) == _WORDS:
+        # An earlier version, or a laptop, says less.
+        return first[0] == second[0]
+    return all(a == b or _UNKNOWN in (a, b) for a, b in zip(first[2:], second[2:], strict=True))
+
+
 def people(named: str) -> str:
     """Return who makes keys as people look for it: the object and the account; empty where that is not known."""
     words = named.split(" ", _WORDS - 1)

@@ -16,6 +16,7 @@ from ... import errors, pacing
 from ...decide import act
 from ...decide.rotate import fate, told
 from ...decide.rotate.journal import Cause, Debt, Journal, Step
+from ...decide.rotate.owed import made, meant
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
 from ..act_on import Asked
@@ -73,7 +74,7 @@ class _Order:
             return tuple(each for each in debts if each.handle != self.asked.debt)
         if self.debt is None and not self.unmet:
             self.unmet = unmet(debts, self.asked)
-            self.debt = None if self.unmet else _meant(debts, self.asked)[0]
+            self.debt = None if self.unmet else meant(debts, self.asked.debt, self.asked.made_from)[0]
         return tuple(each for each in debts if each != self.debt)
 
 
@@ -174,25 +175,13 @@ def none(said: str) -> act.Ended:
 
 def unmet(debts: Sequence[Debt], asked: Asked) -> str:
     """Return why none of these debts is forgotten, as sentences; empty where it is known which one is meant."""
-    meant = _meant(debts, asked)
-    if not meant:
+    found = meant(debts, asked.debt, asked.made_from)
+    if not found:
         return "There is no such debt; `keywright debts list` shows what there is."
-    if asked.debt or len(meant) == 1:
+    if asked.debt or len(found) == 1:
         return ""
-    times = ", ".join(pacing.rfc3339(_made(each)) for each in meant)
-    return f"{len(meant)} debts have no handle: say by madeFrom which one is settled: {times}."
-
-
-def _meant(debts: Sequence[Debt], asked: Asked) -> list[Debt]:
-    found = [each for each in debts if each.handle == asked.debt]
-    if asked.made_from is None:
-        return found
-    # Times of objects have no fractions of a second. One of two of the same second is settled as well as the other.
-    return [each for each in found if int(_made(each)) == int(asked.made_from)][:1]
-
-
-def _made(debt: Debt) -> float:
-    return debt.since if debt.made_from is None else debt.made_from
+    times = ", ".join(pacing.rfc3339(made(each)) for each in found)
+    return f"{len(found)} debts have no handle: say by madeFrom which one is settled: {times}."
 
 
 def _is_of(journal: Journal, asked: Asked) -> bool:

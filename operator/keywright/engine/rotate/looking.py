@@ -152,7 +152,7 @@ class Looking:
         if listed is None:
             return None
         # A name tells a key from all others, also where two servers give two keys one handle.
-        others = frozenset() if aim.rules.names else self._others(kept.about.key, aim.issuer.issuing.name)
+        others = frozenset() if aim.rules.names else self._others(kept.about.key, aim.rules.issuer)
         keys = calls.keys(listed, kept.journal, others)
         if alone or aim.rules.names or not lost.asked(kept.journal):
             return keys
