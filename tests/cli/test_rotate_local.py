@@ -85,7 +85,8 @@ def test_a_bad_new_key_never_gets_into_the_file_and_is_revoked(openai: Laptop) -
     said = openai.rotate("--within=1s")
 
     assert said.code == FAILED
-    why = "The issuer did not accept the new key in time, or lets it do less than the old one."
+    why = "The issuer did not accept the new key in time, or lets it do less than the old one; where"
+    why += " that is meant, say --allow-limited."
     assert said.out.splitlines()[-1] == f"llm/key: not replaced. {why}"
     assert (openai.held(), openai.issuer.handles()) == (old.parts["apiKey"], {old.handle})
     assert openai.desk.must("get", "llm/key", "-o", "json").json["version"] == 1

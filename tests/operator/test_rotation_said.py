@@ -5,7 +5,7 @@ Does not belong here: the words of each case (``unit/test_asked.py``), what a ro
 
 from __future__ import annotations
 
-from rotating import Rotating
+from rotating import QUICK, Rotating
 from world import World
 
 
@@ -81,3 +81,21 @@ def test_who_revokes_on_the_way_back_ends_the_key_that_it_turned_back_from(world
 
     assert "The key that it turned back from is revoked." in world.ends("now", "Succeeded")["message"]
     assert rotating.alive() == {first.parts["apiKey"]} == {rotating.key()}
+
+
+def test_a_key_of_fewer_scopes_replaces_one_of_all_only_where_that_is_meant(world: World, rotating: Rotating) -> None:
+    first = rotating.begins(test=QUICK | {"within": "10s"})
+    known = rotating.vendor.mark(first.parts)
+    state = rotating.vendor.state
+    rotating.vendor.state = lambda mark: "limited" if state(mark) == "valid" and mark != known else state(mark)
+    rotating.starts()
+    world.is_ready()
+    rotating.asks("Rotate")
+    assert "rotation.test.allowLimited" in world.ends("please", "Failed")["message"]
+    assert rotating.alive() == {rotating.key()} == {first.parts["apiKey"]}
+
+    rotating.wants(test=QUICK | {"allowLimited": True})
+    rotating.asks("Rotate", "meant")
+    world.ends("meant", "Succeeded")
+    rotating.reaches("Idle")
+    assert rotating.alive() == {rotating.key()} != {first.parts["apiKey"]}

@@ -45,6 +45,8 @@ class Trial(Spec):
         Duration, Cel("self >= duration('10s') && self <= duration('24h')", "must be between 10s and 24h")
     ] = "15m"
     """After how long a key that is not accepted is given up: it is revoked, and all stays as it was. Default `15m`."""
+    allow_limited: bool = False
+    """Whether a key is taken that may do less than the old one, as its `KeyIssuer` asks for fewer scopes."""
 
     @property
     def apart_seconds(self) -> float:

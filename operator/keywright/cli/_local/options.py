@@ -30,6 +30,7 @@ class Options:
     passes: int
     apart: str
     within: str
+    allow_limited: bool
     settle: float | None
     back: bool
     forget: str | None
@@ -85,6 +86,7 @@ OPTIONS = (
     click.option("--passes", type=click.IntRange(1, 20), default=3, show_default=True, help="Tests to pass in a row."),
     click.option("--apart", type=_SPAN, default="10s", show_default=True, help="From the first of them to the last."),
     click.option("--within", type=_SPAN, default="15m", show_default=True, help="After which a bad key is given up."),
+    click.option("--allow-limited", is_flag=True, help="Take a key that may do less than the old one."),
     click.option("--settle", type=_types.DURATION, help="After which a new key is listed. Default: the KeyIssuer's."),
     click.option(
         "--back", is_flag=True, help="Turn back, while the old key lives; the new one then has the --overlap."

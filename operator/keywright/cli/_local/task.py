@@ -87,7 +87,9 @@ def read(keys: Keys, path: str, asked: Options) -> Task:
 
 
 def _rules(asked: Options, name: str, spec: kinds.KeyIssuerSpec, issuing: Issuing, tests: bool) -> Rules:
-    trial = Trial.model_construct(passes=asked.passes, apart=asked.apart, within=asked.within)
+    trial = Trial.model_construct(
+        passes=asked.passes, apart=asked.apart, within=asked.within, allow_limited=asked.allow_limited
+    )
     rotation = RotationSpec.model_construct(overlap=asked.overlap, test=trial, consumers="Optional")
     settle = spec.limits.settle_seconds if asked.settle is None else asked.settle
     who = f"{issuing.name} {issuing.account or name}"

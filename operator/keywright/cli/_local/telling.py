@@ -30,6 +30,8 @@ _HERE = {
     Why.ISSUER_CHANGED: "The file names another issuer than the one that this began with. Name that one until it is"
     " over.",
     Why.ASKED: "You asked for it.",
+    Why.TEST_FAILED: "The issuer did not accept the new key in time, or lets it do less than the old one; where that is"
+    " meant, say --allow-limited.",
     Why.STORE_CHANGED: "Somebody else has written another key to the entry; that one counts.",
     Why.OLD_DEAD: "Neither key works any more. Have one made, and store it.",
 }

@@ -139,7 +139,9 @@ def passed(at: Situation) -> Move | None:
 
 
 def _does_less(at: Situation) -> bool:
-    """Whether the new key is known to be let do less than the old one."""
+    """Whether the new key is known to be let do less than the old one, which nobody wants."""
+    if at.rules.limited:
+        return False
     new, old = at.seen.new, at.seen.old
     return doubtful(new) and old is not None and old.last is Verdict.VALID and alive(at, old)
 

@@ -212,6 +212,7 @@ class Rules:
         tests: whether it can be asked if it accepts a key.
         passes: tests in a row that a new key has to pass.
         apart: from the first of them to the last.
+        limited: whether the new key may be let do less than the old one.
         settle: after which a key that was asked for is in the list, if it was made.
         issue_within: after which an issuer that does not answer is given up.
         test_within: after which a key that is not accepted is given up.
@@ -239,6 +240,7 @@ class Rules:
     tests: bool = True
     passes: int = 3
     apart: float = 10.0
+    limited: bool = False
     settle: float = 60.0
     issue_within: float = 900.0
     test_within: float = 900.0

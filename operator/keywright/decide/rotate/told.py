@@ -34,7 +34,8 @@ WORDS: dict[Why, str] = {
     "up: what is owed is told then.",
     Why.SLOTS_FULL: "There are as many keys as the issuer allows, and none of them is ours. Delete one that "
     "nobody uses.",
-    Why.TEST_FAILED: "The issuer did not accept the new key in time, or lets it do less than the old one.",
+    Why.TEST_FAILED: "The issuer did not accept the new key in time, or lets it do less than the old "
+    "one; where that is meant, set rotation.test.allowLimited.",
     Why.TEST_UNCLEAR: "The issuer does not say whether it accepts the new key.",
     Why.TEST_ONLY: "No more than a test was asked for.",
     Why.OWNED_ELSEWHERE: "The store says that somebody else rotates this key.",

@@ -89,6 +89,7 @@ def rules_of(
         tests=tests,
         passes=rotation.test.passes,
         apart=rotation.test.apart_seconds,
+        limited=rotation.test.allow_limited,
         test_within=rotation.test.within_seconds,
         settle=settle,
         store_within=store_within,
