@@ -13,10 +13,29 @@ import pytest
 from keywright.decide.rotate import machine, outcomes
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets
+from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets, Users, Wish
 from keywright.issuing.base import Way
 
-from .cases import BACK, GOOD, KEYS, NEW, NOW, OLD, RULES, THEIRS, at, short
+from .cases import (
+    BACK,
+    BAD,
+    GOOD,
+    KEYS,
+    LEASED,
+    LONG,
+    NEW,
+    NOW,
+    OFF,
+    OLD,
+    RULES,
+    THEIRS,
+    UNTESTED,
+    WELL,
+    at,
+    lives,
+    seen,
+    short,
+)
 
 REPLACED: dict[str, Any] = {"why": Why.STORE_CHANGED}
 NOTHING_MADE: dict[str, Any] = REPLACED | {"new": None, "reached": Step.ISSUING}
@@ -82,18 +101,48 @@ def test_who_is_back_is_not_told_of() -> None:
 HELD: dict[str, Any] = {"why": Why.OBJECT_GONE, "reached": Step.HELD}
 
 
+CANDIDATE = at(Step.ROLLING_BACK, reached=Step.HELD, why=Why.TEST_FAILED, back_from=0.0)
+SILENT = seen(BACK, store=None, held=None)
+GONE = Wish(gone=True)
+MINTED: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
+
+
 @pytest.mark.parametrize(
-    ("looked", "said"),
+    ("rules", "journal", "looked", "said"),
     [
-        (Seen(KEYS, None, None, None, None, None, GOOD, None), "wait StoreSilent"),
-        (dataclasses.replace(THEIRS, targets=Targets(new=3)), "wait TargetNotWritten"),
-        (dataclasses.replace(THEIRS, targets=Targets(unknown=3)), "revoke k1"),
-        (dataclasses.replace(BACK, store=Holds.NEW, held=NEW), "storeOld"),
+        (RULES, CANDIDATE, BACK, "revoke k1"),
+        (RULES, CANDIDATE, seen(BACK, targets=None, users=None), "revoke k1"),
+        (RULES, CANDIDATE.but(old=None), seen(BACK, store=Holds.NOTHING, held=None), "revoke k1"),
+        (RULES, at(Step.ROLLING_BACK, **HELD), SILENT, "wait StoreSilent"),
+        (RULES, CANDIDATE.but(since=NOW - 3601), SILENT, "wait StoreSilent!"),
+        (RULES, CANDIDATE, seen(BACK, targets=Targets(new=3)), "wait TargetNotWritten"),
+        (RULES, CANDIDATE, seen(THEIRS, targets=Targets(new=3)), "wait TargetNotWritten"),
+        (RULES, CANDIDATE, seen(THEIRS, targets=None), "wait ReadersUnknown"),
+        (RULES, CANDIDATE, seen(THEIRS, targets=Targets(unknown=1)), "wait TargetNotWritten"),
+        (RULES, CANDIDATE, seen(THEIRS, users=Users(3, 1)), "wait NotAdopted"),
+        (RULES, CANDIDATE, seen(THEIRS, theirs=BAD, old=BAD), "wait StoredKeyUnconfirmed!"),
+        (RULES, CANDIDATE, seen(THEIRS, wish=GONE), "RolledBack TestFailed"),
+        (RULES, CANDIDATE, WELL, "Stored"),
+        (UNTESTED, CANDIDATE, seen(new=None, old=None), "Stored"),
+        (UNTESTED, CANDIDATE, seen(new=None, old=None, wish=GONE), "Stored"),
+        (LEASED, CANDIDATE.but(**MINTED), seen(BACK, keys=None, targets=None, users=None), "revoke k1"),
+        (Rules(way=Way.MANUAL), CANDIDATE, SILENT, "wait StoreSilent"),
     ],
-    ids=["the store is silent", "Secrets have it", "nobody is seen to have it", "the store has it"],
 )
-def test_a_new_key_that_was_nowhere_yet_ends_only_where_that_is_seen(looked: Seen, said: str) -> None:
-    assert short(machine.decide(Situation(RULES, at(Step.ROLLING_BACK, **HELD), looked, NOW))) == said
+def test_a_new_key_that_was_nowhere_yet_ends_only_where_that_is_seen(
+    rules: Rules, journal: Journal, looked: Seen, said: str
+) -> None:
+    assert short(machine.decide(Situation(rules, journal, looked, NOW))) == said
+
+
+def test_what_we_have_switched_off_is_not_dead_for_that() -> None:
+    off = dataclasses.replace(OFF, off_from=NOW - 999)
+    journal = at(Step.GRACE, since=LONG, until=NOW - 9, old=off)
+
+    move = machine.decide(Situation(Rules(revokes=False, anew=False), journal, seen(old=BAD), NOW))
+
+    assert isinstance(move, Go)
+    assert (move.journal.step, [each.owed for each in move.journal.debts]) == (Step.REVOKED, [Owed.REVOKE])
 
 
 def test_a_persons_key_is_turned_back_once_the_store_answers() -> None:

@@ -31,7 +31,7 @@ def leave_to_people(at: Situation) -> Move | None:
     if at.seen.store is Holds.NEW and at.journal.old:
         # The one that they have written is in use by now.
         return Go(at.journal.owing(Owed.KEEP, at.journal.old, at.now).at(Step.ROLLED_BACK, at.now))
-    if at.seen.store in (Holds.OLD, None) and at.journal.old and at.journal.old.ending:
+    if at.seen.store is Holds.OLD and at.journal.old and at.journal.old.ending:
         # They have written one that cannot be switched on again.
         return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=True)
     return at.go(Step.ROLLED_BACK)
@@ -47,6 +47,14 @@ def store_unseen(at: Situation) -> Move | None:
 def first_one(at: Situation) -> Move | None:
     """Leave a first key where it is: there is nothing to put back."""
     return at.go(Step.ROLLED_BACK) if at.seen.store is Holds.NEW and at.journal.old is None else None
+
+
+def in_use_already(at: Situation) -> Move | None:
+    """Go on where the store has a new key that this journal never wrote: it is from a backup, and that is in use."""
+    journal = at.journal
+    if at.seen.store is not Holds.NEW or journal.got(Step.TESTED) or at.rules.way is Way.MANUAL or journal.same_key:
+        return None
+    return at.go(Step.STORED, why=None)
 
 
 def put_back(at: Situation) -> Move | None:
@@ -91,28 +99,33 @@ def late_write(at: Situation) -> Move | None:
 def nobody_looks(at: Situation) -> Move | None:
     """Keep the new key where its object is gone: what has it cannot be seen any more."""
     new = at.journal.new
-    if not (at.seen.wish.gone and new and at.journal.got(Step.TESTED)) or at.rules.way is Way.LOCAL:
+    if new is None or not at.seen.wish.gone or at.rules.way is Way.LOCAL or _nowhere(at):
         return None
     if at.rules.way is Way.MINTED:
         return at.go(Step.ROLLED_BACK)
     return Go(at.journal.owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
+def _nowhere(at: Situation) -> bool:
+    """Whether the new key is a candidate that nobody has: the store has what was to be replaced, and never another."""
+    wanted = Holds.OLD if at.journal.old else Holds.NOTHING
+    return at.journal.same_key or (at.seen.store is wanted and not at.journal.got(Step.TESTED))
+
+
 def targets_hold_it(at: Situation) -> Move | None:
     """Wait until no Secret has the new key; nor may have it, where the store may have had it."""
+    targets = at.seen.targets
+    if at.journal.new is None or at.journal.same_key or (_nowhere(at) and not (targets and targets.new)):
+        return None
     late = at.lasts() > at.rules.write_within
-    if not at.journal.got(Step.TESTED):
-        # One is seen to have it, of which a journal out of a backup does not know.
-        has_it = at.journal.new and at.seen.targets and at.seen.targets.new and not at.journal.same_key
-        return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if has_it else None
-    if at.seen.targets is None:
+    if targets is None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
-    return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if at.seen.targets.may_be_new else None
+    return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if targets.may_be_new else None
 
 
 def users_hold_it(at: Situation) -> Move | None:
     """Wait until nobody uses the new key."""
-    if not at.journal.got(Step.TESTED):
+    if at.journal.new is None or _nowhere(at):
         return None
     if at.seen.users is None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=at.lasts() > at.rules.write_within)
@@ -137,13 +150,17 @@ def revoked(at: Situation) -> Move | None:
 
 
 def last_one(at: Situation) -> Move | None:
-    """Keep the new key, which was in use, until another one is known to work."""
-    if at.journal.new is None or not at.journal.got(Step.STORED) or at.rules.way is Way.MINTED:
+    """Keep the new key, which was in use or may have been, until another one is known to work."""
+    if at.journal.new is None or at.rules.way is Way.MINTED:
+        return None
+    stored = at.journal.got(Step.STORED)
+    if at.seen.store is Holds.OTHER and at.rules.tests:
+        works = alive(at, at.seen.theirs) or (not stored and alive(at, at.seen.old))
+        return None if works else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
+    if not stored:
         return None
     if at.seen.store is Holds.OLD:
         return _old_unknown(at)
-    if at.seen.store is Holds.OTHER and at.rules.tests:
-        return None if alive(at, at.seen.theirs) else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
     if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not at.journal.old_may_be_dead:
         return None
     return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
@@ -219,10 +236,11 @@ _END = (Step.ROLLED_BACK,)
 
 ROLLING_BACK = (
     Row(enable, does=(Effect.ENABLE,)),
-    Row(leave_to_people, _END),
     Row(store_unseen),
+    Row(leave_to_people, _END),
     Row(worn_back, (*_END, Step.REVOKED)),
     Row(first_one, _END),
+    Row(in_use_already, (Step.STORED,)),
     Row(put_back, (Step.STORED,), (Effect.STORE_OLD,)),
     Row(late_write),
     Row(nobody_looks, _END),

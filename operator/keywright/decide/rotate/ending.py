@@ -141,10 +141,11 @@ def person_revokes(at: Situation) -> Move | None:
     same = old and new and old.handle is not None and old.handle == new.handle
     if at.rules.ends(old) and not same:
         return None
-    trial = at.seen.old
-    if condemned(trial):
+    trial, off = at.seen.old, bool(old and old.disabled and not same)
+    if condemned(trial) and not off:
         return at.go(Step.REVOKED)
-    if at.seen.wish.now and not at.rules.tests:
+    if off or (at.seen.wish.now and not at.rules.tests):
+        # What we have switched off ourselves is not accepted, and lives.
         # Nobody will ever see that it is dead: whoever says that it is has that told until they vouch for it.
         return Go(at.journal.owing(Owed.REVOKE, old, at.now).at(Step.REVOKED, at.now))
     # Whoever has revoked it waits for that to be seen.
