@@ -88,7 +88,9 @@ class App:
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
         restarts = settings.rollouts
-        self._reporter = Reporter(api, self._recorder, self._chronicle, self._other_than_known, restarts=restarts)
+        self._reporter = Reporter(
+            api, self._recorder, self._chronicle, self._other_than_known, self._look_again, restarts=restarts
+        )
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)

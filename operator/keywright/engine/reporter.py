@@ -20,6 +20,7 @@ from .catalog import StoreRecord
 from .checker import Refused, refused_as_dead
 from .chronicle import Chronicle
 from .endings import ENDING, ENDS, Endings, fields
+from .queue import Key
 from .reconcile import Emptied, Outcome
 from .records import API_KEY_SECRETS, Record
 
@@ -37,6 +38,7 @@ class Reporter:
     Args:
         changed: called with an object as the API server has it now, when it turned out to be another than we knew;
             None and its record when it is gone.
+        again: called with the name of one that is to be looked at again.
         restarts: whether this install restarts workloads.
     """
 
@@ -46,10 +48,12 @@ class Reporter:
         recorder: Recorder,
         chronicle: Chronicle,
         changed: Callable[[Record, cluster.Json | None], None],
+        again: Callable[[Key], None],
         *,
         restarts: bool,
     ) -> None:
         self._api, self._recorder, self._chronicle, self._changed = api, recorder, chronicle, changed
+        self._again = again
         self._endings, self._restarts = Endings(recorder), restarts
 
     async def in_order(self, record: Record, outcome: Outcome) -> None:
@@ -301,10 +305,11 @@ class Reporter:
             return True
         # What was written is told all the same where the object turns out to be suspended by now.
         record.untold = {each: told for each, told in after.items() if each in WRITTEN and told != before.get(each)}
-        if record.status_json() != before:
+        if (known := record.status_json()) != before:
             # Another part of it was told since, whose words this would take back: the version that is known is not the
             # one that this was decided on.
-            return await self._decided_on_old(record, after)
+            self._again(record.key)
+            return not report.needs_write(known, after)
         namespace, name = record.key
         try:
             version = await standing.patch(
@@ -313,16 +318,12 @@ class Reporter:
         except cluster.Refused as refused:
             if refused.status not in (404, 409):
                 raise
-            return await self._decided_on_old(record, after)
+            found = await self._api.get(API_KEY_SECRETS, namespace, name)
+            self._changed(record, found)
+            # It may stand there already: the answer to a first try was lost.
+            return bool(found and not report.needs_write(found.get("status") or {}, after))
         record.took_status(after, version)
         return True
-
-    async def _decided_on_old(self, record: Record, after: dict[str, Any]) -> bool:
-        """Have an object looked at again that is another by now; whether it says what was to be said all the same."""
-        found = await self._api.get(API_KEY_SECRETS, *record.key)
-        self._changed(record, found)
-        # It may stand there already: the answer to a first try was lost.
-        return bool(found and not report.needs_write(found.get("status") or {}, after))
 
 
 def rfc3339() -> str:
