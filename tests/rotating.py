@@ -84,6 +84,15 @@ class Rotating:
         own = (f"--allow-issuer-endpoint={self.server.url}", "--condemn-seconds=10", "--rotations")
         return self.world.start(*own, *flags, **more)
 
+    def gets_to_grace(self, **rotation: Any) -> Made:
+        """Have a key that was made by hand replaced as far as both live; return it."""
+        first = self.begins(**rotation)
+        self.starts()
+        self.world.is_ready()
+        self.asks("Rotate")
+        self.reaches("Grace")
+        return first
+
     def asks(self, action: str, name: str = "please", **more: Any) -> str:
         """Ask for something by a KeyAction."""
         self.world.apply(key_action(name, action=action, reason="Test", **more))

@@ -94,11 +94,7 @@ def test_a_person_turns_back_while_the_old_key_still_works(world: World, rotatin
 def test_a_rotation_of_an_object_that_is_suspended_says_so_and_goes_on_when_it_wakes(
     world: World, rotating: Rotating
 ) -> None:
-    first = rotating.begins(overlap="1h")
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    rotating.reaches("Grace")
+    first = rotating.gets_to_grace(overlap="1h")
 
     def sleeps(suspended: bool) -> None:
         patch = {"spec": {"suspend": suspended}}
@@ -119,11 +115,7 @@ def test_a_rotation_of_an_object_that_is_suspended_says_so_and_goes_on_when_it_w
 
 
 def test_a_rotation_turns_back_by_itself_when_the_new_key_dies_in_grace(world: World, rotating: Rotating) -> None:
-    first = rotating.begins(overlap="1h")
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    rotating.reaches("Grace")
+    first = rotating.gets_to_grace(overlap="1h")
     new = next(each for each in rotating.vendor.made.values() if each.handle != first.handle)
 
     rotating.vendor.switch(new.handle, off=True)

@@ -16,11 +16,7 @@ def notes(world: World) -> str:
 def test_who_revokes_is_not_told_that_the_old_key_is_dead_where_its_issuer_refuses(
     world: World, rotating: Rotating
 ) -> None:
-    first = rotating.begins(overlap="1h")
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    rotating.reaches("Grace")
+    first = rotating.gets_to_grace(overlap="1h")
 
     with rotating.refusing("DELETE"):
         rotating.asks("RevokeNow", "now")
@@ -51,11 +47,7 @@ def test_who_replaces_a_leaked_key_hears_nothing_before_that_is_dead(world: Worl
 
 
 def test_a_leaked_key_is_replaced_in_the_overlap_of_the_way_back(world: World, rotating: Rotating) -> None:
-    first = rotating.begins(overlap="90d")
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    rotating.reaches("Grace")
+    first = rotating.gets_to_grace(overlap="90d")
     rotating.asks("Rollback", "back")
     world.ends("back", "Succeeded")
 
@@ -69,11 +61,7 @@ def test_a_leaked_key_is_replaced_in_the_overlap_of_the_way_back(world: World, r
 
 
 def test_who_revokes_on_the_way_back_ends_the_key_that_it_turned_back_from(world: World, rotating: Rotating) -> None:
-    first = rotating.begins(overlap="90d")
-    rotating.starts()
-    world.is_ready()
-    rotating.asks("Rotate")
-    rotating.reaches("Grace")
+    first = rotating.gets_to_grace(overlap="90d")
     rotating.asks("Rollback", "back")
     world.ends("back", "Succeeded")
 

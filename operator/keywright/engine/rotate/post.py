@@ -266,8 +266,8 @@ class Post:
             self._herald.call(aim, self.kept, late=True)
             self._alive = time.monotonic() + CALLED
             return await self._begun(aim, record, wanted)
-        before, rules, how = self.journal, aim.rules, {"urgent": begin.urgent, "test_only": begin.test_only}
-        journal = machine.begin(before, begin.id, begin.cause, old, now, rules=rules, **how)
+        before, how = self.journal, {"urgent": begin.urgent, "test_only": begin.test_only}
+        journal = machine.begin(before, begin.id, begin.cause, old, now, rules=aim.rules, **how)
         over = begin.take_over
         if self.kept:
             self.kept = await self._claiming.begun(aim, record, self.kept, journal, values, take_over=over)
