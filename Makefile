@@ -31,13 +31,14 @@ help: ## List the targets
 
 setup: .venv/ready ## Make the virtual environment in .venv
 
-check: setup ## Format, lint, types, layers, generated files, security: seconds
+check: setup ## Format, lint, types, layers, generated files, rules of the house, security: seconds
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py must not exist: it would shadow the standard library's operator" >&2; exit 1; }
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m keywright.generate --check
+	$(BIN)/pytest --numprocesses 0 --quiet tests/unit/test_house.py
 	$(BIN)/bandit --quiet -ll --recursive operator --configfile pyproject.toml
 
 fix: setup ## Format, mend what can be mended, and write the generated files

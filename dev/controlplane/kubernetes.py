@@ -310,6 +310,8 @@ def _apiserver(folder: pathlib.Path, binaries: build.Assets, etcd: int, port: in
         "--service-cluster-ip-range=10.0.0.0/24",
         f"--audit-policy-file={folder / 'audit.yaml'}",
         f"--audit-log-path={folder / 'audit.log'}",
+        # It would begin a new file after 100 MB, which a whole run reaches, and what is read would be cut off.
+        "--audit-log-maxsize=10000",
     ]
 
 

@@ -35,6 +35,7 @@ def test_all_properties_of_a_key_become_entries_and_data_wins(world: World) -> N
 
     assert world.secret() == {"APP_URL": "https://x", "APP_LIMITS": '{"rpm":10}', "APP_OTHER": "sk-one"}
     assert found["status"]["keys"] == "3/3"
+    world.has_events("Created")
     with world.quiet(operator):
         pass
     world.refreshes("1")

@@ -35,6 +35,7 @@ def test_entries_are_added_and_what_is_there_stays(world: World) -> None:
     assert found["metadata"]["labels"] == labels | {"keywright.dev/managed": "true"}
     assert "ownerReferences" not in found["metadata"]
     assert world.object()["status"]["keys"] == "1/1"
+    world.until(world.event_reasons, "it is told")
     with world.quiet(operator):
         pass
 

@@ -116,3 +116,23 @@ def test_a_spec_that_changes_while_the_former_is_worked_on_is_known_to_others_at
 
     assert not record.spec_model().suspend
     assert record.newest_spec().suspend
+
+
+def test_what_no_status_tells_yet_is_known_until_one_tells_it() -> None:
+    record = records.read(_item())
+    told, now = record.status_json(), [{"key": "A", "version": "2"}]
+    record.applied, record.untold = Applied("u", "7", "print"), {"versions": now, "keys": "1/1"}
+
+    record.took_status(told | {"conditions": []}, "8")
+    assert record.told_versions == {"A": now[0]}
+
+    record.took_status(told | {"keys": "1/1", "versions": now}, "9")
+    assert record.untold is None
+    assert record.told_versions == {"A": now[0]}
+
+
+def test_of_a_target_that_is_gone_nothing_is_to_be_told() -> None:
+    record = records.read(_item(status={}))
+    record.applied, record.untold = None, {"versions": [{"key": "A"}]}
+
+    assert record.told_versions == {}

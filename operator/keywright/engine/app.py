@@ -9,7 +9,6 @@ import asyncio
 import collections
 import functools
 import logging
-import pathlib
 import random
 import time
 from collections.abc import Iterable
@@ -87,19 +86,17 @@ class App:
         #: Names of the Secrets that say to belong to an object, or to have entries of one.
         self._owned: dict[Key, set[str]] = {}
         self._catalog = Catalog(settings, self._namespace, self._closed)
-        restarts = settings.rollouts
         self._reporter = Reporter(
-            api, self._recorder, self._chronicle, self._other_than_known, self._look_again, restarts=restarts
+            api, self._recorder, self._chronicle, self._other_than_known, self._look_again, restarts=settings.rollouts
         )
         self._health = StoreHealth(self._catalog, self._reporter, self._store_mended)
         self._fetcher = Fetcher(self._health.answered, self._has_room)
         self._checkup = Checkup(self._catalog, self._fetcher, self._health, self._reporter, self._credentials)
-        formats = settings.issuer_formats
-        self._table = issuers.load(pathlib.Path(formats)) if formats else issuers.table()
-        trust = wire.trust_also(settings.issuer_ca_file) if settings.issuer_ca_file else None
-        self._prober = Prober(settings.condemn_seconds, self._look_again, trust)
+        self._table = issuers.load(settings.issuer_formats)
+        also = settings.issuer_ca_file
+        self._prober = Prober(settings.condemn_seconds, self._look_again, wire.trust_also(also) if also else None)
         self._rollouts = Rollouts(
-            api, self._recorder, RestartRecords(self._trail, lambda: held.epoch), enabled=restarts
+            api, self._recorder, RestartRecords(self._trail, lambda: held.epoch), enabled=settings.rollouts
         )
         self._rotator = Rotator(self._scopes)
         self._actions = Actions(api, self._recorder, self._refresh, self._rotator, ActRecords(self._trail))

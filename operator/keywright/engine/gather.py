@@ -234,11 +234,11 @@ class Gatherer:
 
 
 def _before(record: Record, made_of: str | None) -> Before:
-    """Return what the status knows of the target; where it does not, what the target tells itself."""
-    told, held = record.status_json().get("versions", []), origins.read(made_of or "")
+    """Return what is known of the target: by the status, which may be behind, and by what the target tells itself."""
+    told, held = record.told_versions, origins.read(made_of or "")
     target = record.told_target
     return Before(
-        {each["key"]: not each.get("fromDefault") for each in told} or dict.fromkeys(held, True),
+        {name: not each.get("fromDefault") for name, each in told.items()} | dict.fromkeys(held, True),
         {name: origin for name, origin in held.items() if origin},
         may_go=target.get("generation") == record.working if target else made_of is None,
     )

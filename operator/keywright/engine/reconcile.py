@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -18,8 +19,8 @@ from ..decide import sync
 from ..decide.checks import Checked
 from ..errors import Reason
 from ..events import EventReason
-from ..secret import FingerprintKey
-from . import quarrel
+from ..secret import FingerprintKey, SecretValue
+from . import quarrel, untold
 from .assemble import AllGone, Gathered
 from .calm import Calm
 from .queue import Key
@@ -139,15 +140,13 @@ class Reconciler:
         except AllGone as gone:
             raise await self._emptied(record, target, gone) from None
         target.is_of(gathered.type, gathered.made_of)
-        await self._nothing_lost(record, target, gathered)
+        await self._nothing_lost(record, spec, target, gathered)
         with self.calm.writing():
             acts = await self._bring_into_order(record, spec, target, gathered)
         removed = {name: done for name in sorted(former) if (done := await target.remove(name))}
         acts += [(EventReason.DELETED, f"Secret {name} is no longer the target: {removed[name]}") for name in removed]
         gathered = await self._vetting.follow_up(record, spec, gathered, waiting)
-        prints = {
-            name: self._keys.fingerprint(f"{record.key}/{name}", value) for name, value in gathered.inputs.items()
-        }
+        prints = {name: self._print(record, name, value) for name, value in gathered.inputs.items()}
         holds = self._keys.of_entries(str(record.key), gathered.entries) if spec.rollout else ""
         return Outcome(tuple(acts), gathered, prints, removed=tuple(removed), holds=holds)
 
@@ -170,7 +169,7 @@ class Reconciler:
         found = await target.look()
         gathered = await self._vetting.gather(record, spec, target.made_of(found.seen if found else None))
         target.is_of(gathered.type, gathered.made_of)
-        await self._nothing_lost(record, target, gathered)
+        await self._nothing_lost(record, spec, target, gathered)
         observed = _looked(self._observed(record, spec, target, gathered), target, found, gathered)
         verdict: sync.Plan | errors.Error
         try:
@@ -252,19 +251,24 @@ class Reconciler:
         emptied.removed = bool(done)
         return emptied
 
-    @staticmethod
-    async def _nothing_lost(record: Record, target: Target, gathered: Gathered) -> None:
+    async def _nothing_lost(
+        self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered
+    ) -> None:
         """See that an entry which is gone from its store is not taken from a target that the status does not know.
 
         Raises:
             errors.Stalled: what the store said of it.
         """
-        if record.told_target.get("name") == target.name or not gathered.absent:
+        if not gathered.absent or spec.target.allow_shrink:
+            return
+        if untold.is_told(record, target) and self.as_written(record):
             return
         found = await target.look()
-        for name in target.own(found) & gathered.absent.keys() if found else ():
-            if found and found.entries.get(name) != gathered.entries.get(name):
-                raise gathered.absent[name]
+        if found and (lost := untold.lost(record, target, found, gathered, functools.partial(self._print, record))):
+            raise lost
+
+    def _print(self, record: Record, name: str, value: SecretValue) -> str:
+        return self._keys.fingerprint(f"{record.key}/{name}", value)
 
     async def _bring_into_order(
         self, record: Record, spec: kinds.ApiKeySecretSpec, target: Target, gathered: Gathered

@@ -142,6 +142,17 @@ class Record:
         """The target as the status tells of it; empty before there was one."""
         return self.status_json().get("target") or {}
 
+    @property
+    def known_untold(self) -> dict[str, Any]:
+        """What the status is yet to say of the target, by field; nothing where there is none any more."""
+        return (self.untold or {}) if self.applied else {}
+
+    @property
+    def told_versions(self) -> dict[str, dict[str, Any]]:
+        """The keys of the target as they were written last, by name, whether the status could tell of them or not."""
+        told = self.known_untold.get("versions") or self.status_json().get("versions") or []
+        return {each["key"]: each for each in told}
+
     def took(self, new: Record) -> bool:
         """Take over a newer form of the same object; whether it says anything new but its status."""
         status_only = self.generation == new.generation and self.refresh == new.refresh
@@ -157,7 +168,9 @@ class Record:
 
     def took_status(self, status: dict[str, Any], resource_version: str) -> None:
         """Remember the status that the API server has now."""
-        self.status, self.resource_version, self.untold = compact(status), resource_version, None
+        self.status, self.resource_version = compact(status), resource_version
+        left = {each: told for each, told in (self.untold or {}).items() if status.get(each) != told}
+        self.untold = left or None
         self.ready = report.is_ready(status.get("conditions") or [])
 
 

@@ -26,9 +26,6 @@ from .records import API_KEY_SECRETS, Record
 
 #: Trouble of which the store's own Events tell, and that it is over: not one for each of its objects.
 SAID_BY_STORE = frozenset({*errors.STORE_TROUBLE, Reason.STALE, Reason.SECRET_MISSING})
-
-#: What a status says of what was written.
-WRITTEN = ("target", "versions", "keys", "store", "lastChanged")
 _ALL_KEPT = "Secrets keep what they hold."
 
 
@@ -66,6 +63,10 @@ class Reporter:
         assert outcome.gathered  # noqa: S101 - only a suspended outcome has none
         assert record.applied  # noqa: S101 - set by whatever brought the target into order
         name, store, now = spec.target_name(record.key.name), record.stores, rfc3339()
+        changed = now if outcome.acts else before.get("lastChanged", now)
+        written = statuses.written(record, name, outcome.gathered, outcome.fingerprints) | {"lastChanged": changed}
+        # What was written is known, and told one day, whatever becomes of this report.
+        record.untold = {each: told for each, told in written.items() if told != before.get(each)}
         old = report.find(before.get("conditions") or [], "Ready")
         dead = next((refused_as_dead(each) for each in outcome.gathered.checked if each.dead), None)
         state = statuses.dead(record, old, dead, now) if dead else statuses.in_order(name, store, outcome.gathered)
@@ -78,11 +79,7 @@ class Reporter:
         after = self._base(record, before) | {
             "conditions": report.merged(before.get("conditions") or [], state, record.working, now),
             **fields(endings),
-            "store": store[:2048],
-            "keys": f"{len(outcome.gathered.inputs)}/{outcome.gathered.wanted}",
-            "target": statuses.target(name, record.applied, record.working),
-            "versions": statuses.versions(outcome.gathered, outcome.fingerprints),
-            "lastChanged": now if outcome.acts else before.get("lastChanged", now),
+            **written,
             **rolling,
             **history,
         }
@@ -244,8 +241,7 @@ class Reporter:
     def _base(record: Record, before: dict[str, Any]) -> dict[str, Any]:
         """Return what every report says."""
         base: dict[str, Any] = {"observedGeneration": record.working}
-        if record.applied and record.untold:
-            base |= record.untold
+        base |= record.known_untold
         # Of rotations others tell.
         base |= {name: before[name] for name in ("rotations", "nextRotation") if name in before}
         if record.working_refresh:
@@ -301,10 +297,7 @@ class Reporter:
         """Patch the status at the version it was decided on; False if it is another by now and does not say this."""
         patch = report.needs_write(before, after)
         if not patch:
-            record.untold = None
             return True
-        # What was written is told all the same where the object turns out to be suspended by now.
-        record.untold = {each: told for each, told in after.items() if each in WRITTEN and told != before.get(each)}
         if (known := record.status_json()) != before:
             # Another part of it was told since, whose words this would take back: the version that is known is not the
             # one that this was decided on.

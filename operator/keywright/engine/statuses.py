@@ -53,6 +53,22 @@ def warnings(gathered: Gathered) -> list[str]:
     return [each.warning for each in gathered.checked if each.warning]
 
 
+def written(record: Record, name: str, gathered: Gathered, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a status says of a target that is as it should be, by field.
+
+    Args:
+        name: of the Secret.
+        fingerprints: of each key.
+    """
+    assert record.applied  # noqa: S101 - set by whatever brought the target into order
+    return {
+        "store": record.stores[:2048],
+        "keys": f"{len(gathered.inputs)}/{gathered.wanted}",
+        "target": target(name, record.applied, record.working),
+        "versions": versions(gathered, fingerprints),
+    }
+
+
 def target(name: str, applied: sync.Applied, generation: int) -> dict[str, Any]:
     """Return the target as it was written last."""
     return {

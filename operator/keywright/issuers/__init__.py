@@ -43,12 +43,15 @@ def is_secret(text: str) -> bool:
     return found is not None and not found[1].public
 
 
-def load(path: pathlib.Path) -> Table:
+def load(file: str | pathlib.Path | None) -> Table:
     """Return the formats of all issuers, as a file changes those that are built in.
+
+    Args:
+        file: where it is; None for no changes.
 
     Raises:
         errors.Stalled: ``InvalidSpec``: the file cannot be read, or is wrong.
     """
     from . import _overrides
 
-    return table(_overrides.read(path))
+    return table(_overrides.read(pathlib.Path(file)) if file else None)
