@@ -182,6 +182,9 @@ Visible = Annotated[str, pydantic.StringConstraints(max_length=253, pattern="^[!
 #: Name of a ticket: `SEC-1234`, `INC0012345`, `#12`. Letters, then digits: no key has so little in it.
 REFERENCE_PATTERN = "^[A-Za-z]{0,16}[-#]?[0-9]{1,12}$"
 
+#: How a key is named of which the issuer's name is not known, wherever people name one.
+NAMELESS = "-"
+
 #: Name of an object (RFC 1123 subdomain).
 ObjectName = Annotated[
     str,

@@ -13,7 +13,7 @@ from keyfile.files import at, stored
 from keywright import errors
 from keywright.cli._keyfile import Keys
 from keywright.cli._local.book import Book, Kept
-from keywright.cli._local.driving import NAMELESS, Driver, Patience
+from keywright.cli._local.driving import Driver, Patience
 from keywright.cli._local.looking import Looking
 from keywright.cli._local.task import Task
 from keywright.cli._local.telling import Telling
@@ -24,6 +24,7 @@ from keywright.decide.rotate.sight import Rules, Wish
 from keywright.errors import Reason
 from keywright.issuing.webhook import Webhook
 from keywright.kinds import CredentialSpec
+from keywright.schema import NAMELESS
 from keywright.secret import SecretValue
 from stores.contract import HeldCredentials
 from vendors.base import Response

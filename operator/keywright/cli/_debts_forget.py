@@ -11,14 +11,12 @@ import click
 
 from .. import errors, pacing
 from ..errors import Reason
+from ..schema import NAMELESS
 from . import _asking, _connection, _rotations, _types
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, Json
     from ._exit import Exit
-
-#: How a debt is named of which the issuer's name for the key is not known.
-_NAMELESS = "-"
 
 
 @click.command("forget")
@@ -67,7 +65,7 @@ def _whose(item: Json, handle: str, credential: str | None) -> str:
     Raises:
         errors.Stalled: none has, or several have. What was typed may be anything, so it is not repeated.
     """
-    owed = [each for each in _rotations.owed(item) if (each["handle"] or _NAMELESS) == handle]
+    owed = [each for each in _rotations.owed(item) if (each["handle"] or NAMELESS) == handle]
     names = sorted({str(each["credential"]) for each in owed if credential in (None, each["credential"])})
     if len(names) == 1:
         return names[0]
@@ -86,7 +84,7 @@ def _see_which(item: Json, handle: str, credential: str, made: str | None) -> No
         errors.Stalled: of several without a handle none is named, or one that is not there.
         click.UsageError: one with a handle is named by its time too.
     """
-    if handle != _NAMELESS:
+    if handle != NAMELESS:
         if made:
             raise click.UsageError("--made-from goes with --handle -.")
         return

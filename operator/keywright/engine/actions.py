@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from .. import cluster, errors, kinds, pacing
+from .. import cluster, errors, kinds, pacing, schema
 from ..decide import act
 from ..errors import Reason
 from ..events import EventReason, Recorder, Regarding
@@ -36,8 +36,6 @@ AT_ONCE = 16
 _REFRESH = "Refresh"
 #: Acts that go on where nothing can be recorded: they change nothing outside, as syncs do not.
 UNRECORDED_TOO = frozenset({_REFRESH})
-#: How a KeyAction names the debt of which the issuer's name for the key is not known.
-_NAMELESS = "-"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -194,7 +192,7 @@ class Actions:
         """
         if spec.action == _REFRESH:
             return await self._refresh(found)
-        debt = "" if spec.debt in (None, _NAMELESS) else spec.debt
+        debt = "" if spec.debt in (None, schema.NAMELESS) else spec.debt
         made = pacing.unix(spec.made_from)
         asked = Asked(uid, spec.action, spec.credential or "", spec.test_only, debt, at, spec.take_over, made)
         try:

@@ -13,7 +13,19 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from .. import schema
-from ..schema import REFERENCE_PATTERN, Cel, Condition, Duration, ListMap, ObjectName, Printable, Spec, Time, Visible
+from ..schema import (
+    NAMELESS,
+    REFERENCE_PATTERN,
+    Cel,
+    Condition,
+    Duration,
+    ListMap,
+    ObjectName,
+    Printable,
+    Spec,
+    Time,
+    Visible,
+)
 from .base import AGE, Column, Kind
 
 
@@ -29,7 +41,10 @@ class KeyActionSpec(Spec):
             "takeOver goes with action: Rotate or Reissue, and without testOnly",
         ),
         Cel("has(self.debt) == (self.action == 'ForgetDebt')", "debt goes with action: ForgetDebt, and only so"),
-        Cel("!has(self.madeFrom) || has(self.debt) && self.debt == '-'", "madeFrom goes with debt: -"),
+        Cel(
+            f"!has(self.madeFrom) || has(self.debt) && self.debt == '{NAMELESS}'",
+            f"madeFrom goes with debt: {NAMELESS}",
+        ),
     )
 
     action: Literal["Refresh", "Rotate", "Rollback", "Pin", "Unpin", "RevokeNow", "Reissue", "RetryDebts", "ForgetDebt"]

@@ -16,6 +16,8 @@ from .pods import PodsStatus
 
 Cron = Annotated[Printable, pydantic.StringConstraints(max_length=128)]
 Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$")]
+#: How long an old key still works where nothing is said, as people and rules (CEL) both write it.
+OVERLAP = "24h"
 
 
 class Window(Spec):
@@ -62,7 +64,13 @@ class Trial(Spec):
 class RotationSpec(Spec):
     """When a credential gets a new key, and how the old one ends."""
 
-    cel: ClassVar[tuple[Cel, ...]] = (Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),)
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),
+        Cel(
+            f"!has(self.every) || self.every > (has(self.overlap) ? self.overlap : duration('{OVERLAP}'))",
+            f"every must be longer than overlap ({OVERLAP} if omitted): no rotation begins before the old key ends",
+        ),
+    )
     renamed: ClassVar[tuple[Renamed | Absent, ...]] = (
         Renamed("interval", "every"),
         Renamed("rotationInterval", "every"),
@@ -73,9 +81,11 @@ class RotationSpec(Spec):
     )
 
     every: Annotated[Duration, Cel("self >= duration('10s')", "must be at least 10s")] | None = None
-    """How old a key gets: `30d`. Keys of one age are spread over a tenth of that, at most a day."""
+    """How old a key gets: `30d`. Longer than `overlap`, as no rotation begins before the old key has ended. Keys of one
+    age are spread over a tenth of that, at most a day."""
     schedule: Cron | None = None
-    """When it gets a new one, as in cron: `30 2 1 * *` is the first of each month at 02:30."""
+    """When it gets a new one, as in cron: `30 2 1 * *` is the first of each month at 02:30. What comes while a rotation
+    is under way, its `overlap` included, is made up for once, when that is over."""
     time_zone: Zone = "UTC"
     """Time zone of `schedule`, as the IANA names it. Default `UTC`."""
     before_expiry: Duration | None = None
@@ -86,7 +96,7 @@ class RotationSpec(Spec):
     """What follows when the issuer does not accept the key any more. `Report`: that is told. `Reissue`: a new one is
     made at once, without any overlap, at most once in six hours; where none came of it, it is tried again after an
     hour, then after two, and so on. The key that the store has is tested before."""
-    overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = "24h"
+    overlap: Annotated[Duration, Cel("self <= duration('2160h')", "must be at most 90d")] = OVERLAP
     """How long the old key still works once everybody is seen to use the new one; a change counts for a wait that has
     begun as well. Where a rotation turns back, the new key works for as long, once nobody is seen to have it, if it was
     in the store: others may have read it there. Default `24h`."""

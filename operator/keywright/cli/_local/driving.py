@@ -17,6 +17,7 @@ from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, End, Go, Situation, Wait
 from ...decide.rotate.sight import Wish
 from ...errors import Reason
+from ...schema import NAMELESS
 from .acting import Acting
 from .book import Book, Kept
 from .looking import Looking, Sight, sentences
@@ -24,8 +25,6 @@ from .task import Task
 
 #: Seconds of the overlap that are waited for in place; for more, people come again.
 _PATIENCE = 30.0
-#: How a key is named that has no handle.
-NAMELESS = "-"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from ... import errors
 from ...errors import Reason
+from ...schema import NAMELESS
 from .. import _keyfile
 from .._exit import Exit
 from .options import OPTIONS, Options
@@ -81,7 +82,7 @@ def run(keys: _keyfile.Keys, asked: Options) -> Exit:
 def _driven(task: Task, book: Book, asked: Options) -> Exit:
     from ...decide.rotate import lost
     from ...decide.rotate.sight import Wish
-    from .driving import NAMELESS, Driver, Patience
+    from .driving import Driver, Patience
     from .telling import Telling
 
     if asked.made_from is not None and asked.forget != NAMELESS:

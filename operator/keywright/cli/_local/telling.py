@@ -15,9 +15,10 @@ from ... import pacing
 from ...decide import report
 from ...decide.rotate import told as common
 from ...decide.rotate.journal import AnyWhy, Journal, Step, Why
+from ...schema import NAMELESS
 from .. import _output
 from .._exit import Exit
-from .driving import NAMELESS, Left
+from .driving import Left
 
 if TYPE_CHECKING:
     from ...decide.rotate.moves import Wait

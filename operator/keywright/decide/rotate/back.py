@@ -10,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 
 from ...issuers.base import Verdict
-from ...issuing.base import SKEW, Way
+from ...issuing.base import Way
 from .any_time import LATER, NOW_AND_THEN, SOON, alive, condemned, enable
 from .journal import Journal, Owed, Step, Why
 from .living import worn_back
-from .lost import asked, finding, orphan
+from .lost import asked, finding, orphan, settling
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds
 
@@ -223,13 +223,7 @@ def keys_unknown(at: Situation) -> Move | None:
 
 def answer_lost(at: Situation) -> Move | None:
     """See that a key which was asked for is found, if it was made; then end."""
-    if (at.journal.asked_at or 0.0) > at.now:
-        # The clock was put back.
-        return Go(at.journal.but(asked_at=at.now))
-    # Of one that a clock has dated that was ahead it is told later that it cannot be looked for.
-    asks = (each.at for each in asked(at.journal) if each.at <= at.now + SKEW)
-    settled = max(asks, default=0.0) + at.rules.settle
-    return at.wait(min(SOON, settled - at.now)) if at.now < settled else at.go(Step.ROLLED_BACK)
+    return settling(at) or at.go(Step.ROLLED_BACK)
 
 
 _END = (Step.ROLLED_BACK,)

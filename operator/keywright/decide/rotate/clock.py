@@ -1,6 +1,7 @@
 """A clock that was ahead, and was put right: what it has written lies in the future, and would be waited for till then.
 
-Does not belong here: how long anything is waited for (``machine``), clocks of others (``issuing/base.py``).
+Does not belong here: how long anything is waited for (``machine``), clocks of others (``issuing/base.py``), when a key
+was asked for, which the issuer's list has its say on first (``lost.settling``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from ...issuing.base import SKEW, Way
 from . import makers
-from .any_time import LATER
+from .any_time import LATER, SOON
 from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
 from .sight import Holds, Keys, Rules
@@ -100,6 +100,18 @@ def orphans(at: Situation) -> list[str]:
 
 
 # Reasons.
+
+
+def settling(at: Situation) -> Move | None:
+    """Wait until a key that was asked for is listed, if it was made."""
+    if (at.journal.asked_at or 0.0) > at.now:
+        # The clock was put back. Not before that was compared with the list (``clock`` puts right the rest): where the
+        # clock is wrong only now, the key was made when the journal says so.
+        return Go(at.journal.but(asked_at=at.now))
+    # Of one that a clock has dated that was ahead it is told later that it cannot be looked for.
+    asks = (each.at for each in asked(at.journal) if each.at <= at.now + SKEW)
+    settled = max(asks, default=0.0) + at.rules.settle
+    return at.wait(min(SOON, settled - at.now)) if at.now < settled else None
 
 
 def orphan(at: Situation) -> Move | None:

@@ -12,7 +12,7 @@ from ...issuing.base import Way
 from .any_time import LATER, SOON, alive, asked_back, gone_early, payable
 from .journal import Owed, Step, Why
 from .living import worn_before
-from .lost import asked, finding, orphan, remembered
+from .lost import asked, finding, orphan, remembered, settling
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Holds, doubtful
 
@@ -71,11 +71,7 @@ def answer_lost(at: Situation) -> Move | None:
     if not at.rules.lists:
         owing = finding(at.journal, asked(at.journal), at.now).but(asked_at=None)
         return Go(owing.at(Step.ROLLING_BACK, at.now, why=Why.ISSUE_UNCLEAR))
-    if at.journal.asked_at > at.now:
-        # The clock was put back.
-        return Go(at.journal.but(asked_at=at.now))
-    settled = at.journal.asked_at + at.rules.settle
-    return at.wait(min(SOON, settled - at.now)) if at.now < settled else None
+    return settling(at)
 
 
 def slot_unknown(at: Situation) -> Move | None:
