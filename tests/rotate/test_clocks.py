@@ -10,10 +10,10 @@ from keywright.decide import due
 from keywright.decide.rotate import machine
 from keywright.decide.rotate.journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Go, Situation, Wait
-from keywright.decide.rotate.sight import Rules, Seen
+from keywright.decide.rotate.sight import Keys, Rules, Seen
 from keywright.issuing.base import SKEW
 
-from .cases import BACK, BAD, DAY, GOOD, NOW, OFF, OLD, RULES, WELL, at, seen, short
+from .cases import BACK, BAD, DAY, GOOD, NAMELESS, NOW, OFF, OLD, RULES, WELL, at, seen, short
 
 AHEAD = NOW + 10 * DAY
 
@@ -79,3 +79,14 @@ def test_a_rotation_that_turned_back_by_then_does_not_hold_up_the_next() -> None
     first = due.due(due.Policy(every=30 * DAY), known, NOW)
 
     assert first and first.at <= NOW
+
+
+@pytest.mark.parametrize("step", [Step.ISSUING, Step.ROLLING_BACK])
+def test_when_a_key_was_asked_for_is_compared_with_the_list_before_it_is_put_right(step: Step) -> None:
+    lost = at(step, asked_at=AHEAD, old=OLD, new=None, reached=Step.ISSUING, why=Why.ASKED)
+    listed = seen(BACK, keys=Keys(frozenset({"k0", "kx"}), frozenset({"kx"})))
+
+    assert short(machine.decide(Situation(NAMELESS, lost, listed, NOW))) == "revoke kx"
+    after = mended(lost, NAMELESS, BACK)
+    assert (after.asked_at, after.but(asked_at=AHEAD)) == (NOW, lost)
+    assert short(machine.decide(Situation(NAMELESS, after, BACK, NOW))) == "wait"

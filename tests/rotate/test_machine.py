@@ -6,10 +6,11 @@ import dataclasses
 
 import pytest
 
-from keywright.decide.rotate import calls, machine, outcomes, picture
+from keywright.decide.rotate import calls, fate, machine, outcomes, picture
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Move, Situation, Wait
-from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Users, looks
+from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Users, Wish, looks
+from keywright.errors import Reason
 from keywright.issuers import ISSUERS, table
 from keywright.issuing.base import Issued
 from keywright.secret import SecretValue
@@ -41,6 +42,23 @@ def test_a_new_key_is_remembered_before_anything_else_is_done() -> None:
     held = after(at(Step.ISSUING), Effect.ISSUE, Came.DONE, issued=NEW)
 
     assert (held.step, held.new, held.since) == (Step.HELD, NEW, NOW)
+
+
+def test_what_is_owed_of_a_key_that_has_the_name_of_the_other_one_is_nobody_s_to_end_by_that_name() -> None:
+    grace = at(Step.GRACE, urgent=True, new=Half("new", "k0"))
+    said = machine.decide(Situation(RULES, grace, seen(wish=Wish(now=True)), NOW))
+    assert isinstance(said, Go)
+    rested = machine.decide(Situation(RULES, said.journal, WELL, NOW))
+    assert isinstance(rested, Go)
+
+    assert [(each.owed, each.handle, each.fingerprint) for each in rested.journal.debts] == [(Owed.REVOKE, "", "old")]
+    assert fate.of_old(rested.journal, grace).code is Reason.ROTATION_WAITS
+    # Whoever writes another key to the store since does not have the one in use revoked.
+    theirs = seen(BACK, store=Holds.OTHER, held=Half("theirs"))
+    assert short(machine.decide(Situation(RULES, rested.journal, theirs, NOW + DAY))) == "wait !"
+    gone = machine.decide(Situation(RULES, grace, seen(wish=Wish(gone=True)), NOW))
+    assert isinstance(gone, Go)
+    assert [(each.owed, each.handle) for each in gone.journal.debts] == [(Owed.KEEP, "")]
 
 
 def test_a_dead_key_is_replaced_again_soon_where_no_new_one_reached_anybody() -> None:
@@ -214,6 +232,9 @@ def test_while_the_old_key_can_be_put_back_the_new_one_is_watched_and_all_the_mo
     assert (pause(), pause(new=REFUSED), pause(dataclasses.replace(RULES, tests=False))) == (120.0, 30.0, 900.0)
     # Often, so little: who has it and uses it is looked at before the old one ends.
     assert looks(RULES, grace, NOW) == {Place.STORE, Place.NEW}
+    assert Place.OLD not in looks(RULES, grace, NOW + 86400)
+    # What we do not end has to be seen to be dead.
+    assert Place.OLD in looks(RULES, grace.but(new=Half("new", "k0")), NOW + 86400)
     assert looks(RULES, grace, NOW + 86400) > {Place.STORE, Place.NEW, Place.TARGETS, Place.USERS}
 
 

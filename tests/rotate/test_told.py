@@ -54,6 +54,19 @@ def test_of_a_key_that_a_person_has_to_find_it_is_told_where_and_when_it_was_mad
     assert all(DebtStatus.model_validate(each) for each in rows)
 
 
+def test_who_has_to_end_a_key_is_told_what_ends_the_wait() -> None:
+    grace = Journal("r", Step.GRACE, 0.0, old=Half("old", "k0"), new=Half("new", "k1"))
+    one_name = grace.but(new=Half("new", "k0"))
+
+    def said(journal: Journal, *, tested: bool = True) -> str:
+        return Tale("it", journal, Why.TO_REVOKE, asks=True, tested=tested).waits()
+
+    assert said(grace) == told.words(Why.TO_REVOKE)
+    assert "Nobody can be asked whether it is dead: `keywright revoke` ends this" in said(grace, tested=False)
+    assert "Old and new key have one name at their issuer" in said(one_name)
+    assert "`keywright debts forget`" in said(one_name) and "`keywright debts forget`" in said(grace, tested=False)
+
+
 def test_whatever_is_waited_for_has_its_sentence() -> None:
     assert told.WORDS.keys() == set(Why)
 

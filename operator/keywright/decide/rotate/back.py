@@ -135,11 +135,11 @@ def users_hold_it(at: Situation) -> Move | None:
 
 def nothing_to_revoke(at: Situation) -> Move | None:
     """End: there is no new key at the issuer, or it is none of ours to end."""
-    new, old = at.journal.new, at.journal.old
+    new = at.journal.new
     ours = at.rules.way is Way.ISSUE or (at.rules.way is Way.SLOTS and new is not None)
     # What was minted ends by itself, where we cannot end it.
     ours = ours or (at.rules.way is Way.MINTED and at.rules.ends(new))
-    same = at.journal.same_key or (new and old and new.handle is not None and new.handle == old.handle)
+    same = at.journal.same_key or at.journal.same_handle
     may_be = new is not None or bool(asked(at.journal))
     return None if ours and may_be and not same else at.go(Step.ROLLED_BACK)
 

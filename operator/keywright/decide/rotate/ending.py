@@ -121,9 +121,9 @@ def still_late(at: Situation) -> Move | None:
         return at.wait(LATER, Why.NOT_ADOPTED, asks=True)
     if at.seen.keys is None:
         return at.wait(LATER, Why.ISSUE_UNCLEAR, asks=at.lasts() > at.rules.write_within) if at.rules.lists else None
-    # One that a person has to end is tested by us, which is a use as well.
+    # One that a person has to end is tested by us, which is a use as well; of one name for both, the new key is used.
     tested = at.seen.old is not None and not at.rules.ends(at.journal.old)
-    used = None if tested else at.seen.keys.used_at
+    used = None if tested or at.journal.same_handle else at.seen.keys.used_at
     late = used is not None and used > max(at.journal.since, at.now - at.rules.quiet)
     return at.wait(LATER, Why.STILL_USED, asks=True) if late else None
 
@@ -137,19 +137,21 @@ def person_revokes(at: Situation) -> Move | None:
     """Have a person revoke a key that we cannot, and see that it is dead. So it is where both have one name: the
     issuer has changed the key in its place.
     """
-    old, new = at.journal.old, at.journal.new
-    same = old and new and old.handle is not None and old.handle == new.handle
+    old, same = at.journal.old, at.journal.same_handle
     if at.rules.ends(old) and not same:
         return None
     trial, off = at.seen.old, bool(old and old.disabled and not same)
     if condemned(trial) and not off:
         return at.go(Step.REVOKED)
-    if off or (at.seen.wish.now and not at.rules.tests):
+    doubted = trial is not None and trial.last is Verdict.INVALID
+    unseen = not at.rules.tests or (same and not doubted)
+    if off or (at.seen.wish.now and unseen):
         # What we have switched off ourselves is not accepted, and lives.
-        # Nobody will ever see that it is dead: whoever says that it is has that told until they vouch for it.
+        # Perhaps nobody will ever see that it is dead, as nobody is asked, or nobody can end it by its name: whoever
+        # says that it is has that told until they vouch for it.
         return Go(at.journal.owing(Owed.REVOKE, old, at.now).at(Step.REVOKED, at.now))
     # Whoever has revoked it waits for that to be seen.
-    soon = at.seen.wish.now or (trial is not None and trial.last is Verdict.INVALID)
+    soon = at.seen.wish.now or doubted
     return at.wait(SOON if soon else LATER, Why.TO_REVOKE, asks=True)
 
 

@@ -315,6 +315,14 @@ class Journal:
         """Whether the new key is the old one."""
         return self.old is not None and self.new is not None and self.old.fingerprint == self.new.fingerprint
 
+    @property
+    def same_handle(self) -> bool:
+        """Whether both keys have one name at their issuer, which has changed the key in its place: what ends one by it
+        ends the other.
+        """
+        old, new = self.old, self.new
+        return old is not None and new is not None and old.handle is not None and old.handle == new.handle
+
     def naming(self, handle: str | None) -> Journal:
         """Return it with the issuer's name for the old key, where that was found and not known."""
         if handle is None or self.old is None or self.old.handle is not None:
@@ -343,6 +351,9 @@ class Journal:
     def owing(self, owed: Owed, half: Half | None, now: float) -> Journal:
         """Return it with one debt more; what is owed already is not owed twice."""
         handle, fingerprint = (half.handle or "", half.fingerprint) if half else ("", "")
+        if self.same_handle and half in (self.old, self.new):
+            # By that name the other key would end, which is in use.
+            handle = ""
         debt = Debt(owed, handle, fingerprint, now, issuer=self.issuer)
         if any((each.owed, each.handle, each.fingerprint) == (owed, handle, fingerprint) for each in self.debts):
             return self

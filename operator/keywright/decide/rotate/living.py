@@ -109,7 +109,7 @@ def old_ended(at: Situation) -> Move | None:
 
 def ends_by_itself(at: Situation) -> Move | None:
     """End where the old key is left to its own end, as nobody can revoke it."""
-    if at.rules.way is not Way.MINTED or at.rules.ends(at.journal.old):
+    if at.rules.way is not Way.MINTED or (at.rules.ends(at.journal.old) and not at.journal.same_handle):
         return None
     return at.go(Step.REVOKED)
 

@@ -279,7 +279,8 @@ def looks(rules: Rules, journal: Journal, now: float) -> frozenset[Place]:
         places -= {Place.USERS, Place.TARGETS}
     if journal.step is Step.IDLE and not journal.unanswered:
         places -= {Place.KEYS}
-    if journal.step is Step.GRACE and rules.ends(old) and not (old and old.revoked):
+    ended_by_us = rules.ends(old) and not journal.same_handle
+    if journal.step is Step.GRACE and ended_by_us and not (old and old.revoked):
         places -= {Place.OLD}
     if journal.step is Step.GRACE and now < journal.until and not (old and old.revoked):
         # Until then it matters only whether the new key lives, and is in the store, which can be looked at often;

@@ -71,6 +71,15 @@ _BACK: dict[Why, str] = {
     Why.NOT_WRITTEN: "There are Secrets that still have the new key, or may have it.",
     Why.NOT_ADOPTED: "Not everybody is seen to use the old key again; `keywright consumers` says who does not.",
 }
+#: The same of an old key that a person has to revoke: where it has the new one's name, and where nobody can be asked.
+_ONE_NAME = (
+    "Old and new key have one name at their issuer, so nothing is revoked by it. See there that the old one ends: this "
+    "ends once it is seen to be dead, or by `keywright revoke`, and then `keywright debts forget` says that it is."
+)
+_UNSEEN = (
+    "Revoke the old key at its issuer. Nobody can be asked whether it is dead: `keywright revoke` ends this, and then "
+    "`keywright debts forget` says that it is."
+)
 #: What somebody outside has answered for, which is told with it.
 _FAILED = frozenset({Why.ISSUE_REFUSED, Why.ISSUE_UNCLEAR, Why.STORE_REFUSED})
 _STEPS: dict[Step, str] = {
@@ -103,6 +112,13 @@ def turned_back(journal: Journal, failed: errors.Error | None) -> str:
     parts = [words(journal.why)] if journal.why else []
     parts += [_trouble(failed)] if failed and journal.why in _FAILED else []
     return " ".join(parts)
+
+
+def _to_revoke(journal: Journal, *, tested: bool) -> str:
+    """Return what a person has to do for an old key that we do not end."""
+    if journal.same_handle:
+        return _ONE_NAME
+    return words(Why.TO_REVOKE) if tested else _UNSEEN
 
 
 def _trouble(error: errors.Error) -> str:
@@ -173,6 +189,8 @@ class Tale:
         # It may have turned back for the same word.
         if back and isinstance(self.why, Why) and (behind or self.why is Why.NOT_ADOPTED):
             parts = [_BACK[self.why]]
+        elif self.why is Why.TO_REVOKE and self.journal:
+            parts = [_to_revoke(self.journal, tested=self.tested)]
         else:
             parts = [words(self.why)] if self.why else []
         parts += [behind] if behind else []

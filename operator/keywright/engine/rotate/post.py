@@ -335,8 +335,8 @@ class Post:
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
                 failed = self._failed if journal.step in (Step.ISSUING, Step.TESTED) else None
                 error, again = sight.trouble or failed if why or self._runs() else None, first.at if first else None
-                tale = Tale(self.name, journal, why, asks, error, again, sight.pods, behind=sight.behind(kept))
-                await self._tell(tale)
+                told = (error, again, sight.pods, self._tests, sight.behind(kept))
+                await self._tell(Tale(self.name, journal, why, asks, *told))
                 left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0
