@@ -57,7 +57,11 @@ def in_grace() -> Json:
         current=1,
         laggards=[{"kind": "Deployment", "name": "api", "pods": 2, "holds": "Old"}],
         last={"id": "r-1", "outcome": "RolledBack", "at": at(-3 * DAY), "why": "NewKeyInvalid"},
-        debts=[debt("Revoke", "key_1", 2, 7), debt("Find", "", 9) | LOST, debt("Revoke", "key_0", 5, 9)],
+        debts=[
+            debt("Revoke", "key_1", 2, 7) | {"byHand": True},
+            debt("Find", "", 9) | LOST,
+            debt("Revoke", "key_0", 5, 9) | {"byHand": False},
+        ],
     )
 
 
@@ -317,11 +321,11 @@ def test_debts_are_listed_with_what_to_do_about_them(desk: Desk) -> None:
         ["NAME", "CREDENTIAL", "OWED", "HANDLE", "SINCE", "TRIES"],
         ["llm", "openai", "Find", "-", "9 d", "1"],
         ["llm", "openai", "Revoke", "key_0", "5 d", "9"],
-        ["llm", "openai", "Revoke", "key_1", "2 d", "7"],
+        ["llm", "openai", "Revoke", "key_1", "2 d", "by hand"],
         ["llm", "other", "Die", "key_1", "4 d", "1"],
     ]
     assert [each.splitlines()[0] for each in told] == ["Revoke", "Find", "Die"]
-    assert told[0].splitlines()[1] == f"  {_rotations.OWED['Revoke']}"
+    assert told[0].splitlines()[1:] == [f"  {each}" for each in _rotations.meaning("Revoke", one.json["debts"])]
     found = "llm: made by KeyIssuer/ns/aws (aws/ci) between 2026-01-02T03:00:00Z and 2026-01-02T03:15:00Z."
     assert told[1].splitlines()[-1] == f"  {found}"
     assert [each["handle"] for each in one.json["debts"]] == ["", "key_0", "key_1", "key_1"]
@@ -329,14 +333,19 @@ def test_debts_are_listed_with_what_to_do_about_them(desk: Desk) -> None:
 
 
 def test_nobody_is_told_that_a_debt_is_tried_again_which_is_not() -> None:
-    named, unnamed, kept = debt("Revoke", "key_0", 5), debt("Revoke", "", 5), debt("Keep", "key_1", 5)
+    untold, unnamed, kept = debt("Revoke", "key_0", 5), debt("Revoke", "", 5), debt("Keep", "key_1", 5)
+    named, by_hand = untold | {"byHand": False}, debt("Revoke", "key_2", 5) | {"byHand": True}
 
     assert _rotations.meaning("Revoke", [kept]) == []
     assert _rotations.meaning("Revoke", [named, kept]) == [_rotations.OWED["Revoke"]]
-    both = _rotations.meaning("Revoke", [named, unnamed])
-    assert both[0] == _rotations.OWED["Revoke"]
-    assert ["tried again" in each for each in (*both, _rotations.OWED["Keep"])] == [True, False, False]
-    assert both[1:] == _rotations.meaning("Revoke", [unnamed])
+    every = _rotations.meaning("Revoke", [by_hand, unnamed, untold, named])
+    assert ["tried again by itself" in each for each in (*every, _rotations.OWED["Keep"])] == [1, 0, 1, 0, 0]
+    assert "not tried by itself" in every[1] and "Revoke the key at its issuer" in every[1]
+    assert "Where Keywright may revoke it" in every[2]
+    assert [every[1:2], every[2:3], every[3:]] == [
+        _rotations.meaning("Revoke", [x]) for x in (by_hand, untold, unnamed)
+    ]
+    assert [_rotations.tries(each) for each in (by_hand, unnamed, untold, named)] == ["by hand", "by hand", "1", "1"]
     assert _rotations.meaning(_rotations.UNDER_WAY, [debt(_rotations.UNDER_WAY, "", 5)])
 
 

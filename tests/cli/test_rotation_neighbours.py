@@ -88,7 +88,7 @@ def test_of_two_keys_without_a_handle_one_is_forgotten_and_not_the_other(
     own = task(path, key, "http://127.0.0.1:9")
     lost = Debt(Owed.FIND, "", "", 3000.0, made_from=1000.0, made_until=2000.0)
     refused = Debt(Owed.REVOKE, "", "f1", 4000.0)
-    book, telling = Book(own.keys, PATH), Telling(PATH, "table", tests=False)
+    book, telling = Book(own.keys, PATH), Telling(PATH, "table", own.rules)
     kept = book.write(Kept(Journal("r1", Step.IDLE, NOW, debts=(lost, refused)), own.layout, {}, {}))
     driver = Driver(own, book, telling, Patience())
 

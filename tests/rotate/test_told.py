@@ -8,6 +8,7 @@ import pytest
 
 from keywright.decide.rotate import told
 from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.sight import Rules
 from keywright.decide.rotate.told import Tale
 from keywright.kinds.rotation import DebtStatus, LastRotation, RotationStatus
 from keywright.schema import Spec
@@ -52,6 +53,26 @@ def test_of_a_key_that_a_person_has_to_find_it_is_told_where_and_when_it_was_mad
         {"owed": "Revoke", **common, "handle": "k1"},
     ]
     assert all(DebtStatus.model_validate(each) for each in rows)
+
+
+@pytest.mark.parametrize(
+    ("rules", "debt", "by_hand"),
+    [
+        (Rules(issuer="a 1"), Debt(Owed.REVOKE, "k1", "f", 0.0, issuer="a 1"), False),
+        (Rules(issuer="a 1", revokes=False), Debt(Owed.REVOKE, "k1", "f", 0.0, issuer="a 1"), True),
+        (Rules(issuer="a 1"), Debt(Owed.REVOKE, "", "f", 0.0, issuer="a 1"), True),
+        (Rules(issuer="a 1"), Debt(Owed.REVOKE, "k1", "f", 0.0, issuer="b 1"), True),
+        (Rules(issuer="a 1", revokes=False), Debt(Owed.DIE, "k1", "f", 0.0, issuer="a 1"), None),
+        (None, Debt(Owed.REVOKE, "k1", "f", 0.0, issuer="a 1"), None),
+    ],
+)
+def test_of_a_key_that_is_to_be_revoked_it_is_told_whether_a_person_has_to(
+    rules: Rules | None, debt: Debt, by_hand: bool | None
+) -> None:
+    (row,) = told.status(Tale("it", Journal("r", Step.IDLE, 0.0, debts=(debt,)), rules=rules))["debts"]
+
+    assert row.get("byHand") is by_hand
+    assert DebtStatus.model_validate(row).by_hand is by_hand
 
 
 def test_who_has_to_end_a_key_is_told_what_ends_the_wait() -> None:

@@ -99,7 +99,7 @@ def _show(debts: Sequence[_rotations.Row], namespace: str | None) -> None:
             [
                 *(str(each[field] or "-") for field in named),
                 lasting(seconds_since(each["since"])),
-                str(each["tries"] or 0),
+                _rotations.tries(each),
             ]
             for each in debts
         ],

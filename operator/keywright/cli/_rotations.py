@@ -27,12 +27,11 @@ FIELDS = (
     *("pods", "current", "laggards"),
 )
 #: What it tells of one clean-up that is owed.
-OF_A_DEBT = ("owed", "handle", "since", "tries", "issuer", "madeFrom", "madeUntil")
+OF_A_DEBT = ("owed", "handle", "since", "tries", "byHand", "issuer", "madeFrom", "madeUntil")
 #: What each of these means, and what to do.
 OWED = {
-    "Revoke": "The key is still to be revoked. Where Keywright may revoke it, and nobody has it, that is tried again by"
-    " itself, and `keywright debts retry` tries it now. One that is never tried is for a person: revoke it at the"
-    " issuer; then `keywright debts forget`.",
+    "Revoke": "The key is still to be revoked. That is tried again by itself once nobody has the key, and `keywright"
+    " debts retry` tries it now. Or revoke it at the issuer; then `keywright debts forget`.",
     "Find": "A key may have been made and cannot be found. Look for it at the issuer and remove it; then"
     " `keywright debts forget`.",
     "Die": "The key was revoked, and was not seen to be dead: its issuer accepted it when it was last tested, or it"
@@ -40,7 +39,18 @@ OWED = {
     "Keep": "The key is left alive, as somebody may use it, and is not revoked by itself. When nobody needs it, remove"
     " it at the issuer; then `keywright debts forget`.",
 }
-#: The same of one that is to be revoked, and whose handle is not known.
+#: The same of one that is to be revoked, and that Keywright does not revoke.
+_BY_HAND = (
+    "The key is still to be revoked, which Keywright cannot do: that is not tried by itself, however long you wait."
+    " Revoke the key at its issuer; then `keywright debts forget`."
+)
+#: Of one of which it is not told whether it does.
+_EITHER = (
+    "The key is still to be revoked. Where Keywright may revoke it, and nobody has it, that is tried again by itself,"
+    " and `keywright debts retry` tries it now. One that is never tried is for a person: revoke it at the issuer; then"
+    " `keywright debts forget`."
+)
+#: Of one whose handle is not known.
 _UNNAMED = (
     "The key is still to be revoked, and it is not known what its issuer calls it, so nobody tries that. Look for it"
     " there and revoke it; then `keywright debts forget --handle -`."
@@ -57,10 +67,17 @@ def meaning(owed: str, debts: Sequence[Row]) -> list[str]:
     Args:
         debts: all that is owed.
     """
-    handles = {bool(each["handle"]) for each in debts if each["owed"] == owed}
+    rows = [each for each in debts if each["owed"] == owed]
     if owed != "Revoke":
-        return [OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")] if handles else []
-    return [said for named, said in ((True, OWED[owed]), (False, _UNNAMED)) if named in handles]
+        return [OWED.get(owed, _GOES_ON if owed == UNDER_WAY else "")] if rows else []
+    kinds = {each.get("byHand") if each["handle"] else "" for each in rows}
+    words = {False: OWED[owed], True: _BY_HAND, None: _EITHER, "": _UNNAMED}
+    return [said for kind, said in words.items() if kind in kinds]
+
+
+def tries(row: Row) -> str:
+    """Return how often it was tried, for people; of one that a person has to see to, that."""
+    return "by hand" if row["owed"] == "Revoke" and (row.get("byHand") or not row["handle"]) else str(row["tries"] or 0)
 
 
 def search(row: Row) -> str:
@@ -92,6 +109,7 @@ def left(kept: Kept) -> list[Row]:
     """Return what a journal tells that is owed, or that goes on, and the journal's name."""
     from ..decide.rotate import told
     from ..decide.rotate.journal import Step
+    from ..decide.rotate.owed import by_hand_once_gone
     from ..engine.journals import name_of
 
     about = kept.about
@@ -100,7 +118,10 @@ def left(kept: Kept) -> list[Row]:
     under_way = {"owed": UNDER_WAY, "handle": "", "since": pacing.rfc3339(kept.journal.since), "tries": 0}
     ends = [whose | under_way | {"journal": name_of(about.key)}] if runs else []
     return ends + [
-        whose | dict.fromkeys(OF_A_DEBT) | told.debt(each) | {"journal": name_of(about.key)}
+        whose
+        | dict.fromkeys(OF_A_DEBT)
+        | told.debt(each)
+        | {"byHand": by_hand_once_gone(each) or None, "journal": name_of(about.key)}
         for each in kept.journal.debts
     ]
 

@@ -150,6 +150,9 @@ class DebtStatus(Spec):
     """Since when."""
     tries: int
     """How often it was tried."""
+    by_hand: bool | None = None
+    """Of one that is to be revoked: whether a person has to do that, as Keywright cannot: `true` is never tried again
+    by itself."""
     issuer: Annotated[str, pydantic.StringConstraints(max_length=1024)] | None = None
     """Of one that is to be found: who was asked for it, and the account there."""
     made_from: Time | None = None

@@ -87,7 +87,7 @@ def _driven(task: Task, book: Book, asked: Options) -> Exit:
 
     if asked.made_from is not None and asked.forget != NAMELESS:
         raise click.UsageError("--made-from goes with --forget -.")
-    telling = Telling(asked.path, asked.output, tests=task.rules.tests)
+    telling = Telling(asked.path, asked.output, task.rules)
     driver, kept = Driver(task, book, telling, Patience(asked.wait, asked.timeout)), book.read()
     if kept and kept.runs and kept.layout != task.layout:
         said = f"the rotation of {asked.path} has begun with {_layout(kept.layout)}"

@@ -22,6 +22,7 @@ from .driving import Left
 
 if TYPE_CHECKING:
     from ...decide.rotate.moves import Wait
+    from ...decide.rotate.sight import Rules
 
 #: Seconds that nobody minds.
 _MOMENT = 5.0
@@ -43,7 +44,8 @@ _OWED = {
     "Die": "it was revoked, and not seen to be dead. See at the issuer that it is; then",
     "Keep": "it was left alive. When nobody needs it, remove it at the issuer; then",
 }
-_BY_YOU = "it is still to be revoked, and what its issuer calls it is not known. Do so at the issuer; then"
+_UNNAMED = "it is still to be revoked, and what its issuer calls it is not known. Do so at the issuer; then"
+_BY_HAND = "it is still to be revoked, which no rotation can do: it is not tried by itself. Do so at the issuer; then"
 _AGAIN, _NO_HARM = "The same command goes on.", "Ctrl-C does no harm: the same command goes on."
 
 
@@ -52,11 +54,11 @@ class Telling:
 
     Args:
         output: ``table``, ``json`` or ``yaml``: with the last two, steps go to the standard error.
-        tests: whether anybody can be asked if they accept a key.
+        rules: what its issuer can do.
     """
 
-    def __init__(self, path: str, output: str, *, tests: bool) -> None:
-        self._path, self._output, self._tests = path, output, tests
+    def __init__(self, path: str, output: str, rules: Rules) -> None:
+        self._path, self._output, self._rules, self._tests = path, output, rules, rules.tests
         self._last = ""
 
     def line(self, text: str, *, err: bool = False) -> None:
@@ -115,7 +117,7 @@ class Telling:
         if journal.debts and code is Exit.FINE:
             code = Exit.NOT_READY
         owed = [
-            {name: fact for name, fact in common.debt(each).items() if name not in ("tries", "issuer")}
+            {name: fact for name, fact in common.debt(each, self._rules).items() if name not in ("tries", "issuer")}
             for each in journal.debts
         ]
         if self._output != "table":
@@ -142,7 +144,11 @@ def _said(debt: Mapping[str, Any], *, among: bool) -> str:
         among: whether several keys without a handle are owed.
     """
     handle = debt["handle"]
-    said = _BY_YOU if debt["owed"] == "Revoke" and not handle else _OWED[str(debt["owed"])]
+    said = _OWED[str(debt["owed"])]
+    if debt["owed"] == "Revoke" and not handle:
+        said = _UNNAMED
+    elif debt.get("byHand"):
+        said = _BY_HAND
     which = f" --made-from {debt.get('madeFrom') or debt['since']}" if among and not handle else ""
     made = f" It was made between {debt['madeFrom']} and {debt['madeUntil']}." if debt.get("madeFrom") else ""
     return f"owed for key {handle or '(unknown)'}: {said} --forget {handle or NAMELESS}{which}.{made}"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from ...issuers.base import Verdict
 from ...issuing.base import Way
-from . import makers
 from .journal import Debt, Half, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
+from .owed import by_hand, by_hand_once_gone
 from .sight import Holds, Targets, Trial
 
 #: How often the new key is written over an old one that somebody has put back.
@@ -25,13 +25,11 @@ def payable(at: Situation) -> list[Debt]:
         each
         for each in at.journal.debts
         if each.owed is Owed.REVOKE
-        and at.rules.ends(Half(each.fingerprint, each.handle))
-        and makers.same(each.issuer, at.rules.issuer)
+        and not by_hand(each, at.rules)
         and each.due <= at.now
         and not _may_be_held(at, each)
         and not (each.fingerprint and (users is None or users.late))
-        # Who uses a key cannot be seen any more, once its object is gone.
-        and not (each.fingerprint and at.seen.wish.gone)
+        and not (at.seen.wish.gone and by_hand_once_gone(each))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Which debt is meant of which a person says that it is settled. Pure.
+"""Which debts a person has to see to, and which one is meant that is said to be settled. Pure.
 
 Does not belong here: what is owed and why (``journal``), how that is told (``told``).
 """
@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .journal import Debt
+from . import makers
+from .journal import Debt, Half, Owed
+from .sight import Rules
+
+
+def by_hand(debt: Debt, rules: Rules) -> bool:
+    """Whether nobody tries to revoke a key that is to be revoked, so that a person has to: its issuer has no call for
+    that, or is another one by now, or what it calls the key is not known.
+    """
+    ends = rules.ends(Half(debt.fingerprint, debt.handle)) and makers.same(debt.issuer, rules.issuer)
+    return debt.owed is Owed.REVOKE and not ends
+
+
+def by_hand_once_gone(debt: Debt) -> bool:
+    """Whether nobody tries it once its object is gone: who uses a key that somebody may have cannot be seen then."""
+    return debt.owed is Owed.REVOKE and bool(debt.fingerprint or not debt.handle)
 
 
 def made(debt: Debt) -> float:

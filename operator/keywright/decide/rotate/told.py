@@ -15,6 +15,8 @@ from ...errors import Reason
 from .. import report
 from . import fate, makers
 from .journal import AnyWhy, Cause, Debt, Journal, Owed, Step, Why
+from .owed import by_hand
+from .sight import Rules
 
 #: The condition of an object that tells of its rotations.
 ROTATING = "Rotating"
@@ -165,6 +167,7 @@ class Tale:
         tested: whether its issuer can be asked about the new key.
         pods: what a status tells of those who use the Secrets; None where that was not looked at.
         behind: who is waited for, where it is Secrets that are.
+        rules: what its issuer can do; None where that is not known now.
     """
 
     credential: str
@@ -176,6 +179,7 @@ class Tale:
     pods: Mapping[str, Any] | None = None
     tested: bool = True
     behind: Behind | None = None
+    rules: Rules | None = None
 
     @property
     def runs(self) -> bool:
@@ -226,7 +230,7 @@ def status(tale: Tale) -> dict[str, Any]:
     facts |= {"waits": tale.waits()[:1024] or None, "asks": tale.asks or None}
     if journal is None:
         return _there(facts)
-    facts |= {"step": str(journal.step), "pinned": journal.pinned or None, "debts": _debts(journal)}
+    facts |= {"step": str(journal.step), "pinned": journal.pinned or None, "debts": _debts(journal, tale.rules)}
     if not tale.runs:
         facts["last"] = last(journal)
         return _there(facts)
@@ -270,13 +274,20 @@ def _condition(status_: str, reason: Reason, message: str) -> dict[str, Any]:
     return {"type": ROTATING, "status": status_, "reason": str(reason), "message": message[:2048]}
 
 
-def _debts(journal: Journal) -> list[dict[str, Any]] | None:
-    return [_there(debt(each)) for each in journal.debts[:20]] or None
+def _debts(journal: Journal, rules: Rules | None) -> list[dict[str, Any]] | None:
+    return [_there(debt(each, rules)) for each in journal.debts[:20]] or None
 
 
-def debt(owed: Debt) -> dict[str, Any]:
-    """Return what is told of something that is owed; where a key is to be found, also where, and when it was made."""
+def debt(owed: Debt, rules: Rules | None = None) -> dict[str, Any]:
+    """Return what is told of something that is owed; where a key is to be found, also where, and when it was made; of
+    one that is to be revoked, whether a person has to.
+
+    Args:
+        rules: what its issuer can do; None where that is not known.
+    """
     facts = {"owed": str(owed.owed), "handle": owed.handle, "since": _time(owed.since), "tries": owed.tries}
+    if owed.owed is Owed.REVOKE and rules:
+        return facts | {"byHand": by_hand(owed, rules)}
     if owed.owed is not Owed.FIND:
         return facts
     made = {"madeFrom": _time(owed.made_from), "madeUntil": _time(owed.made_until)}

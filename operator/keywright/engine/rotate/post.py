@@ -21,6 +21,7 @@ from ...decide import due
 from ...decide.rotate import lost, machine, outcomes
 from ...decide.rotate.journal import Cause, Journal, Step, Why
 from ...decide.rotate.moves import Came, Do, Effect, End, Go, Situation, Wait
+from ...decide.rotate.sight import Rules
 from ...decide.rotate.told import Tale
 from ...errors import Reason
 from ...kinds import CredentialSpec
@@ -61,7 +62,9 @@ class Post:
         self._aiming, self._claiming = Aiming(means, key, name, self._trials), Claiming(means, key)
         self.orders = Orders()
         self.wake = asyncio.Event()
-        self._since, self._failures, self._tests = time.monotonic(), 0, True
+        self._since, self._failures = time.monotonic(), 0
+        #: What its issuer can do, when that was known last.
+        self._rules: Rules | None = None
         self._turn = Turn()
         self._herald = Herald(means, key, name)
         #: Why no key was made, or none written to the store, when that was last tried; None: it was.
@@ -157,7 +160,7 @@ class Post:
 
     async def _go_about(self, aim: Aim, record: Record | None, wanted: CredentialSpec | None) -> float:
         """Do what people ask, then what is under way, then what is due."""
-        self._tests = aim.rules.tests
+        self._rules = aim.rules
         if self.kept and record and not aim.gone:
             self.kept = await self._claiming.known_again(aim, record, self.kept)
         if self.kept and (await self._heed(self.kept) or (aim.gone and await self._moved(aim, self.kept, record))):
@@ -215,7 +218,7 @@ class Post:
 
     async def _give_up(self, trouble: errors.Stalled, record: Record | None) -> float:
         """Keep no values of a rotation that can never go on, but what is owed; not before that is sure."""
-        self._lost = min(self._lost, time.monotonic())
+        self._lost, self._rules = min(self._lost, time.monotonic()), None
         self._turn.give()
         kept, patience = self.kept, self._means.settings.give_up_seconds
         assert kept  # noqa: S101 - what cannot go on was remembered
@@ -335,7 +338,7 @@ class Post:
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
                 failed = self._failed if journal.step in (Step.ISSUING, Step.TESTED) else None
                 error, again = sight.trouble or failed if why or self._runs() else None, first.at if first else None
-                told = (error, again, sight.pods, self._tests, sight.behind(kept))
+                told = (error, again, sight.pods, aim.rules.tests, sight.behind(kept))
                 await self._tell(Tale(self.name, journal, why, asks, *told))
                 left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
@@ -377,7 +380,8 @@ class Post:
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:
-        self._herald.reached(self.kept, before, record, tested=self._tests, failed=self._failed)
+        tested = self._rules is None or self._rules.tests
+        self._herald.reached(self.kept, before, record, tested=tested, failed=self._failed)
 
     async def _tell(self, tale: Tale) -> None:
-        await self._herald.tell(self._record(), tale)
+        await self._herald.tell(self._record(), dataclasses.replace(tale, rules=self._rules))
