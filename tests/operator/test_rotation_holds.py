@@ -186,3 +186,41 @@ def test_a_key_within_a_map_is_seen_by_another_name_of_its_server_and_after_its_
     rotating.looks()
     rotating.reaches("Idle")
     assert rotating.alive() == {rotating.key()}
+
+
+def test_a_key_that_is_owed_does_not_end_under_a_secret_that_a_template_makes_of_it(
+    world: World, rotating: Rotating
+) -> None:
+    rotating.begins(overlap="1h")
+    rotating.starts()
+    world.is_ready()
+    old = rotating.key()
+    shaped = {"target": {"template": {"stringData": {"config": "token={{ KEY }}"}}}, **SLOW}
+    for name in ("shaped", "asleep"):
+        world.apply(api_key_secret(name, KEY, **shaped))
+        world.is_ready(name)
+    world.apply(api_key_secret("asleep", KEY, suspend=True, **shaped))
+    world.until(lambda: world.condition("asleep", type_="Suspended").get("status") == "True", "it sleeps")
+
+    with rotating.refusing("DELETE"):
+        # Nobody else is waited for, and its issuer refuses.
+        rotating.asks("Reissue")
+        world.ends("please", "Failed")
+        rotating.reaches("Idle")
+    world.until(lambda: config(world, "shaped") == f"token={rotating.key()}", "who is awake has the new key")
+    touch(world, "shaped", "asleep")
+    rotating.looks()
+    assert [(each["owed"], each["byHand"]) for each in rotating.told()["debts"]] == [("Revoke", False)]
+    assert rotating.alive() == {old, rotating.key()}
+    assert config(world, "asleep") == f"token={old}"
+
+    world.apply(api_key_secret("asleep", KEY, **shaped))
+    world.until(lambda: config(world, "asleep") == f"token={rotating.key()}", "it wakes up")
+    rotating.looks()
+    world.until(lambda: "debts" not in rotating.told(), lambda: f"it is paid: {rotating.told()}")
+    assert rotating.alive() == {rotating.key()}
+
+
+def config(world: World, name: str) -> str:
+    """Return what a template has made."""
+    return (world.secret(name) or {})["config"]

@@ -34,10 +34,13 @@ def payable(at: Situation) -> list[Debt]:
 
 
 def _may_be_held(at: Situation, debt: Debt) -> bool:
+    targets = at.seen.targets
     if at.seen.store is Holds.NOTHING:
         # Secrets keep what was there before.
-        targets = at.seen.targets
         return bool(debt.fingerprint) and (targets is None or targets != Targets())
+    if debt.fingerprint and (targets is None or targets.unknown):
+        # One of them may have another key than the store has.
+        return True
     held = at.seen.held
     if at.seen.store is None or held is None:
         return True

@@ -7,6 +7,7 @@ what pods have (``engine/consumers.py``), what follows.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from ... import errors
 from ...decide.rotate import held, recipe
 from ...decide.rotate.held import Entry, Evidence
 from ...decide.rotate.journal import Step
-from ...decide.rotate.sight import Has, Holds
+from ...decide.rotate.sight import Has, Holds, Targets
 from ...secret import FingerprintKey, SecretMap
 from ...stores.base import Location
 from .. import records
@@ -176,7 +177,7 @@ class Holding:
         unsure = {each.record.key: each.record for each in alike} | {each.key: each for each in self._places.astray()}
         cases += await self._astray([each for key, each in unsure.items() if key not in here], asked)
         if kept.old or kept.new:
-            await asyncio.gather(*(self._look(each, asked) for each in cases if each.which is Has.UNKNOWN))
+            await asyncio.gather(*(self._look(each, asked.sought) for each in cases if each.which is Has.UNKNOWN))
         self._remember(cases, asked)
         cases = [each for each in cases if each.matters]
         found = [Held(each.reader.record.key, each.reader.secret, each.which, each.reader) for each in cases]
@@ -184,6 +185,26 @@ class Holding:
             found += await self._left({(each.owner, each.secret) for each in found}, asked)
         self._secrets.forget(asked.sought)
         return found
+
+    async def beside(self, where: Location, kept: Kept, stored: SecretMap, version: str | None) -> Targets:
+        """Return how many Secrets of those who read a key have what the store has, and how many may have another one.
+
+        It matters to a key that is owed, whose values nobody remembers: it is in no Secret of which each entry that is
+        made of the store's key is told to be a part of what the store has now, or made of that version. So it is for
+        what templates and expressions make of one, too.
+
+        Args:
+            stored: what the store has, and in which version.
+        """
+        nothing = Sought(f"{kept.about.key} owed", {}, {}, kept.journal.id)
+        sought = dataclasses.replace(nothing, new=stored)
+        asked = _Question(where, "", Holds.NEW, version, sought, _names(kept), whole=False, about="")
+        cases = [self._reads(each, asked) for each in self._places.reading(where)[0]]
+        # Whether its status tells what is in it now.
+        await asyncio.gather(*(self._look(each, nothing) for each in cases if each.which is Has.UNKNOWN))
+        self._secrets.forget(nothing)
+        have = collections.Counter(each.which for each in cases)
+        return Targets(new=have[Has.NEW], unknown=have[Has.UNKNOWN])
 
     def _remember(self, cases: Iterable[_Case], asked: _Question) -> None:
         """Remember what a Secret was when its status told of it."""
@@ -261,12 +282,12 @@ class Holding:
         status, secret, version = without.get(record.key, (b"", "", None))
         return status is record.status and version == self._secrets.version(record.key.namespace, secret)
 
-    async def _look(self, case: _Case, asked: _Question) -> None:
+    async def _look(self, case: _Case, sought: Sought) -> None:
         """Look into a Secret, if that can be done; of one that is worked on, its status tells in a moment."""
         if case.reader.record.parsed:
             return
         with contextlib.suppress(errors.Error):
-            case.read = await self._secrets.read(case.reader.record.key, case.reader.secret, asked.sought)
+            case.read = await self._secrets.read(case.reader.record.key, case.reader.secret, sought)
 
     async def _left(self, known: Collection[tuple[Key, str]], asked: _Question) -> list[Held]:
         """Return what those Secrets have that were kept when their objects went, or took another."""
@@ -312,12 +333,16 @@ def _question(where: Location, kept: Kept, store: Holds | None, version: str | N
     journal = kept.journal
     old, new = _without(kept.old, kept.new), _without(kept.new, kept.old)
     known = (bool(old) or journal.old is None) and (bool(new) or journal.new is None)
-    names: frozenset[str | None] = frozenset()
-    with contextlib.suppress(errors.Stalled):
-        names = frozenset(recipe.read(kept.about.recipe).properties.values())
     about = f"{journal.id} {bool(old)} {bool(new)}"
     sought = Sought(kept.about.key, old, new, f"{about} {journal.step}")
-    return _Question(where, journal.id, store, version, sought, names, bool(old or new) and known, about)
+    return _Question(where, journal.id, store, version, sought, _names(kept), bool(old or new) and known, about)
+
+
+def _names(kept: Kept) -> frozenset[str | None]:
+    """Return the properties that are parts of the key."""
+    with contextlib.suppress(errors.Stalled):
+        return frozenset(recipe.read(kept.about.recipe).properties.values())
+    return frozenset()
 
 
 def _before(last: _Last | None, asked: _Question) -> Has | None:

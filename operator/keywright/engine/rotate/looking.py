@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 #: What says that nothing is there.
 NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.KEY_NOT_MINTED})
+#: Steps at which it matters to what is owed alone what Secrets have.
+BETWEEN = frozenset({Step.IDLE, Step.ISSUING})
 #: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise,
 #: which is a little less than between two looks in grace: each of these asks.
 OFTEN, NOW_AND_THEN = 2.0, 110.0
@@ -246,6 +248,8 @@ class Looking:
         else:
             counts = collections.Counter(each.which for each in sight.held)
             targets = Targets(counts[Has.OLD], counts[Has.NEW], counts[Has.UNKNOWN])
+            if kept.journal.step in BETWEEN and sight.values:
+                targets = await self._holding.beside(aim.place.where, kept, sight.values, version)
             readers = [each.reader for each in sight.held if each.reader]
             users = await self._try(sight, self._users(readers, kept, sight)) if Spot.USERS in wanted else None
         targets = targets if Spot.TARGETS in wanted else None
