@@ -61,6 +61,15 @@ def test_what_is_owed_of_a_key_that_has_the_name_of_the_other_one_is_nobody_s_to
     assert [(each.owed, each.handle) for each in gone.journal.debts] == [(Owed.KEEP, "")]
 
 
+@pytest.mark.parametrize(("since", "pause"), [(0.0, 2.0), (4.0, 2.0), (6.0, 5.0), (40.0, 30.0)])
+def test_the_death_of_a_revoked_key_is_looked_for_at_once_and_then_less_and_less_often(
+    since: float, pause: float
+) -> None:
+    journal = at(Step.GRACE, since=since, old=dataclasses.replace(OLD, revoked=True, ending=True))
+
+    assert machine.decide(Situation(RULES, journal, seen(old=GOOD), NOW)) == Wait(NOW + pause)
+
+
 def test_a_dead_key_is_replaced_again_soon_where_no_new_one_reached_anybody() -> None:
     begun = machine.begin(at(Step.IDLE, reissued=1.0), "r2", Cause.INVALID, OLD, NOW)
 

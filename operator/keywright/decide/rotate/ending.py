@@ -30,6 +30,8 @@ from .lost import orphan
 from .moves import Do, Effect, Go, Move, Row, Situation
 from .sight import Has, Holds
 
+#: Seconds after which a key is tested once more that was revoked a moment ago.
+TESTED_AGAIN = 2.0
 #: Seconds between two looks whether the new key still lives, while the old one could be put back.
 WATCHED = 120.0
 
@@ -59,6 +61,9 @@ def is_revoked(at: Situation) -> Move | None:
         if at.rules.way is Way.MINTED:
             return at.go(Step.REVOKED)
         return Go(at.journal.owing(Owed.DIE, old, at.now).at(Step.REVOKED, at.now))
+    if at.lasts() < SOON:
+        # Most issuers have heard of it by now; it is tested no more often.
+        return at.wait(TESTED_AGAIN)
     return at.wait(SOON if at.lasts() < LATER else LATER)
 
 

@@ -18,6 +18,7 @@ from ... import cluster, errors
 from ...decide import rollout
 from ...decide.rotate import calls, lost
 from ...decide.rotate import recipe as recipes
+from ...decide.rotate.ending import TESTED_AGAIN
 from ...decide.rotate.journal import Half, Journal, Step
 from ...decide.rotate.sight import Has, Holds, Keys, Seen, Targets, Trial, Users, Wish, doubtful, looks
 from ...decide.rotate.sight import Place as Spot
@@ -43,7 +44,7 @@ NOTHING = frozenset({Reason.NOT_FOUND, Reason.VERSION_DELETED, Reason.KEY_NOT_MI
 BETWEEN = frozenset({Step.IDLE, Step.ISSUING})
 #: Seconds between two tests of a key: while it is tested, revoked, or a person waits for it to be seen; and otherwise,
 #: which is a little less than between two looks in grace: each of these asks.
-OFTEN, NOW_AND_THEN = 2.0, 110.0
+OFTEN, NOW_AND_THEN = TESTED_AGAIN, 110.0
 
 
 @dataclasses.dataclass(slots=True)
