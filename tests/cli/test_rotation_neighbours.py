@@ -52,11 +52,17 @@ def task(path: pathlib.Path, key: pathlib.Path, url: str) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("step", "neighbour", "known"),
-    [(Step.IDLE, Step.IDLE, True), (Step.IDLE, Step.ISSUING, False), (Step.GRACE, Step.ISSUING, True)],
+    ("step", "neighbour", "ago", "known"),
+    [
+        (Step.IDLE, Step.IDLE, 10, True),
+        (Step.IDLE, Step.ISSUING, 10, False),
+        (Step.GRACE, Step.ISSUING, 10, True),
+        # It was given up long ago.
+        (Step.IDLE, Step.ISSUING, 90_000, True),
+    ],
 )
 def test_while_a_neighbour_asks_for_a_key_nobody_knows_which_one_was_lost(
-    tmp_path: pathlib.Path, step: Step, neighbour: Step, known: bool
+    tmp_path: pathlib.Path, step: Step, neighbour: Step, ago: float, known: bool
 ) -> None:
     path, key = tmp_path / "keys.kw", tmp_path / "key"
     key.write_bytes(b"\x07" * 32)
@@ -67,15 +73,17 @@ def test_while_a_neighbour_asks_for_a_key_nobody_knows_which_one_was_lost(
     own = task(path, key, server.url)
     lost = Ask(NOW - 20, frozenset({"k1"}), "r1", ISSUER)
     journal = Journal("r1", step, NOW, new=Half("f1", "k1"), unanswered=(lost,), issuer=ISSUER)
-    asking = Journal("r2", neighbour, NOW, asked_at=NOW - 10, issuer=ISSUER)
+    asking = Journal("r2", neighbour, NOW, asked_at=NOW - ago, issuer=ISSUER)
     Book(own.keys, OTHER).write(Kept(asking, own.layout, {}, {"apiKey": SecretValue("sk-2")}))
 
-    keys = Looking(own).look(Kept(journal, own.layout, {}, {}), Wish()).seen.keys
+    sight = Looking(own).look(Kept(journal, own.layout, {}, {}), Wish())
     server.close()
 
+    keys, alone = sight.seen.keys, neighbour is Step.IDLE or ago > 10
     assert (keys is not None) is known
+    assert alone is not ("that of llm/other, asks for a key" in sight.said)
     if isinstance(keys, Listing):
-        assert keys.ours == ({"k2"} if neighbour is Step.IDLE else set())
+        assert keys.ours == ({"k2"} if alone else set())
 
 
 def test_of_two_keys_without_a_handle_one_is_forgotten_and_not_the_other(
@@ -92,9 +100,9 @@ def test_of_two_keys_without_a_handle_one_is_forgotten_and_not_the_other(
     kept = book.write(Kept(Journal("r1", Step.IDLE, NOW, debts=(lost, refused)), own.layout, {}, {}))
     driver = Driver(own, book, telling, Patience())
 
-    for which in (None, 1500.0):
+    for name, which in ((NAMELESS, None), ("", None), (NAMELESS, 1500.0)):
         with pytest.raises(errors.Stalled) as caught:
-            driver.forget(kept, NAMELESS, which)
+            driver.forget(kept, name, which)
         assert caught.value.reason is Reason.NOT_FOUND
         if which is None:
             assert caught.value.hint == "Say which one with --made-from: 1970-01-01T00:16:40Z, 1970-01-01T01:06:40Z"

@@ -32,6 +32,7 @@ def rotated(**rotation: Any) -> Json:
 GROUP, MERGE = "stored.keywright.test", "application/merge-patch+json"
 OBJECTS = f"/apis/{GROUP}/{kinds.VERSION}/namespaces/default/{kinds.ApiKeySecret.plural}"
 TOO_OFTEN = "spec.credentials[0].rotation: Invalid value: every must be longer than overlap (24h if omitted)"
+TOO_FAR = "test: Invalid value: within (15m if omitted) must be at least twice apart (10s if omitted)"
 TAKEN = {
     "all calls": calls(),
     "no way to find a key": calls(find=None),
@@ -40,6 +41,7 @@ TAKEN = {
     "more often than a day, with an overlap that is shorter": rotated(every="1h", overlap="59m"),
     "an age in days, and no overlap said": rotated(every="1d1s"),
     "every few seconds, without an overlap": rotated(every="10s", overlap="0"),
+    "tests that take half of the time there is": rotated(test={"apart": "5s", "within": "10s"}),
     # How often a schedule comes no rule can tell.
     "a schedule, and an overlap of a month": rotated(schedule="0 * * * *", overlap="30d"),
 }
@@ -52,6 +54,8 @@ REFUSED = {
     "an overlap longer than a key's age, in other units": (rotated(every="30d", overlap="721h"), TOO_OFTEN),
     "an age shorter than the overlap that there is if none is said": (rotated(every="12h"), TOO_OFTEN),
     "an age as long as that": (rotated(every="24h"), TOO_OFTEN),
+    "tests further apart than they may take": (rotated(test={"apart": "30m"}), TOO_FAR),
+    "tests that take all the time there is": (rotated(test={"within": "10s"}), TOO_FAR),
 }
 
 

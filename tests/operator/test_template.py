@@ -33,7 +33,7 @@ def test_a_template_makes_the_entry_that_an_application_wants(database: World) -
 
     assert database.secret() == {"DATABASE_URL": f"postgres://app:p%40ss%2Fword@db/{database.namespace}"}
     assert found["status"]["keys"] == "2/2"
-    assert database.event_reasons() == ["Created"]
+    database.has_events("Created")
 
     database.put("db/app", user="app", password="next")
     database.refreshes("1")

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 from keywright.decide.rotate import machine, outcomes
-from keywright.decide.rotate.journal import Cause, Debt, Half, Journal, Owed, Step, Why
+from keywright.decide.rotate.journal import Ask, Cause, Debt, Half, Journal, Owed, Step, Why
 from keywright.decide.rotate.moves import Came, Do, Effect, Go, Situation
-from keywright.decide.rotate.sight import Holds, Rules, Seen, Targets, Users, Wish
+from keywright.decide.rotate.sight import Holds, Keys, Place, Rules, Seen, Targets, Trial, Users, Wish, looks
+from keywright.issuers.base import Verdict
 from keywright.issuing.base import Way
 
 from .cases import (
     BACK,
     BAD,
+    DAY,
     GOOD,
     KEYS,
     LEASED,
@@ -103,7 +105,9 @@ HELD: dict[str, Any] = {"why": Why.OBJECT_GONE, "reached": Step.HELD}
 
 CANDIDATE = at(Step.ROLLING_BACK, reached=Step.HELD, why=Why.TEST_FAILED, back_from=0.0)
 SILENT = seen(BACK, store=None, held=None)
+EMPTY = seen(BACK, store=Holds.NOTHING, held=None)
 GONE = Wish(gone=True)
+UNCLEAR = Trial(Verdict.UNKNOWN, tries=1)
 MINTED: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
 
 
@@ -112,7 +116,17 @@ MINTED: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
     [
         (RULES, CANDIDATE, BACK, "revoke k1"),
         (RULES, CANDIDATE, seen(BACK, targets=None, users=None), "revoke k1"),
-        (RULES, CANDIDATE.but(old=None), seen(BACK, store=Holds.NOTHING, held=None), "revoke k1"),
+        (RULES, CANDIDATE.but(old=None), EMPTY, "revoke k1"),
+        # A first key may have been taken out of the store; Secrets keep it.
+        (RULES, CANDIDATE.but(old=None), seen(EMPTY, targets=None), "wait ReadersUnknown"),
+        (RULES, CANDIDATE.but(old=None), seen(EMPTY, targets=Targets(unknown=1)), "wait TargetNotWritten"),
+        # So may one that was in use, after which the old one ended.
+        (RULES, CANDIDATE, seen(EMPTY, old=GOOD), "revoke k1"),
+        (RULES, CANDIDATE, seen(EMPTY, old=None), "RolledBack TestFailed"),
+        (RULES, CANDIDATE, seen(EMPTY, old=BAD), "RolledBack TestFailed"),
+        (RULES, CANDIDATE, seen(EMPTY, old=BAD, new=BAD), "revoke k1"),
+        (RULES, CANDIDATE, seen(EMPTY, old=UNCLEAR), "wait OldKeyUnconfirmed"),
+        (RULES, CANDIDATE, seen(EMPTY, old=UNCLEAR, targets=Targets(unknown=1)), "wait TargetNotWritten"),
         (RULES, at(Step.ROLLING_BACK, **HELD), SILENT, "wait StoreSilent"),
         (RULES, CANDIDATE.but(since=NOW - 3601), SILENT, "wait StoreSilent!"),
         (RULES, CANDIDATE, seen(BACK, targets=Targets(new=3)), "wait TargetNotWritten"),
@@ -133,6 +147,55 @@ def test_a_new_key_that_was_nowhere_yet_ends_only_where_that_is_seen(
     rules: Rules, journal: Journal, looked: Seen, said: str
 ) -> None:
     assert short(machine.decide(Situation(rules, journal, looked, NOW))) == said
+
+
+LOOKED_FOR = at(Step.ISSUING, asked_at=NOW - 61, asks=1)
+TURNED_BACK = at(Step.ROLLING_BACK, **LOST)
+LISTED = Keys(frozenset({"k0", "k9"}), frozenset({"k9"}))
+CLAIMED = dataclasses.replace(LISTED, claimed=frozenset({"k9"}))
+ASKS = (Ask(NOW - 61, frozenset({"k0"}), "r1", ""),)
+
+
+@pytest.mark.parametrize(
+    ("journal", "looked", "said"),
+    [
+        (LOOKED_FOR, seen(BACK, keys=LISTED), "revoke k9"),
+        (TURNED_BACK, seen(BACK, keys=LISTED), "revoke k9"),
+        (LOOKED_FOR, seen(SILENT, keys=LISTED), "wait StoreSilent"),
+        # By a journal from a backup it may be what Secrets have, or what the store has.
+        (TURNED_BACK, seen(EMPTY, keys=LISTED), "RollingBack StoreChanged +Find"),
+        (TURNED_BACK, seen(THEIRS, keys=LISTED), "RollingBack StoreChanged +Find"),
+        (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=Targets()), "revoke k9"),
+        (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=None), "wait ReadersUnknown"),
+        (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=Targets(unknown=1)), "Issuing +Find"),
+        # Another rotation knows it, at an address or for an account that is written otherwise.
+        (TURNED_BACK, seen(BACK, keys=CLAIMED), "RolledBack StoreChanged"),
+        (at(Step.IDLE, unanswered=ASKS), seen(BACK, keys=LISTED), "Idle +Revoke"),
+        (at(Step.IDLE, unanswered=ASKS), seen(BACK, keys=CLAIMED), "Idle +Find"),
+    ],
+)
+def test_a_key_whose_answer_was_lost_is_revoked_only_where_nobody_may_have_it(
+    journal: Journal, looked: Seen, said: str
+) -> None:
+    rules = dataclasses.replace(RULES, names=False)
+    move = machine.decide(Situation(rules, journal, looked, NOW))
+
+    owed = [f" +{each.owed}" for each in move.journal.debts] if isinstance(move, Go) else []
+    assert short(move) + "".join(owed) == said
+
+
+def test_a_first_key_that_was_asked_for_is_looked_for_in_secrets_too() -> None:
+    for old, asked_at, there in ((OLD, NOW, False), (None, None, False), (None, NOW, True)):
+        assert (Place.TARGETS in looks(RULES, LOOKED_FOR.but(old=old, asked_at=asked_at), NOW)) is there
+
+
+def test_what_a_person_has_settled_is_not_owed_once_more() -> None:
+    rest = rests(RULES, at(Step.ROLLING_BACK, **REPLACED), THEIRS)
+    assert [each.owed for each in rest.debts] == [Owed.KEEP]
+
+    begun = machine.begin(rest.but(debts=()), "r2", Cause.DUE, Half("of a person"), NOW + DAY)
+
+    assert begun.debts == ()
 
 
 def test_what_we_have_switched_off_is_not_dead_for_that() -> None:

@@ -138,18 +138,20 @@ class Journals:
         """Return what all journals are about, as far as this process has seen."""
         return [about for _, about in self._seen.values()]
 
-    def handles(self, key: str, maker: str) -> frozenset[str]:
+    def handles(self, key: str, maker: str) -> tuple[frozenset[str], frozenset[str]]:
         """Return what all keys are called that the journals of other keys know, as far as this process has seen.
 
         Args:
             key: whose journal does not count.
             maker: who makes them, as ``Rules`` names it.
+
+        Returns:
+            Those of that account; and those of others who make keys the same way.
         """
-        found, own = set[str](), name_of(key)
-        for name, (each, _) in self._seen.items():
-            if name != own:
-                found |= makers.handles(each, maker)
-        return frozenset(found)
+        own = name_of(key)
+        others = [each for name, (each, _) in self._seen.items() if name != own]
+        theirs, alike = ([find(each, maker) for each in others] for find in (makers.handles, makers.alike))
+        return frozenset().union(*theirs), frozenset().union(*alike)
 
     async def claim(self, kept: Kept, others: frozenset[str] = frozenset(), gone: Gone | None = None) -> Kept:
         """Make the journal of a key; one of the same object is taken up as it is, of one that was made anew as well.

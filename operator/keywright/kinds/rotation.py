@@ -18,6 +18,11 @@ Cron = Annotated[Printable, pydantic.StringConstraints(max_length=128)]
 Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$")]
 #: How long an old key still works where nothing is said, as people and rules (CEL) both write it.
 OVERLAP = "24h"
+#: The same of how a new key is tested: how long that takes at least, and at most.
+APART, WITHIN = "10s", "15m"
+_APART, _WITHIN = (
+    f"(has(self.{name}) ? self.{name} : duration('{usual}'))" for name, usual in (("apart", APART), ("within", WITHIN))
+)
 
 
 class Window(Spec):
@@ -39,14 +44,22 @@ class Window(Spec):
 class Trial(Spec):
     """How a new key is tested before anybody gets it."""
 
+    cel: ClassVar[tuple[Cel, ...]] = (
+        Cel(
+            f"{_APART} + {_APART} <= {_WITHIN}",
+            f"within ({WITHIN} if omitted) must be at least twice apart ({APART} if omitted), or no key passes in time",
+        ),
+    )
+
     passes: Annotated[int, pydantic.Field(ge=1, le=20)] = 3
     """How many tests in a row it has to pass. Default 3."""
-    apart: Annotated[Duration, Cel("self <= duration('1h')", "must be at most 1h")] = "10s"
+    apart: Annotated[Duration, Cel("self <= duration('1h')", "must be at most 1h")] = APART
     """How long the first and the last of them are apart, at least, so that it is known everywhere. Default `10s`."""
     within: Annotated[
         Duration, Cel("self >= duration('10s') && self <= duration('24h')", "must be between 10s and 24h")
-    ] = "15m"
-    """After how long a key that is not accepted is given up: it is revoked, and all stays as it was. Default `15m`."""
+    ] = WITHIN
+    """After how long a key that is not accepted is given up: it is revoked, and all stays as it was. At least twice
+    `apart`. Default `15m`."""
     allow_limited: bool = False
     """Whether a key is taken that may do less than the old one, as its `KeyIssuer` asks for fewer scopes."""
 

@@ -84,12 +84,12 @@ class Book:
         found = self._keys.open().remembered(self._name)
         return self._read(*found) if found else None
 
-    def neighbours(self) -> list[Journal]:
-        """Return what is remembered of the rotations of all other entries of the file, as far as it can be read."""
-        found = []
+    def neighbours(self) -> dict[str, Journal]:
+        """Return by its path what is remembered of the rotation of each other entry, as far as it can be read."""
+        found = dict[str, Journal]()
         for path, value in self._keys.open().all_remembered(_PLACE).items():
             with contextlib.suppress(errors.Stalled):
-                found += [self._read(0, value).journal] if path != self._path else []
+                found |= {path: self._read(0, value).journal} if path != self._path else {}
         return found
 
     def write(self, kept: Kept) -> Kept:

@@ -122,10 +122,11 @@ class Driver:
             errors.Stalled: ``NotFound``: nothing is owed for it, or it is not known for which one.
         """
         debts = kept.journal.debts if kept else ()
-        found = owed.meant(debts, "" if handle == NAMELESS else handle, made_from)
+        nameless = handle in ("", NAMELESS)
+        found = owed.meant(debts, "" if nameless else handle, made_from)
         if kept is None or not found:
             raise errors.Stalled(Reason.NOT_FOUND, f"nothing is owed for such a key of {self._task.path}")
-        if handle == NAMELESS and len(found) > 1:
+        if nameless and len(found) > 1:
             said = f"{len(found)} keys of {self._task.path} without a handle are owed"
             times = ", ".join(pacing.rfc3339(owed.made(each)) for each in found)
             raise errors.Stalled(Reason.NOT_FOUND, said, f"Say which one with --made-from: {times}")

@@ -131,19 +131,24 @@ class Looking:
             return None
         # Where it is tested, says the same person who says where it is made.
         sight.handle = calls.handle(listed, self._task.issuing, old, None)
-        return self._told_apart(listed, kept.journal)
+        return self._told_apart(listed, kept.journal, sight)
 
-    def _told_apart(self, listed: Sequence[Listed], journal: Journal) -> Keys | None:
+    def _told_apart(self, listed: Sequence[Listed], journal: Journal, sight: Sight) -> Keys | None:
         """Return what a list says. Without names, what another entry's rotation had made looks like what was lost."""
         who = self._task.rules.issuer
         if self._task.rules.names or not lost.asked(journal):
             return calls.keys(listed, journal)
         neighbours = Book(self._task.keys, self._task.path).neighbours()
-        keys = calls.keys(listed, journal, frozenset().union(*(makers.handles(each, who) for each in neighbours)))
-        asks = any(each.step is Step.ISSUING and each.asked_at for each in neighbours)
+        known = (makers.handles(each, who) for each in neighbours.values())
+        keys = calls.keys(listed, journal, frozenset().union(*known))
+        # What one that was given up has asked for is listed by now, or was not made.
+        since = time.time() - self._task.rules.sure
+        asks = [path for path, each in neighbours.items() if _asks(each, who, since)]
         if not asks:
             return keys
         # What is not known is not "none": else what was lost would be forgotten.
+        said = f"another rotation of this file, that of {asks[0]}, asks for a key at the same account"
+        sight.trouble = errors.Retry(Reason.ROTATING, said, "Bring that one to its end first")
         return dataclasses.replace(keys, ours=frozenset()) if journal.step is Step.GRACE else None
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
@@ -157,6 +162,12 @@ class Looking:
         self._known[half.fingerprint] = history, row
         sight.doubt = sight.doubt or _doubt(what, f"{tester.title} {finding.said}", row.last, dead=half.revoked)
         return Trial(history.verdict(_OVER), row.passes, row.over, row.last, row.tries, row.told)
+
+
+def _asks(journal: Journal, who: str, since: float) -> bool:
+    """Whether a neighbour may be given a key at the same account, which then looks like one that was lost."""
+    asked = journal.step is Step.ISSUING and (journal.asked_at or 0.0) > since
+    return asked and makers.may_be_one(journal.issuer, who)
 
 
 def sentences(error: errors.Error) -> str:

@@ -37,7 +37,7 @@ def _may_be_held(at: Situation, debt: Debt) -> bool:
     targets = at.seen.targets
     if at.seen.store is Holds.NOTHING:
         # Secrets keep what was there before.
-        return bool(debt.fingerprint) and (targets is None or targets != Targets())
+        return targets is None or targets != Targets()
     if debt.fingerprint and (targets is None or targets.unknown):
         # One of them may have another key than the store has.
         return True

@@ -108,8 +108,12 @@ def nobody_looks(at: Situation) -> Move | None:
 
 def _nowhere(at: Situation) -> bool:
     """Whether the new key is a candidate that nobody has: the store has what was to be replaced, and never another."""
-    wanted = Holds.OLD if at.journal.old else Holds.NOTHING
-    return at.journal.same_key or (at.seen.store is wanted and not at.journal.got(Step.TESTED))
+    if at.journal.same_key or at.journal.got(Step.TESTED):
+        return at.journal.same_key
+    if at.journal.old:
+        return at.seen.store is Holds.OLD
+    # Nothing is there also where the first key was, and was taken out: Secrets have that still.
+    return at.seen.store is Holds.NOTHING and at.seen.targets is not None and not at.seen.targets.may_be_new
 
 
 def targets_hold_it(at: Situation) -> Move | None:
@@ -158,11 +162,25 @@ def last_one(at: Situation) -> Move | None:
         works = alive(at, at.seen.theirs) or (not stored and alive(at, at.seen.old))
         return None if works else at.wait(LATER, Why.THEIRS_UNKNOWN, asks=True)
     if not stored:
-        return None
+        return _emptied(at)
     if at.seen.store is Holds.OLD:
         return _old_unknown(at)
     if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not at.journal.old_may_be_dead:
         return None
+    return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+
+
+def _emptied(at: Situation) -> Move | None:
+    """Keep a new key that was never written as far as is known, where the store was emptied, until the old one is known
+    to work: by a journal from a backup it may be the one in use.
+    """
+    old = at.journal.old
+    if at.seen.store is not Holds.NOTHING or old is None or condemned(at.seen.new) or at.journal.same_key:
+        return None
+    if alive(at, at.seen.old) and not at.journal.old_may_be_dead:
+        return None
+    if at.rules.tests and at.seen.old is not None and not condemned(at.seen.old):
+        return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
     return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
 
 

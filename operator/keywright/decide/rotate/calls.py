@@ -61,16 +61,22 @@ def order(journal: Journal, old: SecretMap) -> Order:
     return Order(journal.id, old, handle, journal.before or frozenset(), asked_at, journal.unanswered)
 
 
-def keys(listed: Sequence[Listed], journal: Journal, others: frozenset[str] = frozenset()) -> Keys:
+def keys(
+    listed: Sequence[Listed],
+    journal: Journal,
+    others: frozenset[str] = frozenset(),
+    alike: frozenset[str] = frozenset(),
+) -> Keys:
     """Return what a list says.
 
     Args:
         others: handles that other rotations know as theirs.
+        alike: handles that they know of others who make keys the same way (``makers.alike``).
     """
     handles = frozenset(each.handle for each in listed)
     ours = {each.handle: dates.unix(each.created_at) for each in listed if each.ours and each.handle not in others}
     used_at = next((each.used_at for each in listed if each.is_old), None)
-    return Keys(handles, frozenset(ours), used_at, _asks(ours, lost.asked(journal)))
+    return Keys(handles, frozenset(ours), used_at, _asks(ours, lost.asked(journal)), alike & ours.keys())
 
 
 def _asks(made: Mapping[str, float | None], asks: Sequence[Ask]) -> dict[str, Ask]:

@@ -16,7 +16,7 @@ from . import makers
 from .any_time import LATER, SOON
 from .journal import Ask, Debt, Half, Journal, Owed, Step, Why
 from .moves import Do, Effect, Go, Move, Situation
-from .sight import Holds, Keys, Rules
+from .sight import Holds, Keys, Rules, Targets
 
 
 def asked(journal: Journal) -> tuple[Ask, ...]:
@@ -90,8 +90,11 @@ def _placed(half: Half, keys: Keys) -> bool:
 
 
 def _mixed(at: Situation) -> bool:
-    """Whether more keys have turned up than were asked for, of which it cannot be told which are ours."""
-    return not at.rules.names and len(_candidates(at)) > len(asked(at.journal))
+    """Whether more keys have turned up than were asked for, or one that may be another rotation's: which are ours
+    cannot be told then.
+    """
+    found, claimed = _candidates(at), at.seen.keys.claimed if at.seen.keys else frozenset()
+    return not at.rules.names and (len(found) > len(asked(at.journal)) or not claimed.isdisjoint(found))
 
 
 def orphans(at: Situation) -> list[str]:
@@ -117,16 +120,20 @@ def settling(at: Situation) -> Move | None:
 def orphan(at: Situation) -> Move | None:
     """Revoke a key that was made for us and whose value nobody has: its answer was lost.
 
-    Where the store has a key of which nothing is known, it may be that one, as it is for a journal from a backup: then
-    a person has to look.
+    A journal from a backup does not know that this key has become the one in use: where the store has a key of which
+    nothing is known, or has been emptied, a person has to look.
     """
     lost = orphans(at)
     if not lost:
         return None
-    if at.journal.new or at.seen.store in (Holds.OLD, Holds.NOTHING):
+    late = at.lasts() > at.rules.write_within
+    if at.seen.store is None and not at.journal.new:
+        return at.wait(LATER, Why.STORE_SILENT, asks=late)
+    first = at.seen.store is Holds.NOTHING and at.journal.old is None
+    if first and at.seen.targets is None and not at.journal.new:
+        return at.wait(LATER, Why.READERS_UNKNOWN, asks=late)
+    if at.journal.new or at.seen.store is Holds.OLD or (first and at.seen.targets == Targets()):
         return Do(Effect.REVOKE, lost[0])
-    if at.seen.store is None:
-        return at.wait(LATER, Why.STORE_SILENT, asks=at.lasts() > at.rules.write_within)
     asks = asked(at.journal)
     return Go(finding(at.journal, asks, at.now).but(asked_at=None)) if asks else None
 

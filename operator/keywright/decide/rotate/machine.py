@@ -37,7 +37,7 @@ def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
     at = dataclasses.replace(at, journal=remembered(at.rules, at.journal))
     why, failures = at.journal.why, at.journal.failures
-    left = at.journal.old or _first(at.journal) or at.journal.left
+    left = None if _told(at.journal) else at.journal.old or _first(at.journal) or at.journal.left
     # What nobody had yet may be tried again sooner.
     at = dataclasses.replace(at, journal=_reissued(at)) if at.journal.stored or why is Why.ASKED else at
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
@@ -49,6 +49,12 @@ def rolled_back(at: Situation) -> Move | None:
     first_, longest = (SHORT_PAUSE, LONGEST_SHORT_PAUSE) if minted else (FIRST_PAUSE, LONGEST_PAUSE)
     pause = min(longest, first_ * 2 ** min(failures, 16))
     return Go(at.journal.rest(at.now, left=left, failures=failures + 1, not_before=at.now + pause))
+
+
+def _told(journal: Journal) -> bool:
+    """Whether people are told of the old key by now that it lives on, as the store has another one."""
+    old = journal.old
+    return any(each.owed is Owed.KEEP and old and each.fingerprint == old.fingerprint for each in journal.debts)
 
 
 def _first(journal: Journal) -> Half | None:

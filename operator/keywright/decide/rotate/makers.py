@@ -9,6 +9,7 @@ Does not belong here: which issuer an object may use (``engine``), what follows 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from .journal import Debt, Journal, Step
 
@@ -61,12 +62,27 @@ def handles(journal: Journal, maker: str) -> set[str]:
     Args:
         maker: as ``Rules`` names who that is.
     """
-    halves = (journal.old, journal.new, journal.left) if _may_be_one(journal.issuer, maker) else ()
-    debts = (each.handle for each in journal.debts if _may_be_one(each.issuer, maker))
+    return _handles(journal, lambda issuer: may_be_one(issuer, maker))
+
+
+def alike(journal: Journal, maker: str) -> set[str]:
+    """Return what the keys are called that a journal knows of others who make keys the same way: one account may be
+    reached by two addresses, and be written in two ways.
+
+    Args:
+        maker: as for ``handles``.
+    """
+    way = maker.split(" ", 1)[0]
+    return _handles(journal, lambda issuer: issuer.split(" ", 1)[0] == way and not may_be_one(issuer, maker))
+
+
+def _handles(journal: Journal, theirs: Callable[[str], bool]) -> set[str]:
+    halves = (journal.old, journal.new, journal.left) if theirs(journal.issuer) else ()
+    debts = (each.handle for each in journal.debts if theirs(each.issuer))
     return {*debts, *(each.handle for each in halves if each and each.handle)} - {""}
 
 
-def _may_be_one(one: str, other: str) -> bool:
+def may_be_one(one: str, other: str) -> bool:
     """Whether two may have keys of one account, whichever objects say so."""
     first, second = (each.split(" ", _WORDS - 1) for each in (one, other))
     if first[0] != second[0] or not len(first) == len(second) == _WORDS:

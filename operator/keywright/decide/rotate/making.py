@@ -129,7 +129,7 @@ def passed(at: Situation) -> Move | None:
     trial = at.seen.new
     if trial is None or not alive(at, trial) or trial.passes < at.rules.passes or trial.over < at.rules.apart:
         return None
-    if _does_less(at):
+    if _does_less(at) or (_is_silent(at) and at.lasts() <= at.rules.test_within):
         return None
     return at.back(Why.TEST_ONLY) if at.journal.test_only else at.go(Step.TESTED)
 
@@ -140,6 +140,13 @@ def _does_less(at: Situation) -> bool:
         return False
     new, old = at.seen.new, at.seen.old
     return doubtful(new) and old is not None and old.last is Verdict.VALID and alive(at, old)
+
+
+def _is_silent(at: Situation) -> bool:
+    """Whether the last test of the old key told nothing, with which the new one is to be compared."""
+    if at.rules.limited or at.journal.old is None or not doubtful(at.seen.new):
+        return False
+    return at.seen.old is None or at.seen.old.last is Verdict.UNKNOWN
 
 
 def failed(at: Situation) -> Move | None:

@@ -88,12 +88,14 @@ class Keys:
             there before, and were made when it asked for one, and neither sooner nor later.
         used_at: Unix time at which the old key was last used, where the issuer tells.
         asks: of ours, what each was probably made for, where an answer was lost.
+        claimed: of ours, those that another rotation knows by such a name, perhaps at the same account.
     """
 
     handles: frozenset[str]
     ours: frozenset[str] = frozenset()
     used_at: float | None = None
     asks: Mapping[str, Ask] = dataclasses.field(default_factory=dict)
+    claimed: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -275,8 +277,9 @@ def looks(rules: Rules, journal: Journal, now: float) -> frozenset[Place]:
     """
     places, old = LOOKS[journal.step], journal.old
     if journal.step in (Step.IDLE, Step.ISSUING) and not journal.debts:
-        # Who has or uses it matters only to what is owed for it.
-        places -= {Place.USERS, Place.TARGETS}
+        # Who has or uses it matters only to what is owed for it, and to a first key of which the journal may be old.
+        first = journal.step is Step.ISSUING and old is None and journal.asked_at is not None
+        places -= {Place.USERS} if first else {Place.USERS, Place.TARGETS}
     if journal.step is Step.IDLE and not journal.unanswered:
         places -= {Place.KEYS}
     ended_by_us = rules.ends(old) and not journal.same_handle

@@ -105,7 +105,7 @@ class Looking:
         *,
         holding: Holding,
         unheard: Callable[[], errors.Error | None],
-        others: Callable[[str, str], frozenset[str]],
+        others: Callable[[str, str], tuple[frozenset[str], frozenset[str]]],
     ) -> None:
         self._api, self._keys, self._fetcher, self._others = api, keys, fetcher, others
         self._holding, self._unheard = holding, unheard
@@ -155,8 +155,8 @@ class Looking:
         if listed is None:
             return None
         # A name tells a key from all others, also where two servers give two keys one handle.
-        others = frozenset() if aim.rules.names else self._others(kept.about.key, aim.rules.issuer)
-        keys = calls.keys(listed, kept.journal, others)
+        others = () if aim.rules.names else self._others(kept.about.key, aim.rules.issuer)
+        keys = calls.keys(listed, kept.journal, *others)
         if alone or aim.rules.names or not lost.asked(kept.journal):
             return keys
         return dataclasses.replace(keys, ours=frozenset()) if kept.journal.step is Step.GRACE else None

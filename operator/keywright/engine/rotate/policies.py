@@ -11,6 +11,7 @@ from ... import errors, pacing
 from ...decide import due
 from ...decide.due import Known, Policy
 from ...decide.rotate import calls, makers
+from ...decide.rotate.any_time import SOON
 from ...decide.rotate.journal import Journal, Step
 from ...decide.rotate.recipe import Recipe
 from ...decide.rotate.sight import Rules
@@ -90,7 +91,8 @@ def rules_of(
         passes=rotation.test.passes,
         apart=rotation.test.apart_seconds,
         limited=rotation.test.allow_limited,
-        test_within=rotation.test.within_seconds,
+        # An object that was there before the API server refused it must not have good keys given up.
+        test_within=max(rotation.test.within_seconds, 2 * rotation.test.apart_seconds, SOON * rotation.test.passes),
         settle=settle,
         store_within=store_within,
         overlap=rotation.overlap_seconds,

@@ -376,7 +376,9 @@ class Post:
             self._herald.call(aim, self.kept)
         if result.error:
             log.info("%s: rotation of %s: %s: %s", self.key, self.name, do.effect, result.error)
-            await self._tell(Tale(self.name, after, after.why, error=result.error))
+            # What made a rotation turn back holds up nothing once it is over.
+            why = None if after.step is Step.IDLE else after.why
+            await self._tell(Tale(self.name, after, why, error=result.error))
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:
