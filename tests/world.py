@@ -341,10 +341,9 @@ class World:
         return [each for each in asked if not self._is_others(each)]
 
     def _is_others(self, asked: AuditEntry) -> bool:
-        """Whether it tells how something is that another test has in the cluster: every operator looks after it."""
-        told = (asked.verb, asked.subresource) == ("patch", "status")
-        mine = any(f"{asked.uri}/".startswith(f"{path}/") for path in self._cluster_objects)
-        return told and not asked.namespace and not mine
+        """Whether it is about one thing that another test has in the cluster: every operator looks after it."""
+        about = asked.resource in {PLURALS[each] for each in CLUSTER_KINDS} and bool(asked.name)
+        return about and not any(f"{asked.uri}/".startswith(f"{path}/") for path in self._cluster_objects)
 
     def segments_written(self, operator: Operator, since: int = 0) -> int:
         """Count an operator's writes to its audit trail since a mark."""

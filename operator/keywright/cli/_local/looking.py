@@ -148,7 +148,7 @@ class Looking:
             return keys
         # What is not known is not "none": else what was lost would be forgotten.
         said = f"another rotation of this file, that of {asks[0]}, asks for a key at the same account"
-        sight.trouble = errors.Retry(Reason.ROTATING, said, "Bring that one to its end first")
+        sight.trouble = errors.Retry(Reason.CONFLICT, said, "Bring that one to its end first")
         return dataclasses.replace(keys, ours=frozenset()) if journal.step is Step.GRACE else None
 
     def _trial(self, sight: Sight, what: str, half: Half | None, values: SecretMap) -> Trial | None:
