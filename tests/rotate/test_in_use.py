@@ -167,5 +167,6 @@ def test_a_key_that_may_do_less_than_the_old_one_is_not_promoted() -> None:
     assert move(full, limited=True) == "Tested"
     # What one test does not tell the next one will.
     assert move(dataclasses.replace(GOOD, last=Verdict.UNKNOWN)) == "wait"
+    assert move(dataclasses.replace(GOOD, last=Verdict.UNKNOWN), since=901) == "RollingBack TestFailed"
     assert move(None) == "wait"
     assert move(None, since=901) == "Tested"

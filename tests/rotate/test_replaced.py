@@ -107,6 +107,7 @@ CANDIDATE = at(Step.ROLLING_BACK, reached=Step.HELD, why=Why.TEST_FAILED, back_f
 SILENT = seen(BACK, store=None, held=None)
 EMPTY = seen(BACK, store=Holds.NOTHING, held=None)
 GONE = Wish(gone=True)
+KEPT, NOT_WRITTEN = "RolledBack TestFailed", "wait TargetNotWritten!"
 UNCLEAR = Trial(Verdict.UNKNOWN, tries=1)
 MINTED: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
 
@@ -120,6 +121,10 @@ MINTED: dict[str, Any] = {"new": lives(NEW, 3000), "old": lives(OLD, 600)}
         # A first key may have been taken out of the store; Secrets keep it.
         (RULES, CANDIDATE.but(old=None), seen(EMPTY, targets=None), "wait ReadersUnknown"),
         (RULES, CANDIDATE.but(old=None), seen(EMPTY, targets=Targets(unknown=1)), "wait TargetNotWritten"),
+        # Which no Secret tells before there is a key: not for ever, nor of one that is dead.
+        (RULES, CANDIDATE.but(old=None, since=NOW - 3601), seen(EMPTY, targets=Targets(unknown=1)), KEPT),
+        (RULES, CANDIDATE.but(old=None, since=NOW - 3601), seen(EMPTY, targets=Targets(new=1)), NOT_WRITTEN),
+        (RULES, CANDIDATE.but(old=None), seen(EMPTY, targets=Targets(unknown=1), new=BAD), "revoke k1"),
         # So may one that was in use, after which the old one ended.
         (RULES, CANDIDATE, seen(EMPTY, old=GOOD), "revoke k1"),
         (RULES, CANDIDATE, seen(EMPTY, old=None), "RolledBack TestFailed"),
@@ -150,6 +155,7 @@ def test_a_new_key_that_was_nowhere_yet_ends_only_where_that_is_seen(
 
 
 LOOKED_FOR = at(Step.ISSUING, asked_at=NOW - 61, asks=1)
+LONG_AGO = LOOKED_FOR.but(old=None, since=NOW - 91)
 TURNED_BACK = at(Step.ROLLING_BACK, **LOST)
 LISTED = Keys(frozenset({"k0", "k9"}), frozenset({"k9"}))
 CLAIMED = dataclasses.replace(LISTED, claimed=frozenset({"k9"}))
@@ -167,7 +173,8 @@ ASKS = (Ask(NOW - 61, frozenset({"k0"}), "r1", ""),)
         (TURNED_BACK, seen(THEIRS, keys=LISTED), "RollingBack StoreChanged +Find"),
         (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=Targets()), "revoke k9"),
         (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=None), "wait ReadersUnknown"),
-        (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=Targets(unknown=1)), "Issuing +Find"),
+        (LOOKED_FOR.but(old=None), seen(EMPTY, keys=LISTED, targets=Targets(unknown=1)), "wait ReadersUnknown"),
+        (LONG_AGO, seen(EMPTY, keys=LISTED, targets=Targets(unknown=1)), "Issuing +Find"),
         # Another rotation knows it, at an address or for an account that is written otherwise.
         (TURNED_BACK, seen(BACK, keys=CLAIMED), "RolledBack StoreChanged"),
         (at(Step.IDLE, unanswered=ASKS), seen(BACK, keys=LISTED), "Idle +Revoke"),
@@ -182,6 +189,28 @@ def test_a_key_whose_answer_was_lost_is_revoked_only_where_nobody_may_have_it(
 
     owed = [f" +{each.owed}" for each in move.journal.debts] if isinstance(move, Go) else []
     assert short(move) + "".join(owed) == said
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_what_a_person_was_told_to_find_is_not_revoked_by_the_way(names: bool) -> None:
+    find = Debt(Owed.FIND, "", "", NOW - 60, made_from=NOW - 160, made_until=NOW - 40)
+    rules = dataclasses.replace(RULES, names=names)
+
+    def said(*debts: Debt) -> str:
+        journal = CANDIDATE.but(old=None, debts=debts, began=NOW - 200, before=frozenset(), asked_at=NOW - 61)
+        looked = seen(EMPTY, keys=Keys(frozenset({"k1", "k9"}), frozenset({"k1", "k9"})), targets=Targets())
+        return short(machine.decide(Situation(rules, journal, looked, NOW)))
+
+    assert said(find) == "revoke k1"
+    assert said(dataclasses.replace(find, made_until=NOW - 300)) == ("revoke k9" if names else "revoke k1")
+
+
+def test_a_key_that_comes_back_is_called_what_it_was() -> None:
+    rest = rests(RULES, at(Step.ROLLING_BACK, **REPLACED), THEIRS)
+
+    begun = machine.begin(rest, "r2", Cause.DUE, Half(OLD.fingerprint), NOW + DAY)
+
+    assert (begun.old, begun.debts) == (OLD, ())
 
 
 def test_a_first_key_that_was_asked_for_is_looked_for_in_secrets_too() -> None:

@@ -245,7 +245,7 @@ class Reconciler:
             if target.own(found):
                 said = f"{gone.message}; Secret {target.name} stays, as it does not say any more that it is ours"
                 return errors.Stalled(gone.reason, said, "Delete it, if nobody needs it")
-        record.applied = None
+        record.applied = record.untold = None
         held = f"Secret {target.name} holds no entry of this object" if found else f"there is no Secret {target.name}"
         emptied = Emptied(gone.reason, f"{gone.message}; as deletionPolicy says, {held}", gone.hint)
         emptied.removed = bool(done)

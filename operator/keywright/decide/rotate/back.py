@@ -113,7 +113,8 @@ def _nowhere(at: Situation) -> bool:
     if at.journal.old:
         return at.seen.store is Holds.OLD
     # Nothing is there also where the first key was, and was taken out: Secrets have that still.
-    return at.seen.store is Holds.NOTHING and at.seen.targets is not None and not at.seen.targets.may_be_new
+    unseen = at.seen.targets is None or at.seen.targets.may_be_new
+    return at.seen.store is Holds.NOTHING and (condemned(at.seen.new) or not unseen)
 
 
 def targets_hold_it(at: Situation) -> Move | None:
@@ -124,7 +125,15 @@ def targets_hold_it(at: Situation) -> Move | None:
     late = at.lasts() > at.rules.write_within
     if targets is None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
+    if targets.may_be_new and not targets.new and late and _is_first_of_all(at):
+        # No Secret will tell before a key is in the store, and none is as long as this is waited for.
+        return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
     return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if targets.may_be_new else None
+
+
+def _is_first_of_all(at: Situation) -> bool:
+    """Whether the new key is a first one, and neither the store nor this journal knows that it was ever written."""
+    return at.journal.old is None and at.seen.store is Holds.NOTHING and not at.journal.got(Step.TESTED)
 
 
 def users_hold_it(at: Situation) -> Move | None:

@@ -76,7 +76,7 @@ def keys(
     handles = frozenset(each.handle for each in listed)
     ours = {each.handle: dates.unix(each.created_at) for each in listed if each.ours and each.handle not in others}
     used_at = next((each.used_at for each in listed if each.is_old), None)
-    return Keys(handles, frozenset(ours), used_at, _asks(ours, lost.asked(journal)), alike & ours.keys())
+    return Keys(handles, frozenset(ours), used_at, _asks(ours, lost.asked(journal)), frozenset(alike & ours.keys()))
 
 
 def _asks(made: Mapping[str, float | None], asks: Sequence[Ask]) -> dict[str, Ask]:

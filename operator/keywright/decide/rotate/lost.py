@@ -9,6 +9,7 @@ Does not belong here: reasons that do not rest on a lost answer, proof by an iss
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 
 from ...issuing.base import SKEW, Way
@@ -90,11 +91,19 @@ def _placed(half: Half, keys: Keys) -> bool:
 
 
 def _mixed(at: Situation) -> bool:
-    """Whether more keys have turned up than were asked for, or one that may be another rotation's: which are ours
-    cannot be told then.
+    """Whether more keys have turned up than were asked for, or one that may be another rotation's, or that a person was
+    told to find: which are ours and nobody has cannot be told then.
     """
     found, claimed = _candidates(at), at.seen.keys.claimed if at.seen.keys else frozenset()
+    if found and any(map(functools.partial(_is_sought, at), at.journal.debts)):
+        return True
     return not at.rules.names and (len(found) > len(asked(at.journal)) or not claimed.isdisjoint(found))
+
+
+def _is_sought(at: Situation, debt: Debt) -> bool:
+    """Whether a person is to find a key that was asked for by the last rotation."""
+    sought = debt.owed is Owed.FIND and (debt.made_until or 0.0) > at.journal.began
+    return sought and makers.same(debt.issuer, at.rules.issuer)
 
 
 def orphans(at: Situation) -> list[str]:
@@ -130,9 +139,12 @@ def orphan(at: Situation) -> Move | None:
     if at.seen.store is None and not at.journal.new:
         return at.wait(LATER, Why.STORE_SILENT, asks=late)
     first = at.seen.store is Holds.NOTHING and at.journal.old is None
-    if first and at.seen.targets is None and not at.journal.new:
+    nobody = at.seen.targets == Targets()
+    # Of an object that is worked on just now it is not known for a moment.
+    soon = at.seen.targets is None or at.lasts() <= at.rules.settle + LATER
+    if first and not nobody and soon and not at.journal.new:
         return at.wait(LATER, Why.READERS_UNKNOWN, asks=late)
-    if at.journal.new or at.seen.store is Holds.OLD or (first and at.seen.targets == Targets()):
+    if at.journal.new or at.seen.store is Holds.OLD or (first and nobody):
         return Do(Effect.REVOKE, lost[0])
     asks = asked(at.journal)
     return Go(finding(at.journal, asks, at.now).but(asked_at=None)) if asks else None

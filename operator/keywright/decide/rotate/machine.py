@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from ...issuing.base import Way
 from . import back, clock, ending, living, makers, making, spreading
 from .any_time import LATER, NOW_AND_THEN, is_other, payable
-from .journal import Cause, Half, Journal, Owed, Step, Why
+from .journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from .lost import not_looked_for, owes, remembered, surely_none, turned_up
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
 from .outcomes import FIRST_AGAIN, LONGEST_AGAIN, tried, turned_back
@@ -143,12 +143,22 @@ def begin(
     left = kept.left if makers.same(kept.issuer, rules.issuer) else None
     if old and old.handle is None and left and left.fingerprint == old.fingerprint:
         old = dataclasses.replace(old, handle=left.handle, later=left.later)
+    elif old and old.handle is None and (kept_as := _owed_as(old, kept, rules)):
+        old = dataclasses.replace(old, handle=kept_as.handle, later=kept_as.later)
     if kept.left and kept.left.handle and kept.left.lives_until is None and _is_replaced(kept.left, old, rules.way):
         # It was there when the last rotation ended, and lives on.
         kept = kept.owing(Owed.KEEP, kept.left, now)
     kept = kept.using(old)
     begun = {"id": name, "cause": cause, "old": old, "urgent": urgent, "test_only": test_only}
     return kept.but(**begun, issuer=rules.issuer, why=None, began=now).at(Step.ISSUING, now)
+
+
+def _owed_as(old: Half, kept: Journal, rules: Rules) -> Debt | None:
+    """Return what tells of a key that had been replaced, and is back."""
+    keeps = [each for each in kept.debts if each.owed is Owed.KEEP and each.handle]
+    return next(
+        (each for each in keeps if each.fingerprint == old.fingerprint and makers.same(each.issuer, rules.issuer)), None
+    )
 
 
 def _is_replaced(left: Half, old: Half | None, way: Way) -> bool:

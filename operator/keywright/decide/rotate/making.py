@@ -139,7 +139,9 @@ def _does_less(at: Situation) -> bool:
     if at.rules.limited:
         return False
     new, old = at.seen.new, at.seen.old
-    return doubtful(new) and old is not None and old.last is Verdict.VALID and alive(at, old)
+    # That a test is not answered does not take back what is known.
+    full = old is not None and old.verdict is Verdict.VALID and old.last is not Verdict.LIMITED
+    return doubtful(new) and full and alive(at, old)
 
 
 def _is_silent(at: Situation) -> bool:
