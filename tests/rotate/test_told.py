@@ -80,7 +80,7 @@ def test_who_has_to_end_a_key_is_told_what_ends_the_wait() -> None:
     one_name = grace.but(new=Half("new", "k0"))
 
     def said(journal: Journal, *, tested: bool = True) -> str:
-        return Tale("it", journal, Why.TO_REVOKE, asks=True, tested=tested).waits()
+        return Tale("it", journal, Why.TO_REVOKE, asks=True, rules=Rules(tests=tested)).waits()
 
     assert said(grace) == told.words(Why.TO_REVOKE)
     assert "Nobody can be asked whether it is dead: `keywright revoke` ends this" in said(grace, tested=False)

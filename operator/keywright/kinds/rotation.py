@@ -20,9 +20,11 @@ Zone = Annotated[str, pydantic.StringConstraints(max_length=64, pattern="^[A-Za-
 OVERLAP = "24h"
 #: The same of how a new key is tested: how long that takes at least, and at most.
 APART, WITHIN = "10s", "15m"
-_APART, _WITHIN = (
-    f"(has(self.{name}) ? self.{name} : duration('{usual}'))" for name, usual in (("apart", APART), ("within", WITHIN))
-)
+
+
+def _or(name: str, usual: str) -> str:
+    """Return a duration in a rule (CEL), and what it is where nothing is said."""
+    return f"(has(self.{name}) ? self.{name} : duration('{usual}'))"
 
 
 class Window(Spec):
@@ -46,7 +48,7 @@ class Trial(Spec):
 
     cel: ClassVar[tuple[Cel, ...]] = (
         Cel(
-            f"{_APART} + {_APART} <= {_WITHIN}",
+            f"{_or('apart', APART)} + {_or('apart', APART)} <= {_or('within', WITHIN)}",
             f"within ({WITHIN} if omitted) must be at least twice apart ({APART} if omitted), or no key passes in time",
         ),
     )
@@ -80,7 +82,7 @@ class RotationSpec(Spec):
     cel: ClassVar[tuple[Cel, ...]] = (
         Cel("!has(self.timeZone) || has(self.schedule)", "timeZone is of schedule"),
         Cel(
-            f"!has(self.every) || self.every > (has(self.overlap) ? self.overlap : duration('{OVERLAP}'))",
+            f"!has(self.every) || self.every > {_or('overlap', OVERLAP)}",
             f"every must be longer than overlap ({OVERLAP} if omitted): no rotation begins before the old key ends",
         ),
     )

@@ -88,8 +88,10 @@ class Book:
         """Return by its path what is remembered of the rotation of each other entry, as far as it can be read."""
         found = dict[str, Journal]()
         for path, value in self._keys.open().all_remembered(_PLACE).items():
+            if path == self._path:
+                continue
             with contextlib.suppress(errors.Stalled):
-                found |= {path: self._read(0, value).journal} if path != self._path else {}
+                found[path] = self._read(0, value).journal
         return found
 
     def write(self, kept: Kept) -> Kept:

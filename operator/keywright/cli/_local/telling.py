@@ -58,7 +58,7 @@ class Telling:
     """
 
     def __init__(self, path: str, output: str, rules: Rules) -> None:
-        self._path, self._output, self._rules, self._tests = path, output, rules, rules.tests
+        self._path, self._output, self._rules = path, output, rules
         self._last = ""
 
     def line(self, text: str, *, err: bool = False) -> None:
@@ -73,14 +73,20 @@ class Telling:
     def _reached(self, journal: Journal) -> str:
         match journal.step:
             case Step.HELD:
-                return f"a new key is made, and sealed in the file{'; now it is tested' if self._tests else ''}."
+                return f"a new key is made, and sealed in the file{'; now it is tested' if self._rules.tests else ''}."
             case Step.TESTED:
-                return "its issuer accepts it." if self._tests else "nobody can be asked about it, so it may be used."
+                return (
+                    "its issuer accepts it."
+                    if self._rules.tests
+                    else "nobody can be asked about it, so it may be used."
+                )
             case Step.STORED:
                 return "it is in the file, and whoever reads the entry gets it."
             case Step.REVOKED if journal.old and journal.old.revoked:
                 return (
-                    "the old key is revoked, and not accepted any more." if self._tests else "the old key is revoked."
+                    "the old key is revoked, and not accepted any more."
+                    if self._rules.tests
+                    else "the old key is revoked."
                 )
             case Step.ROLLING_BACK:
                 return f"turning back. {words(journal.why)}" if journal.why else "turning back."

@@ -103,7 +103,12 @@ def nobody_looks(at: Situation) -> Move | None:
         return None
     if at.rules.way is Way.MINTED:
         return at.go(Step.ROLLED_BACK)
-    return Go(at.journal.owing(Owed.KEEP, new, at.now).at(Step.ROLLED_BACK, at.now))
+    return _keep_new(at)
+
+
+def _keep_new(at: Situation) -> Go:
+    """End, and leave the new key alive: people are told of it."""
+    return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
 
 
 def _nowhere(at: Situation) -> bool:
@@ -127,7 +132,7 @@ def targets_hold_it(at: Situation) -> Move | None:
         return at.wait(_pause(at), Why.READERS_UNKNOWN, asks=late)
     if targets.may_be_new and not targets.new and late and _is_first_of_all(at):
         # No Secret will tell before a key is in the store, and none is as long as this is waited for.
-        return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+        return _keep_new(at)
     return at.wait(_pause(at), Why.NOT_WRITTEN, asks=late) if targets.may_be_new else None
 
 
@@ -176,7 +181,7 @@ def last_one(at: Situation) -> Move | None:
         return _old_unknown(at)
     if at.seen.store is Holds.NOTHING and alive(at, at.seen.old) and not at.journal.old_may_be_dead:
         return None
-    return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+    return _keep_new(at)
 
 
 def _emptied(at: Situation) -> Move | None:
@@ -190,7 +195,7 @@ def _emptied(at: Situation) -> Move | None:
         return None
     if at.rules.tests and at.seen.old is not None and not condemned(at.seen.old):
         return at.wait(LATER, Why.OLD_NOT_ALIVE, asks=at.lasts() > at.rules.test_within)
-    return Go(at.journal.owing(Owed.KEEP, at.journal.new, at.now).at(Step.ROLLED_BACK, at.now))
+    return _keep_new(at)
 
 
 def _old_unknown(at: Situation) -> Move | None:

@@ -9,7 +9,6 @@ Does not belong here: reasons that do not rest on a lost answer, proof by an iss
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection
 
 from ...issuing.base import SKEW, Way
@@ -95,7 +94,7 @@ def _mixed(at: Situation) -> bool:
     told to find: which are ours and nobody has cannot be told then.
     """
     found, claimed = _candidates(at), at.seen.keys.claimed if at.seen.keys else frozenset()
-    if found and any(map(functools.partial(_is_sought, at), at.journal.debts)):
+    if found and any(_is_sought(at, each) for each in at.journal.debts):
         return True
     return not at.rules.names and (len(found) > len(asked(at.journal)) or not claimed.isdisjoint(found))
 

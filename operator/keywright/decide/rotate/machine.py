@@ -18,6 +18,7 @@ from .journal import Cause, Debt, Half, Journal, Owed, Step, Why
 from .lost import not_looked_for, owes, remembered, surely_none, turned_up
 from .moves import Do, Effect, End, Go, Move, Row, Situation, first
 from .outcomes import FIRST_AGAIN, LONGEST_AGAIN, tried, turned_back
+from .owed import keeps
 from .sight import Rules
 
 #: Seconds after which a rotation that turned back may begin by itself again: first, longest, where it was asked for.
@@ -37,7 +38,9 @@ def rolled_back(at: Situation) -> Move | None:
     """Remember how often it failed, and when the next may begin."""
     at = dataclasses.replace(at, journal=remembered(at.rules, at.journal))
     why, failures = at.journal.why, at.journal.failures
-    left = None if _told(at.journal) else at.journal.old or _first(at.journal) or at.journal.left
+    # Of one that is kept people are told by now, as the store has another one.
+    kept = keeps(at.journal, at.journal.old)
+    left = None if kept else at.journal.old or _first(at.journal) or at.journal.left
     # What nobody had yet may be tried again sooner.
     at = dataclasses.replace(at, journal=_reissued(at)) if at.journal.stored or why is Why.ASKED else at
     if why in (Why.TEST_ONLY, Why.OBJECT_GONE):
@@ -49,12 +52,6 @@ def rolled_back(at: Situation) -> Move | None:
     first_, longest = (SHORT_PAUSE, LONGEST_SHORT_PAUSE) if minted else (FIRST_PAUSE, LONGEST_PAUSE)
     pause = min(longest, first_ * 2 ** min(failures, 16))
     return Go(at.journal.rest(at.now, left=left, failures=failures + 1, not_before=at.now + pause))
-
-
-def _told(journal: Journal) -> bool:
-    """Whether people are told of the old key by now that it lives on, as the store has another one."""
-    old = journal.old
-    return any(each.owed is Owed.KEEP and old and each.fingerprint == old.fingerprint for each in journal.debts)
 
 
 def _first(journal: Journal) -> Half | None:
@@ -155,10 +152,8 @@ def begin(
 
 def _owed_as(old: Half, kept: Journal, rules: Rules) -> Debt | None:
     """Return what tells of a key that had been replaced, and is back."""
-    keeps = [each for each in kept.debts if each.owed is Owed.KEEP and each.handle]
-    return next(
-        (each for each in keeps if each.fingerprint == old.fingerprint and makers.same(each.issuer, rules.issuer)), None
-    )
+    named = (each for each in keeps(kept, old) if each.handle)
+    return next((each for each in named if makers.same(each.issuer, rules.issuer)), None)
 
 
 def _is_replaced(left: Half, old: Half | None, way: Way) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import makers
-from .journal import Debt, Half, Owed
+from .journal import Debt, Half, Journal, Owed
 from .sight import Rules
 
 
@@ -18,6 +18,12 @@ def by_hand(debt: Debt, rules: Rules) -> bool:
     """
     ends = rules.ends(Half(debt.fingerprint, debt.handle)) and makers.same(debt.issuer, rules.issuer)
     return debt.owed is Owed.REVOKE and not ends
+
+
+def keeps(journal: Journal, half: Half | None) -> list[Debt]:
+    """Return the debts that say of a key that it was left alive."""
+    alive = (each for each in journal.debts if each.owed is Owed.KEEP)
+    return [each for each in alive if half and each.fingerprint == half.fingerprint]
 
 
 def by_hand_once_gone(debt: Debt) -> bool:

@@ -164,7 +164,6 @@ class Tale:
         asks: whether a person has to do something.
         error: what is in the way.
         next: Unix time at which the next one begins by itself.
-        tested: whether its issuer can be asked about the new key.
         pods: what a status tells of those who use the Secrets; None where that was not looked at.
         behind: who is waited for, where it is Secrets that are.
         rules: what its issuer can do; None where that is not known now.
@@ -177,9 +176,13 @@ class Tale:
     error: errors.Error | None = None
     next: float | None = None
     pods: Mapping[str, Any] | None = None
-    tested: bool = True
     behind: Behind | None = None
     rules: Rules | None = None
+
+    @property
+    def tested(self) -> bool:
+        """Whether its issuer can be asked about the new key, as far as is known."""
+        return self.rules is None or self.rules.tests
 
     @property
     def runs(self) -> bool:

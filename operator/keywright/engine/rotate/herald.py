@@ -12,6 +12,7 @@ import time
 
 from ... import errors, metrics, pacing
 from ...decide.rotate.journal import Journal
+from ...decide.rotate.sight import Rules
 from ...decide.rotate.told import Tale
 from ..journals import Kept
 from ..queue import Key
@@ -77,14 +78,14 @@ class Herald:
         before: Journal | None,
         record: Record | None,
         *,
-        tested: bool,
+        rules: Rules | None,
         failed: errors.Error | None,
     ) -> None:
         """Say that a step was reached, and record what is owed since, or no longer.
 
         Args:
             kept: the journal as it is; None where there is none any more.
-            tested: whether keys are tested before they are used.
+            rules: what its issuer can do; None where that is not known now.
             failed: why no key was made, or none written to the store; None: it was.
         """
         if kept is None:
@@ -92,7 +93,7 @@ class Herald:
         after = kept.journal
         if before is None or before.step is not after.step:
             metrics.ROTATION_STEPS.labels(str(after.step)).inc()
-        self._means.telling.step(record, Tale(self._name, after, error=failed, tested=tested), before)
+        self._means.telling.step(record, Tale(self._name, after, error=failed, rules=rules), before)
         self._means.acting.owed(kept.about, self._name, before.debts if before else (), after.debts)
 
     def call(self, aim: Aim, kept: Kept | None, *, late: bool = False) -> None:

@@ -338,8 +338,8 @@ class Post:
                 first = self._next(record, wanted) if record and wanted and not self._runs() else None
                 failed = self._failed if journal.step in (Step.ISSUING, Step.TESTED) else None
                 error, again = sight.trouble or failed if why or self._runs() else None, first.at if first else None
-                told = (error, again, sight.pods, aim.rules.tests, sight.behind(kept))
-                await self._tell(Tale(self.name, journal, why, asks, *told))
+                tale = Tale(self.name, journal, why, asks, error, again, sight.pods, sight.behind(kept))
+                await self._tell(tale)
                 left = min(until, again if again and again > time.time() else until) - time.time()
                 return max(0.05, left)
         return 0.0
@@ -382,8 +382,7 @@ class Post:
         return 1.0 if result.came in (Came.UNCLEAR, Came.NOT_BEGUN) else 0.0
 
     def _reached(self, before: Journal | None, record: Record | None) -> None:
-        tested = self._rules is None or self._rules.tests
-        self._herald.reached(self.kept, before, record, tested=tested, failed=self._failed)
+        self._herald.reached(self.kept, before, record, rules=self._rules, failed=self._failed)
 
     async def _tell(self, tale: Tale) -> None:
         await self._herald.tell(self._record(), dataclasses.replace(tale, rules=self._rules))
